@@ -1,0 +1,170 @@
+// The mediasoup-shaped object of a tier, and the connection behind it.
+
+import { version as localVersion, parseScalabilityMode } from 'mediasoup'
+import type * as mediasoup from 'mediasoup'
+import type * as ms from 'mediasoup/types'
+import pRetry from 'p-retry'
+import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
+import { type Hello, PROTOCOL } from '../lib/hello.ts'
+import { EnhancedEventEmitter, errors, extras, ortc } from '../lib/mediasoup.ts'
+import { digest } from '../lib/methods.ts'
+import type { Tier } from '../lib/tier.ts'
+import { Logger } from './logger.ts'
+import { Session } from './session.ts'
+
+export type ConnectionEvents = {
+  /** The connection is lost: every Worker has died. It is being tried again, unless `reconnect` is false. */
+  lost: [error: Error]
+  /** There is a new connection: Workers can be created again. */
+  regained: []
+  /** It is over: by close(), or because it was lost and `reconnect` is false. */
+  close: []
+  /** The other end runs another version; it works as long as both describe mediasoup's API alike. */
+  warning: [message: string]
+}
+
+/** The connection behind a client. */
+export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
+  readonly connected: boolean
+}
+
+/** What `import * as mediasoup from 'mediasoup'` gives, and the connection to where it is. */
+export type RemoteMediasoup = typeof mediasoup & {
+  readonly connection: Connection
+  /** Closes the connection, and with it all that was created. */
+  close(): void
+}
+
+export interface ClientOptions {
+  /** Whether a lost connection is tried again, with exponential backoff between 100 ms and 10 s. Default true. */
+  reconnect?: boolean
+  /** How long the tier may take to say hello, in ms. Default 10 s. */
+  timeout?: number
+}
+
+/**
+ * Opens a session on a tier, and gives an object used as `import * as mediasoup from 'mediasoup'` would be.
+ *
+ * @throws ConnectionError when the tier cannot be reached; IncompatibleError when it describes mediasoup's API in another way.
+ * @example
+ * ```ts
+ * const mediasoup = await client(leaf(localMediasoup)) // The mock: the same API, no network.
+ * const worker = await mediasoup.createWorker()
+ * ```
+ */
+export async function client(tier: Tier, options: ClientOptions = {}): Promise<RemoteMediasoup> {
+  const remote = new Client(tier, options)
+  await remote.open()
+  return remote.mediasoup
+}
+
+class Client extends EnhancedEventEmitter<ConnectionEvents> implements Connection {
+  readonly #tier: Tier
+  readonly #options: Required<ClientOptions>
+  readonly #logger = new Logger()
+  readonly #observer = new EnhancedEventEmitter<ms.ObserverEvents>()
+  readonly #closing = new AbortController()
+  #session: Session | undefined
+  #hello: Hello | undefined
+
+  constructor(tier: Tier, { reconnect = true, timeout = 10_000 }: ClientOptions) {
+    super()
+    this.#tier = tier
+    this.#options = { reconnect, timeout }
+  }
+
+  get connected() {
+    return this.#session !== undefined
+  }
+
+  async open() {
+    const link = await this.#tier.open()
+    if (this.#closing.signal.aborted) return link.close()
+    const session = new Session(link, {
+      logger: this.#logger,
+      onWorker: worker => this.#observer.safeEmit('newworker', worker as unknown as ms.Worker),
+      onClose: error => this.#onClose(session, error)
+    })
+    try {
+      this.#hello = await this.#greet(session)
+    } catch (error) {
+      session.close()
+      throw error
+    }
+    this.#session = session
+  }
+
+  async #greet(session: Session): Promise<Hello> {
+    const hello = await within(this.#options.timeout, session.request('tier.hello', [{ protocol: PROTOCOL, model: digest }])) as Hello
+    if (hello?.protocol !== PROTOCOL) throw new IncompatibleError(`the tier must speak ${PROTOCOL} (it speaks ${hello?.protocol})`)
+    if (hello.model !== digest) {
+      throw new IncompatibleError(`the tier has mediasoup ${hello.mediasoup}, this client ${localVersion}, and their APIs differ: use the same version on both ends`)
+    }
+    if (hello.mediasoup !== localVersion) {
+      const message = `the tier has mediasoup ${hello.mediasoup}, this client ${localVersion}`
+      this.#logger.warn('Client', message)
+      process.emitWarning(message, { code: 'MAFALDA_VERSIONS' })
+    }
+    return hello
+  }
+
+  #onClose(session: Session, error: Error) {
+    if (this.#session !== session) return
+    this.#session = undefined
+    this.#logger.warn('Client', error.message)
+    this.safeEmit('lost', error)
+    if (this.#options.reconnect) this.#reopen()
+    else this.#close()
+  }
+
+  async #reopen() {
+    try {
+      await pRetry(() => this.open(), { retries: Infinity, randomize: true, minTimeout: 100, maxTimeout: 10_000, signal: this.#closing.signal })
+      if (this.connected) this.safeEmit('regained')
+    } catch {
+      // Closed in the meantime.
+    }
+  }
+
+  #close() {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort()
+    this.#session?.close()
+    this.#session = undefined
+    this.safeEmit('close')
+  }
+
+  #createWorker = async (settings: ms.WorkerSettings = {}): Promise<ms.Worker> => {
+    this.#logger.debug('', 'createWorker()')
+    if (!this.#session) throw new ConnectionError(this.#closing.signal.aborted ? 'the connection is closed' : 'the connection is lost, and not yet regained')
+    return await this.#session.request('mediasoup.createWorker', [settings], 'create') as ms.Worker
+  }
+
+  readonly mediasoup = this.#mediasoup()
+
+  #mediasoup(): RemoteMediasoup {
+    const client = this
+    return {
+      get version() { return client.#hello!.mediasoup },
+      get workerBin() { return client.#hello!.workerBin },
+      get observer() { return client.#observer },
+      createWorker: this.#createWorker as typeof mediasoup.createWorker,
+      setLogEventListeners: listeners => this.#logger.setListeners(listeners),
+      getSupportedRtpCapabilities: () => structuredClone(client.#hello!.supportedRtpCapabilities),
+      parseScalabilityMode,
+      errors,
+      extras,
+      ortc,
+      get default() { return this }, // As `import *` of a CommonJS module has it.
+      connection: this,
+      close: () => this.#close()
+    }
+  }
+}
+
+async function within<T>(timeout: number, promise: Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(timeout)
+  return await Promise.race([promise, new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new ConnectionError(`the tier did not say hello within ${timeout} ms`)))
+  })])
+}

@@ -1,0 +1,150 @@
+// What every object of mediasoup has in common, on the client: getters, observer, appData, events, and a close() that
+// is done, with its whole cascade, when it returns.
+
+import type { Announcement } from '../lib/codec.ts'
+import { EnhancedEventEmitter, errors } from '../lib/mediasoup.ts'
+import type { KindRow } from '../lib/methods.ts'
+import type { Handle } from '../lib/wire.ts'
+import type { Session } from './session.ts'
+
+type Events = Record<string, unknown[]>
+
+export class Entity extends EnhancedEventEmitter<Events> {
+  /** The kind's row of the model; on the prototype. (A Producer's `kind` is mediasoup's word for something else.) */
+  declare readonly row: KindRow
+  readonly session: Session
+  readonly handle: Handle
+  readonly parent: Entity | undefined
+  readonly observer = new EnhancedEventEmitter<Events>()
+  appData: Record<string, unknown>
+  /** What went to the host in place of appData; see session.ts. */
+  token: number | undefined
+  /** Fixed and live members, as last told. */
+  protected readonly members: Record<string, unknown>
+  // By the event that announced them, in the order in which a closing parent closes them.
+  readonly #children: Map<string, Set<Entity>>
+  #closed = false
+
+  constructor(session: Session, { $, members }: Announcement, parent: Entity | undefined, appData: Record<string, unknown>) {
+    super()
+    this.session = session
+    this.handle = $
+    this.parent = parent
+    this.appData = appData
+    this.members = {}
+    this.update(members)
+    this.#children = childrenOf(this.row)
+    this.on('listenererror', onListenerError)
+  }
+
+  get closed() {
+    return this.#closed
+  }
+
+  /** What stands for the object in the arguments of a call. */
+  toJSON() {
+    return { $: this.handle }
+  }
+
+  /** Closes the object, and all that it created, here and on its host. */
+  close() {
+    if (this.#closed) return
+    this.session.logger.debug(this.row.kind, 'close()')
+    this.session.notify(`${this.row.kind}.close`, [this.handle])
+    this.end()
+  }
+
+  /** The worker that carries the object. */
+  get root(): Entity {
+    return this.parent?.root ?? this
+  }
+
+  /** Closes it here: by itself, or because of an event of its own, or of its parent's. */
+  end(because?: string, ...args: unknown[]) {
+    if (this.#closed) return
+    this.#closed = true
+    this.session.forget(this)
+    this.settle()
+    for (const children of this.#children.values()) {
+      for (const child of children) child.end(`${this.genus}close`)
+      children.clear()
+    }
+    if (!this.parent?.closed) this.parent?.abandon(this)
+    this.detached(because)
+    if (because) this.tell(because, args)
+    this.observer.safeEmit('close')
+  }
+
+  /** The word for the kind in the events of its children: `routerclose`, `transportclose`. */
+  get genus() {
+    return this.row.kind.toLowerCase()
+  }
+
+  /** A child is announced. */
+  adopt(child: Entity, event: string) {
+    this.#children.get(event)?.add(child)
+    child.attached()
+    this.observer.safeEmit(event, child)
+  }
+
+  abandon(child: Entity) {
+    for (const children of this.#children.values()) children.delete(child)
+  }
+
+  /** Live members are told with each message about the object; null stands for undefined. */
+  update(members: Record<string, unknown>) {
+    for (const name of Object.keys(members)) this.members[name] = members[name] ?? undefined
+  }
+
+  /** An event came from the peer. */
+  receive(event: string, args: unknown[]) {
+    switch (this.row.events.get(event)) {
+      case 'self':
+      case 'media': return void this.safeEmit(event, ...args)
+      case 'observer': return void this.observer.safeEmit(event, ...args)
+      case 'end': return this.end(event, ...args)
+      case 'both':
+        this.safeEmit(event, ...args)
+        this.observer.safeEmit(event, ...args)
+        return
+    }
+    if (event === 'close') this.end()
+  }
+
+  /** Calls the object on its host. Rejects as mediasoup does when it is closed. */
+  async call(member: string, args: unknown[]): Promise<unknown> {
+    this.session.logger.debug(this.row.kind, `${member}()`)
+    if (this.#closed) throw this.closedError(member)
+    return await this.session.call(this, member, args)
+  }
+
+  /** Like call(), for what is not answered. */
+  cast(member: string, args: unknown[]) {
+    if (this.root.closed) throw this.closedError(member)
+    if (!this.#closed) this.session.notify(`${this.row.kind}.${member}`, [this.handle, ...args], this.row.methods.get(member))
+  }
+
+  protected closedError(member: string) {
+    const what = `${this.row.kind} is closed, cannot call ${member}() [handle:${this.handle}]`
+    return this.root.closed ? new errors.WorkerClosedError(what) : new errors.NotFoundError(what)
+  }
+
+  // What a kind does beside; see objects.ts.
+  protected attached() {}
+  protected detached(_because?: string) {}
+  protected settle() {}
+  protected tell(event: string, args: unknown[]) {
+    this.safeEmit(event, ...args)
+  }
+}
+
+const CHILDLESS: Map<string, Set<Entity>> = new Map()
+
+function childrenOf({ events }: KindRow): Map<string, Set<Entity>> {
+  const born = [...events].filter(([, role]) => role === 'new')
+  return born.length ? new Map(born.map(([event]) => [event, new Set()])) : CHILDLESS
+}
+
+function onListenerError(this: Entity, eventName: unknown, error: unknown) {
+  this.session.logger.error(this.row.kind, `event listener threw an error [eventName:${eventName}]:`, error as Error)
+}

@@ -1,0 +1,25 @@
+// Remote Mediasoup client: mediasoup's own API on a tier that is somewhere else.
+
+import { type ClientOptions, type RemoteMediasoup, client } from './client.ts'
+import { type RemoteOptions, remote } from './remote.ts'
+
+export { ConnectionError, IncompatibleError, ProtocolError } from '../lib/errors.ts'
+export { client, remote }
+export type { ClientOptions, Connection, ConnectionEvents, RemoteMediasoup } from './client.ts'
+export type { RemoteOptions } from './remote.ts'
+
+/**
+ * Connects to a tier: the object is used as `import * as mediasoup from 'mediasoup'` would be.
+ *
+ * @param url `ws://host:port` or `wss://host:port`
+ * @throws TypeError when the URL is not one of a WebSocket; ConnectionError when the tier cannot be reached;
+ * IncompatibleError when it describes mediasoup's API in another way.
+ * @example
+ * ```ts
+ * const mediasoup = await connect('ws://host:4000')
+ * const worker = await mediasoup.createWorker()
+ * const router = await worker.createRouter({ mediaCodecs })
+ * ```
+ */
+export const connect = async (url: string | URL, options: ClientOptions & RemoteOptions = {}): Promise<RemoteMediasoup> =>
+  client(remote(url, options), options)

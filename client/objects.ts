@@ -1,0 +1,181 @@
+// The classes of mediasoup's objects on the client. Their members come from the model; by hand is only what mediasoup
+// answers without its worker.
+
+import type * as ms from 'mediasoup/types'
+import { ortc } from '../lib/mediasoup.ts'
+import { type ObjectKind, kinds } from '../lib/methods.ts'
+import { Entity } from './entity.ts'
+
+type EntityClass = { new (...args: ConstructorParameters<typeof Entity>): Entity; prototype: Entity }
+
+/** A class with the kind's getters and methods. */
+function classOf(kind: ObjectKind, base: EntityClass = Entity): EntityClass {
+  const type = { [`${kind}Impl`]: class extends base {} }[`${kind}Impl`]!
+  const row = kinds.get(kind)!
+  const { fixed, live, methods } = row
+  Object.defineProperty(type.prototype, 'row', { value: row })
+  for (const name of [...fixed, ...live]) Object.defineProperty(type.prototype, name, { get: getter(name), configurable: true })
+  for (const [name, role] of methods) {
+    if (role === 'close') continue
+    const value = role === 'cast' || role === 'media' ? caster(name) : caller(name)
+    Object.defineProperty(type.prototype, name, { value, configurable: true, writable: true })
+  }
+  return type
+}
+
+// Objects are given away as copies, as mediasoup does.
+function getter(name: string) {
+  return function get(this: { members: Record<string, unknown> }) {
+    const value = this.members[name]
+    return typeof value === 'object' ? structuredClone(value) : value
+  }
+}
+
+function caller(name: string) {
+  return { [name](this: Entity, ...args: unknown[]) { return this.call(name, args) } }[name]
+}
+
+function caster(name: string) {
+  return { [name](this: Entity, ...args: unknown[]) { this.cast(name, args) } }[name]
+}
+
+class WorkerImpl extends classOf('Worker') {
+  /** The connection to its host is lost, or the worker died. */
+  die(error: Error) {
+    if (!this.closed) return this.end('died', error)
+    if (this.members.subprocessClosed) return
+    this.members.subprocessClosed = true
+    this.safeEmit('subprocessclose')
+  }
+
+  protected override tell(event: string, args: unknown[]) {
+    this.members.died = this.members.subprocessClosed = true
+    super.tell(event, args)
+    super.tell('subprocessclose', [])
+  }
+}
+
+class WebRtcServerImpl extends classOf('WebRtcServer') {
+  readonly #transports = new Set<Entity>()
+
+  override receive(event: string, args: unknown[]) {
+    const [transport] = args
+    if (event === 'webrtctransporthandled' && transport instanceof WebRtcTransportImpl) {
+      this.#transports.add(transport)
+      transport.server = this
+    }
+    super.receive(event, args)
+  }
+
+  protected override detached(because?: string) {
+    // Closed by its Worker: so are the Routers of its transports.
+    if (because) return
+    for (const transport of this.#transports) {
+      transport.end('listenserverclose')
+      this.observer.safeEmit('webrtctransportunhandled', transport)
+    }
+  }
+
+  /** A transport was closed by itself. */
+  unhandle(transport: Entity) {
+    if (this.#transports.delete(transport)) this.observer.safeEmit('webrtctransportunhandled', transport)
+  }
+}
+
+class RouterImpl extends classOf('Router') {
+  readonly producers = new Map<string, ms.Producer>()
+
+  canConsume({ producerId, rtpCapabilities }: { producerId: string; rtpCapabilities: ms.RtpCapabilities }): boolean {
+    const producer = this.producers.get(producerId)
+    if (!producer) {
+      this.session.logger.error('Router', `canConsume() | Producer with id "${producerId}" not found`)
+      return false
+    }
+    try {
+      return ortc.canConsume(producer.consumableRtpParameters, structuredClone(rtpCapabilities))
+    } catch (error) {
+      this.session.logger.error('Router', `canConsume() | unexpected error: ${error}`)
+      return false
+    }
+  }
+
+  updateMediaCodecs(mediaCodecs: ms.RouterRtpCodecCapability[]) {
+    this.members.rtpCapabilities = ortc.generateRouterRtpCapabilities(structuredClone(mediaCodecs))
+    if (!this.closed) this.cast('updateMediaCodecs', [mediaCodecs])
+  }
+}
+
+class TransportImpl extends Entity {
+  override get genus() {
+    return 'transport'
+  }
+
+  protected override settle() {
+    for (const state of ['iceState', 'dtlsState', 'sctpState']) {
+      if (this.members[state]) this.members[state] = 'closed'
+    }
+    this.members.iceSelectedTuple = undefined
+  }
+}
+
+class WebRtcTransportImpl extends classOf('WebRtcTransport', TransportImpl) {
+  server: WebRtcServerImpl | undefined
+
+  protected override detached(because?: string) {
+    if (!because) this.server?.unhandle(this)
+  }
+}
+
+class DirectTransportImpl extends classOf('DirectTransport', TransportImpl) {
+  sendRtcp(rtcpPacket: Buffer) {
+    if (!Buffer.isBuffer(rtcpPacket)) throw new TypeError('rtcpPacket must be a Buffer')
+    this.cast('sendRtcp', [rtcpPacket])
+  }
+}
+
+class ProducerImpl extends classOf('Producer') {
+  send(rtpPacket: Buffer) {
+    if (!Buffer.isBuffer(rtpPacket)) throw new TypeError('rtpPacket must be a Buffer')
+    this.cast('send', [rtpPacket])
+  }
+
+  get #router() {
+    return this.parent?.parent as RouterImpl
+  }
+
+  protected override attached() {
+    const producer = this as unknown as ms.Producer
+    this.#router.producers.set(producer.id, producer)
+  }
+
+  protected override detached() {
+    const producer = this as unknown as ms.Producer
+    if (this.#router.producers.get(producer.id) === producer) this.#router.producers.delete(producer.id)
+  }
+}
+
+class DataProducerImpl extends classOf('DataProducer') {
+  send(message: string | Buffer, ...options: unknown[]) {
+    if (typeof message !== 'string' && !Buffer.isBuffer(message)) throw new TypeError('message must be a string or a Buffer')
+    this.cast('send', [message, ...options])
+  }
+}
+
+/** The class of each kind. */
+export const classes: Record<ObjectKind, EntityClass> = {
+  Worker: WorkerImpl,
+  Router: RouterImpl,
+  WebRtcServer: WebRtcServerImpl,
+  WebRtcTransport: WebRtcTransportImpl,
+  PlainTransport: classOf('PlainTransport', TransportImpl),
+  PipeTransport: classOf('PipeTransport', TransportImpl),
+  DirectTransport: DirectTransportImpl,
+  Producer: ProducerImpl,
+  Consumer: classOf('Consumer'),
+  DataProducer: DataProducerImpl,
+  DataConsumer: classOf('DataConsumer'),
+  ActiveSpeakerObserver: classOf('ActiveSpeakerObserver'),
+  AudioLevelObserver: classOf('AudioLevelObserver')
+}
+
+export { WorkerImpl }

@@ -1,0 +1,73 @@
+// A tier at a URL.
+
+import { WebSocket } from 'ws'
+import { ConnectionError } from '../lib/errors.ts'
+import { PROTOCOL } from '../lib/hello.ts'
+import { SocketLink, type SocketOptions, socketDefaults, webSocketOptions } from '../lib/socket.ts'
+import type { Link, Tier } from '../lib/tier.ts'
+
+export interface RemoteOptions extends SocketOptions {
+  /** How long connecting may take, in ms. Default 10 s. */
+  timeout?: number
+  /** Headers of the HTTP request that opens the connection. */
+  headers?: Record<string, string>
+}
+
+const MAX_EXPLANATION_BYTES = 500
+
+/**
+ * A tier at a URL. Each session is a connection of its own.
+ *
+ * @throws TypeError when the URL is not one of a WebSocket.
+ * @example
+ * ```ts
+ * const mediasoup = await client(remote('ws://host:4000'))
+ * ```
+ */
+export function remote(url: string | URL, options: RemoteOptions = {}): Tier {
+  const address = parseUrl(url)
+  return { open: () => dial(address, options) }
+}
+
+function parseUrl(url: string | URL): URL {
+  const address = URL.canParse(String(url)) ? new URL(url) : undefined
+  if (!address || !/^wss?:$/.test(address.protocol)) {
+    throw new TypeError(`the URL of a tier must be like ws://host:port or wss://host:port (got ${JSON.stringify(String(url))})`)
+  }
+  return address
+}
+
+function dial(url: URL, { timeout = 10_000, headers, ...options }: RemoteOptions): Promise<Link> {
+  const { silence, maxBacklog, maxPayload } = { ...socketDefaults, ...options }
+  const socket = new WebSocket(url, PROTOCOL, { handshakeTimeout: timeout, headers, maxPayload, ...webSocketOptions })
+
+  return new Promise((resolve, reject) => {
+    const fail = (cause: Error) => reject(new ConnectionError(`cannot connect to ${url.href}: ${reasonOf(cause)}`, { cause }))
+    socket.once('error', fail)
+    socket.once('unexpected-response', async (_request, response) => {
+      const explanation = await textOf(response)
+      fail(new Error(`it answered ${response.statusCode} ${explanation || response.statusMessage}`))
+      socket.terminate()
+    })
+    socket.once('open', () => {
+      socket.off('error', fail)
+      resolve(new SocketLink(socket, { silence, maxBacklog }))
+    })
+  })
+}
+
+// The error of several attempts, one for each address, has no message.
+const reasonOf = (error: Error & { code?: string }) => error.message || error.code || error.name
+
+async function textOf(response: AsyncIterable<Buffer>): Promise<string> {
+  let text = ''
+  try {
+    for await (const chunk of response) {
+      text += chunk
+      if (text.length > MAX_EXPLANATION_BYTES) break
+    }
+  } catch {
+    // The status says enough.
+  }
+  return text.slice(0, MAX_EXPLANATION_BYTES).trim()
+}

@@ -1,0 +1,205 @@
+// One session on a tier, seen from the client: its calls in flight, and its objects by their handles.
+
+import { type Announcement, GONE, type Reference, decodeValue } from '../lib/codec.ts'
+import { ConnectionError, ProtocolError, codes, reviveError } from '../lib/errors.ts'
+import { errors } from '../lib/mediasoup.ts'
+import type { MethodRole } from '../lib/methods.ts'
+import type { Frame, Link } from '../lib/tier.ts'
+import { type Handle, type Id, type Message, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
+import type { Entity } from './entity.ts'
+import type { Logger } from './logger.ts'
+import { WorkerImpl, classes } from './objects.ts'
+
+// Packets are dropped, rather than queued, when this much waits to be sent.
+const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
+
+interface Pending {
+  method: string
+  role: MethodRole | undefined
+  target: Entity | undefined
+  token: number | undefined
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
+export interface SessionOptions {
+  logger: Logger
+  /** A Worker was announced. */
+  onWorker(worker: Entity): void
+  /** The link closed: by its peer, or because it was lost. */
+  onClose(error: Error): void
+}
+
+export class Session {
+  readonly logger: Logger
+  readonly #link: Link
+  readonly #options: SessionOptions
+  readonly #entities = new Map<Handle, Entity>()
+  readonly #pending = new Map<Id, Pending>()
+  // appData stays here; a token goes in its place, and comes back with the object. pipeToRouter() gives the pipe
+  // Producer the appData of the Producer, and so its token.
+  readonly #creating = new Map<number, Record<string, unknown>>()
+  readonly #created = new Map<number, Entity>()
+  #nextId = 0
+  #nextToken = 0
+  #lost: Error | undefined
+
+  constructor(link: Link, options: SessionOptions) {
+    this.logger = options.logger
+    this.#link = link
+    this.#options = options
+    link.on('frame', frame => this.#receive(frame))
+    link.on('close', error => this.#lose(error ?? new ConnectionError('the connection was closed by the tier')))
+  }
+
+  /** Why it ended, if it did. */
+  get lost() {
+    return this.#lost
+  }
+
+  /** Ends the session: closes what it owns, and rejects what is in flight. */
+  close() {
+    const reason = new ConnectionError('the connection was closed by this client')
+    for (const worker of this.#workers()) worker.close()
+    this.#end(reason)
+    this.#link.close()
+  }
+
+  /** Calls a method that has no object: `tier.hello`, `mediasoup.createWorker`. */
+  request(method: string, args: unknown[], role?: MethodRole): Promise<unknown> {
+    return this.#send(method, undefined, role, args)
+  }
+
+  call(target: Entity, member: string, args: unknown[]): Promise<unknown> {
+    return this.#send(`${target.row.kind}.${member}`, target, target.row.methods.get(member), args)
+  }
+
+  notify(method: string, params: unknown[], role?: MethodRole) {
+    if (role === 'media' && this.#link.bufferedAmount > MAX_MEDIA_BACKLOG_BYTES) return
+    this.#link.send(encodeNotification(method, params))
+  }
+
+  /** A closed object is gone at once; but a Worker is known until its process is gone. */
+  forget(entity: Entity) {
+    if (entity.row.kind !== 'Worker') this.#entities.delete(entity.handle)
+    if (entity.token !== undefined && this.#created.get(entity.token) === entity) this.#created.delete(entity.token)
+  }
+
+  #send(method: string, target: Entity | undefined, role: MethodRole | undefined, args: unknown[]): Promise<unknown> {
+    if (this.#lost) return Promise.reject(this.#lost)
+    const id = ++this.#nextId
+    const token = role === 'create' ? this.#keepAppData(args) : undefined
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { method, role, target, token, resolve, reject })
+      this.#link.send(encodeRequest(id, method, target ? [target.handle, ...args] : args))
+    })
+  }
+
+  #keepAppData(args: unknown[]): number | undefined {
+    const [options = {}] = args
+    if (typeof options !== 'object' || options === null) return undefined
+    const { appData = {} } = options as { appData?: Record<string, unknown> | null }
+    if (typeof appData !== 'object') return undefined // mediasoup's to refuse.
+    const token = ++this.#nextToken
+    this.#creating.set(token, appData ?? {})
+    args[0] = { ...options, appData: { token } }
+    return token
+  }
+
+  #receive(frame: Frame) {
+    let message: Message | undefined
+    try {
+      message = decode(frame)
+      if (message.method === undefined) this.#answered(message)
+      else if (message.id === undefined) this.#notified(message.method, message.params)
+      else throw new ProtocolError(codes.request, 'a tier asks nothing of its client', message.id)
+    } catch (error) {
+      this.logger.error('Channel', `received an invalid message: ${(error as Error).message}`, error as Error)
+    }
+  }
+
+  // ← {"id": 12, "result": {"value": …, "live": {"paused": true}}}
+  #answered({ id, result, error }: Extract<Message, { method?: undefined }>) {
+    const pending = this.#pending.get(id!)
+    if (!pending) throw new ProtocolError(codes.request, `an answer came to a request that is not in flight (${JSON.stringify({ id, error })})`)
+    this.#pending.delete(id!)
+    try {
+      if (error) pending.reject(reviveError(error))
+      else pending.resolve(this.#resultOf(pending, result))
+    } catch (cause) {
+      pending.reject(cause as Error)
+    }
+    this.#creating.delete(pending.token!)
+  }
+
+  #resultOf({ role, target, method }: Pending, result: unknown): unknown {
+    if (role === 'call') {
+      const { value, live } = result as { value?: unknown; live?: Record<string, unknown> }
+      if (live) target!.update(live)
+      return decodeValue(value, this.#resolve) ?? undefined
+    }
+    if (role !== 'create') return result ?? undefined
+    const object = decodeValue(result, this.#resolve)
+    if (object !== GONE) return object
+    if (target?.root.closed) throw new errors.WorkerClosedError(`the Worker was closed during ${method}()`)
+    throw new errors.NotFoundError(`the ${target?.row.kind} was closed during ${method}()`)
+  }
+
+  // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
+  #notified(method: string, [handle, live, ...args]: unknown[]) {
+    const entity = this.#entities.get(handle as Handle)
+    if (!entity) return // Closed here, when the event was on its way.
+    const event = method.slice(method.indexOf('.') + 1)
+    for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#resolve) ?? undefined
+    if (args.includes(GONE)) return
+    if (live) entity.update(live as Record<string, unknown>)
+    if (entity.row.kind === 'Worker' && event === 'subprocessclose') this.#entities.delete(entity.handle)
+    entity.receive(event, args)
+  }
+
+  #resolve = (reference: Reference): unknown =>
+    'kind' in reference ? this.#announced(reference as Announcement) : this.#entities.get(reference.$) ?? GONE
+
+  #announced(announcement: Announcement): unknown {
+    const { $, kind, of, appData } = announcement
+    const parent = of === undefined ? undefined : this.#entities.get(of)
+    if (of !== undefined && !parent) return GONE
+    if (parent?.closed) return GONE
+    const type = classes[kind]
+    if (!type) throw new ProtocolError(codes.params, `the tier announced an object of the unknown kind ${kind}`)
+    const token = appData?.token as number
+    const kept = this.#creating.get(token) ?? this.#created.get(token)?.appData ?? {}
+    const entity = new type(this, announcement, parent, kept)
+    this.#entities.set($, entity)
+    if (this.#creating.has(token)) {
+      entity.token = token
+      this.#created.set(token, entity)
+    }
+    if (parent) parent.adopt(entity, announcements.get(kind)!)
+    else this.#options.onWorker(entity)
+    return entity
+  }
+
+  #lose(error: Error) {
+    if (this.#lost) return
+    this.#end(error)
+    this.#options.onClose(error)
+  }
+
+  #end(reason: Error) {
+    this.#lost = reason
+    for (const worker of this.#workers()) worker.die(reason)
+    for (const { reject } of this.#pending.values()) reject(reason)
+    this.#pending.clear()
+    this.#creating.clear()
+    this.#entities.clear()
+  }
+
+  #workers() {
+    return [...this.#entities.values()].filter(entity => entity instanceof WorkerImpl)
+  }
+}
+
+/** The event that announces a new object of a kind: all transports are `newtransport`, all RTP observers `newrtpobserver`. */
+const announcements = new Map(Object.keys(classes).map(kind => [kind,
+  kind.endsWith('Transport') ? 'newtransport' : kind.endsWith('Observer') ? 'newrtpobserver' : `new${kind.toLowerCase()}`]))

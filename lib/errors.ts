@@ -1,0 +1,61 @@
+// Every class of error, and how errors cross the wire: they keep their class over any number of tiers.
+
+import { errors as mediasoupErrors } from './mediasoup.ts'
+import type { Failure, Id } from './wire.ts'
+
+/** JSON-RPC 2.0's error codes, and ours. */
+export const codes = {
+  parse: -32700,
+  request: -32600,
+  method: -32601,
+  params: -32602,
+  internal: -32603,
+  /** mediasoup's own errors: `data.name` is the class. */
+  mediasoup: -32000,
+  /** The handle is unknown to this session. */
+  handle: -32001
+} as const
+
+/** What was sent is not the protocol. `code` is JSON-RPC's; `id` the request's, where it could be read. */
+export class ProtocolError extends Error {
+  override name = 'ProtocolError'
+  readonly code: number
+  readonly id: Id | null
+
+  constructor(code: number, message: string, id: Id | null = null) {
+    super(message)
+    this.code = code
+    this.id = id
+  }
+}
+
+/** The tier could not be reached, or the connection to it was lost. `cause` has the socket's own error. */
+export class ConnectionError extends Error {
+  override name = 'ConnectionError'
+}
+
+/** The two ends do not describe mediasoup's API in the same way: their versions are named. */
+export class IncompatibleError extends Error {
+  override name = 'IncompatibleError'
+}
+
+const { NotFoundError, UnsupportedError, WorkerClosedError } = mediasoupErrors
+
+const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<string, new (message: string) => Error>(
+  [TypeError, RangeError, SyntaxError, NotFoundError, UnsupportedError, WorkerClosedError, ConnectionError, IncompatibleError].map(type => [type.name, type])
+)
+
+/** An error to what goes on the wire, without its stack: that is the host's own business. */
+export function describeError(error: unknown): Failure {
+  if (error instanceof ProtocolError) return { code: error.code, message: error.message, data: { name: error.name } }
+  if (error instanceof Error) return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
+  return { code: codes.internal, message: String(error) }
+}
+
+/** The inverse of describeError. */
+export function reviveError({ code, message, data }: Failure): Error {
+  if (data?.name === 'ProtocolError' || (data === undefined && code <= codes.request)) return new ProtocolError(code, message)
+  const type = revivable.get(data?.name ?? '')
+  if (type) return new type(message)
+  return Object.assign(new Error(message), data && { name: data.name })
+}

@@ -1,0 +1,20 @@
+// What each end says of itself: the first call of a session.
+
+import type * as ms from 'mediasoup/types'
+
+export const PROTOCOL = 'mafalda.v1'
+
+/** The answer to `tier.hello`. */
+export interface Hello {
+  protocol: typeof PROTOCOL
+  /** Versions of mafalda and mediasoup on that end. */
+  mafalda: string
+  mediasoup: string
+  /** See `digest` in methods.ts. */
+  model: string
+  /** Names the tier's process, and starts every handle that it gives out. */
+  node: string
+  /** What mediasoup there answers synchronously; the client answers in its place. */
+  workerBin: string
+  supportedRtpCapabilities: ms.RouterRtpCapabilities
+}

@@ -1,0 +1,8 @@
+// What both ends share.
+
+export type { Frame, Link, Tier } from './tier.ts'
+export { pair } from './tier.ts'
+export { model, type Interface, type Kind } from './model.ts'
+export { digest, type Method, type Notification, type Params, type Result } from './methods.ts'
+export type { Failure, Handle, Id, Message } from './wire.ts'
+export { ConnectionError, IncompatibleError, ProtocolError } from './errors.ts'

@@ -1,0 +1,76 @@
+// The OpenRPC document of the protocol, derived from the model. `rpc.discover` answers with it.
+
+import { type MethodRole, isAnswered, methods } from './methods.ts'
+import { version } from './version.ts'
+
+const handle = { name: 'handle', required: true, schema: { $ref: '#/components/schemas/Handle' } }
+const args = { name: 'arguments', description: "mediasoup's own arguments, one position each", schema: {} }
+
+/** @see https://spec.open-rpc.org */
+export function discover() {
+  return {
+    openrpc: '1.3.2',
+    info: {
+      title: 'Mafalda',
+      version,
+      description: "mediasoup's own API as JSON-RPC 2.0 over WebSocket. PROTOCOL.md tells what a schema cannot: order, events, binary frames.",
+      license: { name: 'ISC' }
+    },
+    methods: [
+      { name: 'tier.hello', summary: 'What the tier says of itself', params: [], result: result({ type: 'object' }), paramStructure: 'by-position' },
+      { name: 'rpc.discover', summary: 'This document', params: [], result: result({ type: 'object' }), paramStructure: 'by-position' },
+      ...[...methods].map(([name, { kind, member, role }]) => ({
+        name,
+        summary: summaries[role],
+        paramStructure: 'by-position',
+        params: kind === 'mediasoup' ? [args] : role === 'close' ? [handle] : [handle, args],
+        // What is not answered is sent as a notification; sent as a request, it is answered with null.
+        result: result(isAnswered(role) ? { $ref: `#/components/schemas/${role}` } : { type: 'null' }),
+        externalDocs: { url: `https://mediasoup.org/documentation/v3/mediasoup/api/#${anchor(kind)}-${member}` }
+      }))
+    ],
+    components: { schemas }
+  }
+}
+
+const result = (schema: object) => ({ name: 'result', schema })
+
+// mediasoup documents what all transports, and all RTP observers, have in common only once.
+function anchor(kind: string) {
+  if (kind.endsWith('Transport')) return 'transport'
+  if (kind.endsWith('Observer')) return 'rtpObserver'
+  return kind[0]!.toLowerCase() + kind.slice(1)
+}
+
+const summaries: Record<MethodRole, string> = {
+  query: "Answers with mediasoup's own result; changes nothing",
+  call: "Answers with mediasoup's own result and with the live members that changed",
+  create: 'Answers with the new object',
+  cast: 'Is not answered',
+  media: 'Is not answered; carries RTP or RTCP, which is dropped when the peer is slow',
+  close: 'Closes the object, and with it all that it created'
+}
+
+const schemas = {
+  Handle: { type: 'string', pattern: '^[^/]+/[0-9]+$', description: 'Names an object in the whole tree' },
+  query: { description: "mediasoup's own result" },
+  call: {
+    type: 'object',
+    properties: {
+      value: { description: "mediasoup's own result, if it has one" },
+      live: { type: 'object', description: 'The live members of the object that changed; null means undefined' }
+    }
+  },
+  create: {
+    type: 'object',
+    required: ['$'],
+    properties: {
+      $: { $ref: '#/components/schemas/Handle' },
+      kind: { type: 'string' },
+      of: { $ref: '#/components/schemas/Handle' },
+      appData: { type: 'object' },
+      members: { type: 'object', description: 'Fixed and live members' }
+    }
+  }
+}
+

@@ -1,0 +1,97 @@
+// A Link over a WebSocket, the same on both ends.
+
+import { EventEmitter } from 'node:events'
+import type { WebSocket } from 'ws'
+import { ConnectionError } from './errors.ts'
+import type { Frame, Link } from './tier.ts'
+
+export interface SocketOptions {
+  /** The longest silence of the peer, in ms, before the connection counts as lost. It is pinged three times in that time. Default 30 s. */
+  silence?: number
+  /** The largest frame that is accepted, in bytes. Default 4 MiB. */
+  maxPayload?: number
+  /** How many bytes may wait for a peer that reads too slowly, before the connection is cut. Default 64 MiB. */
+  maxBacklog?: number
+}
+
+export const socketDefaults = { silence: 30_000, maxPayload: 4 * 1024 * 1024, maxBacklog: 64 * 1024 * 1024 } satisfies SocketOptions
+
+/** What `ws` is told on both ends. */
+export const webSocketOptions = {
+  // One message per turn of the event loop: an event must not overtake the continuation of the answer before it.
+  allowSynchronousEvents: false,
+  perMessageDeflate: false,
+  closeTimeout: 2_000
+} as const
+
+// RFC 6455, 7.4.1
+const NORMAL = 1000
+const GOING_AWAY = 1001
+const INTERNAL_ERROR = 1011
+const MAX_REASON_BYTES = 123
+
+export class SocketLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }> implements Link {
+  readonly #socket: WebSocket
+  readonly #maxBacklog: number
+  #heard = true
+  #error: Error | undefined
+
+  constructor(socket: WebSocket, { silence, maxBacklog }: Required<Omit<SocketOptions, 'maxPayload'>>) {
+    super()
+    this.#socket = socket
+    this.#maxBacklog = maxBacklog
+    const heard = () => { this.#heard = true }
+    socket.on('message', (data: Buffer, isBinary) => {
+      this.#heard = true
+      this.emit('frame', isBinary ? data : data.toString())
+    })
+    socket.on('ping', heard)
+    socket.on('pong', heard)
+    socket.on('error', error => { this.#error ??= error })
+    const watch = this.#watch(silence)
+    socket.on('close', (code, reason) => {
+      clearInterval(watch)
+      const why = this.#error ?? (code === NORMAL ? undefined : new Error(reason.toString() || `code ${code}`))
+      this.emit('close', why && new ConnectionError(`the connection was lost: ${why.message}`, { cause: why }))
+    })
+  }
+
+  get bufferedAmount() {
+    return this.#socket.bufferedAmount
+  }
+
+  send(frame: Frame) {
+    if (this.#socket.readyState !== this.#socket.OPEN) return
+    if (this.#socket.bufferedAmount > this.#maxBacklog) {
+      this.#lose(`the peer reads too slowly: more than ${this.#maxBacklog} bytes wait for it`)
+    } else {
+      this.#socket.send(frame)
+    }
+  }
+
+  close(error?: Error) {
+    const reason = Buffer.from(error?.message ?? '').subarray(0, MAX_REASON_BYTES).toString()
+    this.#socket.close(error ? INTERNAL_ERROR : NORMAL, reason.replace(/\uFFFD+$/, ''))
+  }
+
+  /** Ends the session because this end is about to stop. */
+  leave() {
+    this.#socket.close(GOING_AWAY, 'the server is shutting down')
+  }
+
+  // A half-open socket, or a process that is paused, says nothing: also no pong.
+  #watch(silence: number) {
+    let missed = 0
+    return setInterval(() => {
+      missed = this.#heard ? 0 : missed + 1
+      this.#heard = false
+      if (missed >= 3) this.#lose(`the peer has been silent for ${silence} ms`)
+      else if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping()
+    }, silence / 3).unref()
+  }
+
+  #lose(why: string) {
+    this.#error ??= new Error(why)
+    this.#socket.terminate()
+  }
+}

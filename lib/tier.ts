@@ -1,0 +1,88 @@
+// The algebra: whatever speaks the protocol is a Tier, and a session on it is a Link of frames.
+
+import { EventEmitter } from 'node:events'
+
+/** One message: JSON text, or a binary frame (see PROTOCOL.md) when it carries a packet or a message of bytes. */
+export type Frame = string | Buffer
+
+/** Anything that speaks the protocol: a local mediasoup, a remote URL, or a combination of tiers. */
+export interface Tier {
+  /** Opens a session. Rejects with a ConnectionError when the tier cannot be reached. */
+  open(): Promise<Link>
+}
+
+/**
+ * One session on a tier: what is created through it belongs to it and is closed with it.
+ *
+ * Frames arrive in the order in which they were sent, in both directions, and `close` after the last of them. A Link
+ * carries frames and not calls, because that keeps one order for answers and events, and lets a proxy pass on what it
+ * does not treat itself without taking it apart.
+ */
+export interface Link extends EventEmitter<{ frame: [frame: Frame]; close: [error?: Error] }> {
+  /** Frames sent after the link has closed are dropped: `close` tells. */
+  send(frame: Frame): void
+  /** Bytes that wait to leave this process on the way to the peer. */
+  readonly bufferedAmount: number
+  /** Ends the session; both ends emit `close`, the other one with the error if there is one. */
+  close(error?: Error): void
+}
+
+class PairedLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }> implements Link {
+  /** Where what arrives here goes on to. */
+  onward: Link | undefined
+  #peer!: PairedLink
+  #inbox: (Frame | { error?: Error })[] = []
+  #closed = false
+
+  static pair(): [PairedLink, PairedLink] {
+    const [one, other] = [new PairedLink(), new PairedLink()]
+    one.#peer = other
+    other.#peer = one
+    return [one, other]
+  }
+
+  get bufferedAmount() {
+    return this.#peer.onward?.bufferedAmount ?? 0
+  }
+
+  send(frame: Frame) {
+    if (!this.#closed) this.#peer.#deliver(frame)
+  }
+
+  close(error?: Error) {
+    if (this.#closed) return
+    this.#closed = true
+    this.#peer.#deliver({ error })
+    this.emit('close')
+  }
+
+  // In a microtask, so that no call ends up inside the handler of its own answer.
+  #deliver(item: Frame | { error?: Error }) {
+    if (this.#inbox.push(item) === 1) queueMicrotask(() => this.#drain())
+  }
+
+  #drain() {
+    for (let i = 0; i < this.#inbox.length && !this.#closed; i++) {
+      const item = this.#inbox[i]!
+      if (typeof item === 'string' || Buffer.isBuffer(item)) {
+        this.emit('frame', item)
+        continue
+      }
+      this.#closed = true
+      this.emit('close', item.error)
+    }
+    this.#inbox = []
+  }
+}
+
+/** Two ends of a session inside this process. */
+export const pair = (): [Link, Link] => PairedLink.pair()
+
+/** Makes one session of two: what arrives on either goes on to the other, and they close together. */
+export function join(one: Link, other: Link) {
+  for (const [from, to] of [[one, other], [other, one]] as const) {
+    if (from instanceof PairedLink) from.onward = to
+    from.on('frame', frame => to.send(frame))
+    from.on('close', error => to.close(error))
+  }
+}

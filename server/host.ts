@@ -1,0 +1,88 @@
+// What a leaf does not accept from a client, and what it adds, because it is a fact of its host.
+
+import { realpathSync } from 'node:fs'
+import { resolve, sep } from 'node:path'
+import type { Mediasoup } from './leaf.ts'
+
+export interface HostRules {
+  /** What clients are told to connect to, when they listen on an unspecified address (`0.0.0.0`, `::`) and announce none. */
+  announcedAddress?: string
+  /** Folders of this host in which a client may name DTLS certificates and keys. Default: none. */
+  allowFiles?: string[]
+}
+
+interface ListenInfo {
+  ip?: string
+  announcedAddress?: string
+  announcedIp?: string
+}
+
+interface Options {
+  workerBin?: string
+  dtlsCertificateFile?: string
+  dtlsPrivateKeyFile?: string
+  listenInfo?: ListenInfo
+  rtcpListenInfo?: ListenInfo
+  listenInfos?: ListenInfo[]
+  listenIp?: ListenInfo | string
+  listenIps?: (ListenInfo | string)[]
+}
+
+const UNSPECIFIED: ReadonlySet<unknown> = new Set(['0.0.0.0', '::', '[::]'])
+
+/** Checks, and where needed completes, the arguments of a call. */
+export function hostRules(mediasoup: Mediasoup, { announcedAddress, allowFiles = [] }: HostRules) {
+  const folders = allowFiles.map(folder => realPath(folder) + sep)
+
+  return function applyRules(member: string, args: unknown[]) {
+    const options = args[0] as Options | undefined
+    if (typeof options !== 'object' || options === null) return
+    if (member === 'createWorker') checkFiles(options)
+    if (announcedAddress) announce(options, announcedAddress)
+  }
+
+  function checkFiles({ workerBin, dtlsCertificateFile, dtlsPrivateKeyFile }: Options) {
+    if (workerBin !== undefined && workerBin !== mediasoup.workerBin) {
+      throw new TypeError(`workerBin must be the one of the host, ${mediasoup.workerBin}, or not be given (got ${workerBin})`)
+    }
+    for (const [name, file] of Object.entries({ dtlsCertificateFile, dtlsPrivateKeyFile })) {
+      if (file !== undefined && !isAllowed(file)) {
+        throw new TypeError(`${name} must be in a folder that the operator of the host allows (--allow-files): ${file} is not`)
+      }
+    }
+  }
+
+  function isAllowed(file: unknown) {
+    return typeof file === 'string' && folders.some(folder => realPath(file).startsWith(folder))
+  }
+}
+
+function announce(options: Options, address: string) {
+  const { listenInfo, rtcpListenInfo, listenInfos, listenIp, listenIps } = options
+  for (const info of [listenInfo, rtcpListenInfo, ...arrayOf(listenInfos)]) {
+    if (isUnannounced(info)) info.announcedAddress = address
+  }
+  if (listenIp !== undefined) options.listenIp = announceIp(listenIp, address)
+  if (listenIps !== undefined) options.listenIps = Array.isArray(listenIps) ? listenIps.map(ip => announceIp(ip, address)) : listenIps
+}
+
+// The deprecated form: an address, or an object that may announce another one.
+function announceIp(listenIp: ListenInfo | string, address: string) {
+  const info = typeof listenIp === 'string' ? { ip: listenIp } : listenIp
+  return isUnannounced(info) ? { ...info, announcedIp: address } : listenIp
+}
+
+// What has the wrong type is mediasoup's to refuse.
+const arrayOf = <T>(value: T[] | undefined) => Array.isArray(value) ? value : []
+
+function isUnannounced(info: ListenInfo | undefined): info is ListenInfo {
+  return typeof info === 'object' && info !== null && UNSPECIFIED.has(info.ip) && !info.announcedAddress && !info.announcedIp
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return resolve(path) // A file that is missing is mediasoup's to complain about.
+  }
+}

@@ -1,0 +1,4 @@
+// Remote Mediasoup server: serves a tier over WebSocket.
+
+export { leaf, type LeafOptions } from './leaf.ts'
+export { serve, type ServeOptions, type Server } from './serve.ts'

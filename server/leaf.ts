@@ -1,0 +1,58 @@
+// A leaf turns the mediasoup of its host into messages, and back. It is one of the two places where objects exist.
+
+import { randomBytes } from 'node:crypto'
+import type * as mediasoup from 'mediasoup'
+import { type Link, type Tier, pair } from '../lib/tier.ts'
+import type { Hello } from '../lib/hello.ts'
+import { PROTOCOL } from '../lib/hello.ts'
+import { digest } from '../lib/methods.ts'
+import { version } from '../lib/version.ts'
+import { type HostRules, hostRules } from './host.ts'
+import { Session } from './session.ts'
+
+export type Mediasoup = typeof mediasoup
+
+export interface LeafOptions extends HostRules {}
+
+/** What all sessions of a leaf share. */
+export interface Leaf {
+  mediasoup: Mediasoup
+  hello: Hello
+  nextHandle(): string
+  applyRules(member: string, args: unknown[]): void
+}
+
+/**
+ * Makes a tier of the mediasoup of this host.
+ *
+ * @example
+ * ```ts
+ * import * as mediasoup from 'mediasoup'
+ * await serve(leaf(mediasoup, { announcedAddress: '203.0.113.7' }), { port: 4000 })
+ * ```
+ */
+export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
+  const node = randomBytes(6).toString('base64url')
+  let serial = 0
+  const shared: Leaf = {
+    mediasoup,
+    hello: {
+      protocol: PROTOCOL,
+      mafalda: version,
+      mediasoup: mediasoup.version,
+      model: digest,
+      node,
+      workerBin: mediasoup.workerBin,
+      supportedRtpCapabilities: mediasoup.getSupportedRtpCapabilities()
+    },
+    nextHandle: () => `${node}/${++serial}`,
+    applyRules: hostRules(mediasoup, options)
+  }
+  return { open: async () => openSession(shared) }
+}
+
+function openSession(shared: Leaf): Link {
+  const [ours, theirs] = pair()
+  new Session(shared, ours)
+  return theirs
+}

@@ -1,0 +1,119 @@
+// Serves a tier over WebSocket: one HTTP port for sessions, /healthz and /readyz.
+
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type Duplex } from 'node:stream'
+import { pino } from 'pino'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { PROTOCOL } from '../lib/hello.ts'
+import { SocketLink, type SocketOptions, socketDefaults, webSocketOptions } from '../lib/socket.ts'
+import { type Tier, join } from '../lib/tier.ts'
+
+export interface ServeOptions extends SocketOptions {
+  /** Default 127.0.0.1. */
+  host?: string
+  /** Default 0: the system chooses. */
+  port?: number
+  /** Default: warnings and errors, to stdout. */
+  logger?: pino.Logger
+}
+
+export interface Server {
+  /** Where clients connect to: `ws://host:port`. */
+  readonly url: string
+  /** How many sessions are open. */
+  readonly sessions: number
+  /** Ends every session, and with them what they own; resolves when the port is free. */
+  close(): Promise<void>
+}
+
+/**
+ * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …).
+ *
+ * @example
+ * ```ts
+ * const server = await serve(leaf(mediasoup), { host: '0.0.0.0', port: 4000 })
+ * console.log(server.url)
+ * ```
+ */
+export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Server> {
+  const { host = '127.0.0.1', port = 0, logger = pino({ name: 'mafalda', level: 'warn' }) } = options
+  const { silence, maxPayload, maxBacklog } = { ...socketDefaults, ...options }
+  const links = new Set<SocketLink>()
+  const sockets = new WebSocketServer({ noServer: true, maxPayload, ...webSocketOptions })
+  const http = createServer(answer)
+  let closing = false
+
+  http.on('upgrade', onUpgrade)
+  await listen()
+  http.on('error', error => logger.error(error))
+
+  return {
+    url: `ws://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
+    get sessions() { return links.size },
+    close
+  }
+
+  function listen() {
+    return new Promise<void>((resolve, reject) => {
+      http.once('error', reject)
+      http.listen(port, host, () => {
+        http.off('error', reject)
+        resolve()
+      })
+    })
+  }
+
+  function answer({ url }: IncomingMessage, response: ServerResponse) {
+    const [status, body] =
+      url === '/healthz' ? [200, { status: 'ok', sessions: links.size }] :
+      url === '/readyz' ? (closing ? [503, { status: 'closing' }] : [200, { status: 'ready' }]) :
+      [426, { error: `this is a Mafalda tier: connect to it by WebSocket, with the subprotocol ${PROTOCOL}` }]
+    response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body) + '\n')
+  }
+
+  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
+    if (closing) return refuse(socket, 503, 'the server is shutting down')
+    if (!offered.includes(PROTOCOL)) return refuse(socket, 400, `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`)
+    sockets.handleUpgrade(request, socket, head, webSocket => onSocket(webSocket, request))
+  }
+
+  async function onSocket(socket: WebSocket, { socket: { remoteAddress: peer } }: IncomingMessage) {
+    const link = new SocketLink(socket, { silence, maxBacklog })
+    links.add(link)
+    link.on('close', error => {
+      links.delete(link)
+      logger.info({ peer, sessions: links.size, reason: error?.message }, 'session closed')
+    })
+    logger.info({ peer, sessions: links.size }, 'session opened')
+    // What the client sends meanwhile waits in the socket.
+    socket.pause()
+    try {
+      const session = await tier.open()
+      if (links.has(link)) join(link, session)
+      else session.close()
+    } catch (error) {
+      logger.error({ peer, err: error }, 'the tier could not be opened')
+      link.close(error as Error)
+    }
+    socket.resume()
+  }
+
+  async function close() {
+    closing = true
+    const closed = new Promise<void>(resolve => http.close(() => resolve()))
+    const left = [...links].map(link => new Promise<void>(resolve => link.once('close', () => resolve())))
+    for (const link of links) link.leave()
+    http.closeIdleConnections()
+    await Promise.all(left)
+    await closed
+  }
+}
+
+function refuse(socket: Duplex, status: number, message: string) {
+  socket.on('error', () => {}) // Whoever is refused may be gone already.
+  socket.end(`HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : 'Service Unavailable'}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${message}\n`)
+}
+
+const urlHost = (host: string) => host.includes(':') ? `[${host}]` : host

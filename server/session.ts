@@ -1,0 +1,206 @@
+// One session on a leaf: dispatches calls to mediasoup's objects, and turns their events into notifications.
+
+import { type Reference, decodeValue, encodeValue } from '../lib/codec.ts'
+import { ProtocolError, codes, describeError } from '../lib/errors.ts'
+import { errors } from '../lib/mediasoup.ts'
+import { type MethodRow, methods } from '../lib/methods.ts'
+import { discover } from '../lib/openrpc.ts'
+import type { Frame, Link } from '../lib/tier.ts'
+import { type Handle, type Id, type Message, decode, encodeFailure, encodeNotification, encodeResult } from '../lib/wire.ts'
+import { Entry, type MediasoupObject, entryOf, listen } from './entry.ts'
+import type { Leaf } from './leaf.ts'
+
+// Packets are dropped, rather than queued, when this much waits to be sent.
+const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
+
+type Method = (...args: unknown[]) => unknown
+
+export class Session {
+  readonly #leaf: Leaf
+  readonly #link: Link
+  readonly #entries = new Map<Handle, Entry>()
+  readonly #inFlight = new Set<Id>()
+  // appData of the objects that calls are about to create: their answers announce them, so no event needs to.
+  readonly #creating = new Set<unknown>()
+  #closed = false
+
+  constructor(leaf: Leaf, link: Link) {
+    this.#leaf = leaf
+    this.#link = link
+    link.on('frame', frame => this.#receive(frame))
+    link.on('close', () => this.#close())
+  }
+
+  #close() {
+    this.#closed = true
+    for (const { kind, object } of this.#entries.values()) {
+      if (kind === 'Worker') object.close()
+    }
+  }
+
+  #receive(frame: Frame) {
+    let message: Message | undefined
+    try {
+      message = decode(frame)
+      if (message.method === undefined) throw new ProtocolError(codes.request, 'a leaf sends no requests, so it expects no answers', message.id)
+      if (message.id === undefined) this.#notified(message.method, message.params)
+      else this.#requested(message.id, message.method, message.params)
+    } catch (error) {
+      const id = message?.id ?? (error instanceof ProtocolError ? error.id : null)
+      this.#link.send(encodeFailure(id, describeError(error)))
+    }
+  }
+
+  // → {"id": 12, "method": "Router.createWebRtcTransport", "params": ["k3x/17", {…}]}
+  #requested(id: Id, method: string, params: unknown[]) {
+    if (method === 'tier.hello') return this.#link.send(encodeResult(id, this.#leaf.hello))
+    if (method === 'rpc.discover') return this.#link.send(encodeResult(id, discover()))
+    if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
+
+    const row = this.#rowOf(method)
+    const target = row.kind === 'mediasoup' ? undefined : this.#entryFor(row, params[0])
+    const args = this.#argumentsOf(row, params)
+    if (row.role === 'cast' || row.role === 'media' || row.role === 'close') {
+      this.#cast(row, target!, args)
+      return this.#link.send(encodeResult(id, null))
+    }
+    const creates = row.role === 'create' ? appDataOf(args) : undefined
+    if (creates) this.#creating.add(creates)
+    this.#inFlight.add(id)
+
+    // One microtask after the call is done, so that its answer keeps its place among the events.
+    this.#invoke(row, target, args).then(
+      value => this.#link.send(encodeResult(id, this.#resultOf(row, target, value))),
+      error => this.#link.send(encodeFailure(id, describeError(error)))
+    ).catch(error => this.#link.send(encodeFailure(id, describeError(error)))).finally(() => {
+      this.#inFlight.delete(id)
+      this.#creating.delete(creates)
+    })
+  }
+
+  // → {"method": "Consumer.close", "params": ["k3x/31"]}
+  #notified(method: string, params: unknown[]) {
+    const row = this.#rowOf(method)
+    const entry = this.#entries.get(params[0] as Handle)
+    // The object may be gone, and its event on the way: nobody waits for this cast.
+    if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
+  }
+
+  #rowOf(method: string): MethodRow {
+    const row = methods.get(method)
+    if (!row) throw new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)
+    return row
+  }
+
+  #entryFor({ kind }: MethodRow, handle: unknown): Entry {
+    const entry = this.#entries.get(handle as Handle)
+    if (entry?.kind !== kind) throw new errors.NotFoundError(`${kind} with handle ${JSON.stringify(handle)} not found`)
+    return entry
+  }
+
+  #argumentsOf({ kind, member }: MethodRow, params: unknown[]): unknown[] {
+    const args = kind === 'mediasoup' ? params : params.slice(1)
+    for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#resolve) ?? undefined
+    this.#leaf.applyRules(member, args)
+    return args
+  }
+
+  #resolve = ({ $ }: Reference) => {
+    const entry = this.#entries.get($)
+    if (!entry) throw new errors.NotFoundError(`object with handle ${JSON.stringify($)} not found`)
+    return entry.object
+  }
+
+  async #invoke({ member }: MethodRow, target: Entry | undefined, args: unknown[]): Promise<unknown> {
+    const object = (target?.object ?? this.#leaf.mediasoup) as unknown as Record<string, Method>
+    return object[member]!(...args)
+  }
+
+  #cast({ member, role }: MethodRow, entry: Entry, args: unknown[]) {
+    if (role === 'close') return this.#closeObject(entry)
+    const object = entry.object as unknown as Record<string, Method>
+    object[member]!(...args)
+  }
+
+  #closeObject(entry: Entry) {
+    // A Worker is known until its process is gone.
+    if (entry.kind !== 'Worker') this.#forget(entry)
+    entry.closing = true
+    entry.object.close()
+  }
+
+  #resultOf({ role, kind }: MethodRow, target: Entry | undefined, value: unknown): unknown {
+    if (role === 'query') return value
+    if (role === 'call') return { value: encodeValue(value, this.#refer), live: target!.changes() }
+    const object = value as MediasoupObject
+    if (kind === 'mediasoup') this.register(object)
+    if (this.#closed || target?.object.closed) {
+      object.close()
+      throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
+    }
+    return this.#refer(object)
+  }
+
+  #refer = (object: object): Reference | undefined => {
+    const entry = entryOf(object)
+    return entry && (entry.announced ? { $: entry.handle } : entry.announce())
+  }
+
+  /** Gives a new object its handle, and listens to it. */
+  register(object: MediasoupObject, parent?: Entry): Entry {
+    const entry = new Entry(this, this.#leaf.nextHandle(), object, parent)
+    this.#entries.set(entry.handle, entry)
+    listen(entry)
+    return entry
+  }
+
+  /** A child was made: by a call, whose answer will announce it, or by mediasoup itself (pipeToRouter). */
+  onNew(parent: Entry, event: string, object: MediasoupObject) {
+    this.register(object, parent)
+    if (!this.#creating.has(object.appData)) this.#notify(parent, event, [object])
+  }
+
+  // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
+  onEvent(entry: Entry, event: string, args: unknown[]) {
+    if (this.#entries.has(entry.handle)) this.#notify(entry, event, args)
+  }
+
+  onMedia(entry: Entry, event: string, packet: Buffer) {
+    if (this.#link.bufferedAmount > MAX_MEDIA_BACKLOG_BYTES) return
+    this.#link.send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, null, packet]))
+  }
+
+  /** The object is closed by its event. */
+  onEnd(entry: Entry, event: string, args: unknown[]) {
+    this.onEvent(entry, event, args)
+    this.#forget(entry)
+  }
+
+  /** The object is closed: by this session's client or with its parent, which it knows, or else by mediasoup itself. */
+  onClose(entry: Entry) {
+    if (!this.#entries.has(entry.handle)) return
+    if (!entry.closing && !entry.parent?.object.closed) this.#notify(entry, 'close', [])
+    if (entry.kind !== 'Worker') this.#forget(entry)
+  }
+
+  onSubprocessClose(entry: Entry) {
+    this.onEvent(entry, 'subprocessclose', [])
+    this.#forget(entry)
+  }
+
+  #notify(entry: Entry, event: string, args: unknown[]) {
+    const encoded = args.map(arg => encodeValue(arg, this.#refer))
+    this.#link.send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, entry.changes() ?? null, ...encoded]))
+  }
+
+  #forget(entry: Entry) {
+    this.#entries.delete(entry.handle)
+  }
+}
+
+// The object that mediasoup will take as the appData of what it creates.
+function appDataOf(args: unknown[]): unknown {
+  const options = (args[0] ??= {}) as { appData?: unknown }
+  if (typeof options !== 'object') return undefined
+  return (options.appData ??= {})
+}
