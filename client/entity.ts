@@ -23,6 +23,7 @@ export class Entity extends EnhancedEventEmitter<Events> {
   protected readonly members: Record<string, unknown>
   // By the event that announced them, in the order in which a closing parent closes them.
   readonly #children: Map<string, Set<Entity>>
+  #twin: Entity | undefined
   #closed = false
 
   constructor(session: Session, { $, members }: Announcement, parent: Entity | undefined, appData: Record<string, unknown>) {
@@ -73,6 +74,13 @@ export class Entity extends EnhancedEventEmitter<Events> {
     this.detached(because)
     if (because) this.tell(because, args)
     this.observer.safeEmit('close')
+    this.#twin?.end()
+  }
+
+  /** Two ends of a pipe close together. */
+  pairWith(twin: Entity) {
+    this.#twin = twin
+    twin.#twin = this
   }
 
   /** The word for the kind in the events of its children: `routerclose`, `transportclose`. */
@@ -111,22 +119,16 @@ export class Entity extends EnhancedEventEmitter<Events> {
     if (event === 'close') this.end()
   }
 
-  /** Calls the object on its host. Rejects as mediasoup does when it is closed. */
-  async call(member: string, args: unknown[]): Promise<unknown> {
+  /** Calls the object on its host, which also refuses when it is closed: so the error is the one that mediasoup gives. */
+  call(member: string, args: unknown[]): Promise<unknown> {
     this.session.logger.debug(this.row.kind, `${member}()`)
-    if (this.#closed) throw this.closedError(member)
-    return await this.session.call(this, member, args)
+    return this.session.call(this, member, args)
   }
 
   /** Like call(), for what is not answered. */
   cast(member: string, args: unknown[]) {
-    if (this.root.closed) throw this.closedError(member)
+    if (this.root.closed) throw new errors.WorkerClosedError(`the Worker is closed, cannot call ${this.row.kind}.${member}()`)
     if (!this.#closed) this.session.notify(`${this.row.kind}.${member}`, [this.handle, ...args], this.row.methods.get(member))
-  }
-
-  protected closedError(member: string) {
-    const what = `${this.row.kind} is closed, cannot call ${member}() [handle:${this.handle}]`
-    return this.root.closed ? new errors.WorkerClosedError(what) : new errors.NotFoundError(what)
   }
 
   // What a kind does beside; see objects.ts.

@@ -99,6 +99,17 @@ class RouterImpl extends classOf('Router') {
     }
   }
 
+  async pipeToRouter(options: ms.PipeToRouterOptions) {
+    const result = await this.call('pipeToRouter', [options]) as Record<keyof ms.PipeToRouterResult, Entity | undefined>
+    const consumer = result.pipeConsumer ?? result.pipeDataConsumer
+    const producer = result.pipeProducer ?? result.pipeDataProducer
+    if (consumer && producer) {
+      consumer.pairWith(producer)
+      consumer.parent!.pairWith(producer.parent!)
+    }
+    return result
+  }
+
   updateMediaCodecs(mediaCodecs: ms.RouterRtpCodecCapability[]) {
     this.members.rtpCapabilities = ortc.generateRouterRtpCapabilities(structuredClone(mediaCodecs))
     if (!this.closed) this.cast('updateMediaCodecs', [mediaCodecs])

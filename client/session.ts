@@ -86,7 +86,7 @@ export class Session {
   }
 
   #send(method: string, target: Entity | undefined, role: MethodRole | undefined, args: unknown[]): Promise<unknown> {
-    if (this.#lost) return Promise.reject(this.#lost)
+    if (this.#lost) return Promise.reject(lostError(this.#lost, target))
     const id = ++this.#nextId
     const token = role === 'create' ? this.#keepAppData(args) : undefined
     return new Promise((resolve, reject) => {
@@ -189,7 +189,7 @@ export class Session {
   #end(reason: Error) {
     this.#lost = reason
     for (const worker of this.#workers()) worker.die(reason)
-    for (const { reject } of this.#pending.values()) reject(reason)
+    for (const { reject, target } of this.#pending.values()) reject(lostError(reason, target))
     this.#pending.clear()
     this.#creating.clear()
     this.#entities.clear()
@@ -199,6 +199,10 @@ export class Session {
     return [...this.#entities.values()].filter(entity => entity instanceof WorkerImpl)
   }
 }
+
+// To the application it is as if the Workers had died.
+const lostError = (reason: Error, target: Entity | undefined) =>
+  target ? Object.assign(new errors.WorkerClosedError(reason.message), { cause: reason }) : reason
 
 /** The event that announces a new object of a kind: all transports are `newtransport`, all RTP observers `newrtpobserver`. */
 const announcements = new Map(Object.keys(classes).map(kind => [kind,

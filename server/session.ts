@@ -13,26 +13,30 @@ import type { Leaf } from './leaf.ts'
 // Packets are dropped, rather than queued, when this much waits to be sent.
 const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
 
+const MAX_CLOSED = 100
+
 type Method = (...args: unknown[]) => unknown
 
 export class Session {
   readonly #leaf: Leaf
   readonly #link: Link
   readonly #entries = new Map<Handle, Entry>()
+  // A closed object still says what mediasoup says of it; the last ones that were closed.
+  readonly #closed = new Map<Handle, Entry>()
   readonly #inFlight = new Set<Id>()
   // appData of the objects that calls are about to create: their answers announce them, so no event needs to.
   readonly #creating = new Set<unknown>()
-  #closed = false
+  #ended = false
 
   constructor(leaf: Leaf, link: Link) {
     this.#leaf = leaf
     this.#link = link
     link.on('frame', frame => this.#receive(frame))
-    link.on('close', () => this.#close())
+    link.on('close', () => this.#end())
   }
 
-  #close() {
-    this.#closed = true
+  #end() {
+    this.#ended = true
     for (const { kind, object } of this.#entries.values()) {
       if (kind === 'Worker') object.close()
     }
@@ -93,7 +97,7 @@ export class Session {
   }
 
   #entryFor({ kind }: MethodRow, handle: unknown): Entry {
-    const entry = this.#entries.get(handle as Handle)
+    const entry = this.#entries.get(handle as Handle) ?? this.#closed.get(handle as Handle)
     if (entry?.kind !== kind) throw new errors.NotFoundError(`${kind} with handle ${JSON.stringify(handle)} not found`)
     return entry
   }
@@ -106,7 +110,7 @@ export class Session {
   }
 
   #resolve = ({ $ }: Reference) => {
-    const entry = this.#entries.get($)
+    const entry = this.#entries.get($) ?? this.#closed.get($)
     if (!entry) throw new errors.NotFoundError(`object with handle ${JSON.stringify($)} not found`)
     return entry.object
   }
@@ -134,7 +138,7 @@ export class Session {
     if (role === 'call') return { value: encodeValue(value, this.#refer), live: target!.changes() }
     const object = value as MediasoupObject
     if (kind === 'mediasoup') this.register(object)
-    if (this.#closed || target?.object.closed) {
+    if (this.#ended || target?.object.closed) {
       object.close()
       throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
     }
@@ -195,6 +199,8 @@ export class Session {
 
   #forget(entry: Entry) {
     this.#entries.delete(entry.handle)
+    this.#closed.set(entry.handle, entry)
+    if (this.#closed.size > MAX_CLOSED) this.#closed.delete(this.#closed.keys().next().value!)
   }
 }
 

@@ -1,0 +1,20 @@
+// `mafalda conformance` and `mafalda conformance drift`.
+
+import { conformance, drift, formatDrift, formatReport } from '../conformance/index.ts'
+
+interface Options {
+  mediasoup?: string
+  json?: boolean
+}
+
+export async function conform(urls: string[], { mediasoup, json }: Options) {
+  const report = await conformance({ urls, mediasoup, log: line => console.error(line) })
+  console.log(json ? JSON.stringify(report, null, 2) : formatReport(report))
+  if (!report.conforms) process.exitCode = 1
+}
+
+export async function compare({ mediasoup, json }: Options) {
+  const result = await drift(mediasoup)
+  console.log(json ? JSON.stringify(result, null, 2) : formatDrift(result))
+  if (result.entries.length) process.exitCode = 1
+}

@@ -1,0 +1,99 @@
+// Arguments and environment of the `mafalda` command. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { delimiter } from 'node:path'
+import { version } from '../lib/version.ts'
+import { socketDefaults } from '../lib/socket.ts'
+
+const WRONG_USAGE = 2
+
+export async function main(argv: string[]) {
+  const program = new Command('mafalda')
+    .description("Makes many mediasoup machines behave as one, behind mediasoup's own API.")
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+  program.addCommand(serveCommand())
+  program.addCommand(conformanceCommand())
+  program.commands.flatMap(command => [command, ...command.commands]).forEach(command => command.exitOverride())
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      console.error(`mafalda: ${error instanceof Error ? error.message : error}`)
+      process.exitCode = 1
+    } else if (error.exitCode !== 0) {
+      process.exitCode = WRONG_USAGE
+    }
+  }
+}
+
+const serveCommand = () => new Command('serve')
+  .description("Serves this host's mediasoup: a leaf, which applications use through connect('ws://host:port').")
+  .addOption(option('--listen <host:port>', 'where clients connect to').default({ host: '127.0.0.1', port: 4000 }, '127.0.0.1:4000').argParser(parseAddress))
+  .addOption(option('--announced-address <address>', "this host's address for media, told to clients that listen on 0.0.0.0 or :: and announce none"))
+  .addOption(option('--allow-files <folders>', `folders (divided by "${delimiter}") in which clients may name DTLS certificates`).default([], 'none').argParser(parseFolders))
+  .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
+  .addOption(option('--max-payload <bytes>', 'the largest message').default(socketDefaults.maxPayload).argParser(positiveInteger))
+  .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
+  .option('--openrpc', 'print the OpenRPC document of the protocol, and exit')
+  .addHelpText('after', `
+Examples:
+  mafalda serve
+  mafalda serve --listen 0.0.0.0:4000 --announced-address 203.0.113.7
+  MAFALDA_LISTEN=[::]:4000 mafalda serve
+  mafalda serve --openrpc > openrpc.json
+
+The worker is the one that MEDIASOUP_WORKER_BIN names, or else is found, downloaded or built.
+Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all sessions; a second one forces.`)
+  .action(async options => (await import('./serve.ts')).serveHost(options))
+
+const conformanceCommand = () => new Command('conformance')
+  .description("Replays mediasoup's own tests against tiers: those at the URLs, or else a leaf and the mock.")
+  .argument('[urls...]', 'tiers that are already up')
+  .addOption(releaseOption())
+  .addOption(jsonOption())
+  .addHelpText('after', `
+Examples:
+  mafalda conformance
+  mafalda conformance ws://host:4000
+  mafalda conformance --mediasoup 3.27.0
+  mafalda conformance drift --mediasoup 3.26.0
+
+Exits with 1 when a test that passes on plain mediasoup does not pass on a tier, and no declared deviation says why.`)
+  .action(async (urls, options) => (await import('./conformance.ts')).conform(urls, options))
+  .addCommand(new Command('drift')
+    .description("Compares a release of mediasoup with the model of its API, and names every difference. Exits with 1 when there is one.")
+    .addOption(releaseOption())
+    .addOption(jsonOption())
+    .action(async (_, command) => (await import('./conformance.ts')).compare(command.optsWithGlobals())))
+
+const releaseOption = () => option('--mediasoup <version>', 'a release to install in a folder of its own, or the folder of one, instead of the one installed')
+const jsonOption = () => option('--json', 'print the result as JSON')
+
+/** Every option is also an environment variable: `--max-payload`, MAFALDA_MAX_PAYLOAD. */
+function option(flags: string, description: string): Option {
+  const option = new Option(flags, description)
+  return option.env(`MAFALDA_${option.long!.slice(2).toUpperCase().replaceAll('-', '_')}`)
+}
+
+export interface Address {
+  host: string
+  port: number
+}
+
+function parseAddress(value: string): Address {
+  const [, host, port] = /^(?:(\[[^\]]+\]|[^:]*):)?(\d+)$/.exec(value) ?? []
+  if (port === undefined || Number(port) > 65535) {
+    throw new InvalidArgumentError('It must be HOST:PORT with a port from 0 to 65535, for example 0.0.0.0:4000 or [::1]:4000.')
+  }
+  return { host: (host || '127.0.0.1').replace(/^\[|\]$/g, ''), port: Number(port) }
+}
+
+const parseFolders = (value: string): string[] => value.split(delimiter).filter(Boolean)
+
+function positiveInteger(value: string): number {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number) || number <= 0) throw new InvalidArgumentError('It must be a positive whole number.')
+  return number
+}
