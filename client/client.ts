@@ -15,12 +15,12 @@ import { Session } from './session.ts'
 export type ConnectionEvents = {
   /** The connection is lost: every Worker has died. It is being tried again, unless `reconnect` is false. */
   lost: [error: Error]
+  /** A try to regain it failed; the next one follows. */
+  failed: [error: Error]
   /** There is a new connection: Workers can be created again. */
   regained: []
   /** It is over: by close(), or because it was lost and `reconnect` is false. */
   close: []
-  /** The other end runs another version; it works as long as both describe mediasoup's API alike. */
-  warning: [message: string]
 }
 
 /** The connection behind a client. */
@@ -58,7 +58,8 @@ export async function client(tier: Tier, options: ClientOptions = {}): Promise<R
   return remote.mediasoup
 }
 
-class Client extends EnhancedEventEmitter<ConnectionEvents> implements Connection {
+/** The connection, which outlives its sessions. */
+export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Connection {
   readonly #tier: Tier
   readonly #options: Required<ClientOptions>
   readonly #logger = new Logger()
@@ -114,19 +115,31 @@ class Client extends EnhancedEventEmitter<ConnectionEvents> implements Connectio
     this.#logger.warn('Client', error.message)
     this.safeEmit('lost', error)
     if (this.#options.reconnect) this.#reopen()
-    else this.#close()
+    else this.close()
   }
 
   async #reopen() {
+    if (await this.keepOpening()) this.safeEmit('regained')
+  }
+
+  /** Tries until there is a connection; answers false when it was closed instead. */
+  async keepOpening(): Promise<boolean> {
     try {
-      await pRetry(() => this.open(), { retries: Infinity, randomize: true, minTimeout: 100, maxTimeout: 10_000, signal: this.#closing.signal })
-      if (this.connected) this.safeEmit('regained')
+      await pRetry(() => this.open(), {
+        retries: Infinity,
+        randomize: true,
+        minTimeout: 100,
+        maxTimeout: 10_000,
+        signal: this.#closing.signal,
+        onFailedAttempt: ({ error }) => { this.safeEmit('failed', error) }
+      })
     } catch {
       // Closed in the meantime.
     }
+    return this.connected
   }
 
-  #close() {
+  close() {
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
     this.#session?.close()
@@ -157,7 +170,7 @@ class Client extends EnhancedEventEmitter<ConnectionEvents> implements Connectio
       ortc,
       get default() { return this }, // As `import *` of a CommonJS module has it.
       connection: this,
-      close: () => this.#close()
+      close: () => this.close()
     }
   }
 }

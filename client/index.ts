@@ -6,7 +6,9 @@ import { type RemoteOptions, remote } from './remote.ts'
 export { ConnectionError, IncompatibleError, ProtocolError } from '../lib/errors.ts'
 export { client, remote }
 export type { ClientOptions, Connection, ConnectionEvents, RemoteMediasoup } from './client.ts'
+export { RemoteMediasoupClient, type RemoteMediasoupClientEvents, type RemoteMediasoupClientOptions } from './remote-mediasoup-client.ts'
 export type { RemoteOptions } from './remote.ts'
+export type { MediasoupStats, ObjectStats, RouterStats, TransportStats, WorkerStats } from './stats.ts'
 
 /**
  * Connects to a tier: the object is used as `import * as mediasoup from 'mediasoup'` would be.

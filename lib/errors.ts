@@ -32,6 +32,8 @@ export class ProtocolError extends Error {
 /** The tier could not be reached, or the connection to it was lost. `cause` has the socket's own error. */
 export class ConnectionError extends Error {
   override name = 'ConnectionError'
+  /** Whether the peer closed the connection, and did not just vanish. */
+  wasClean = false
 }
 
 /** The two ends do not describe mediasoup's API in the same way: their versions are named. */

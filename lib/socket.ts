@@ -27,6 +27,7 @@ export const webSocketOptions = {
 // RFC 6455, 7.4.1
 const NORMAL = 1000
 const GOING_AWAY = 1001
+const ABNORMAL = 1006
 const INTERNAL_ERROR = 1011
 const MAX_REASON_BYTES = 123
 
@@ -52,7 +53,8 @@ export class SocketLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }
     socket.on('close', (code, reason) => {
       clearInterval(watch)
       const why = this.#error ?? (code === NORMAL ? undefined : new Error(reason.toString() || `code ${code}`))
-      this.emit('close', why && new ConnectionError(`the connection was lost: ${why.message}`, { cause: why }))
+      const error = why && new ConnectionError(`the connection was lost: ${why.message}`, { cause: why })
+      this.emit('close', error && Object.assign(error, { wasClean: code !== ABNORMAL }))
     })
   }
 

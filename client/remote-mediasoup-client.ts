@@ -1,0 +1,150 @@
+// The client as an EventEmitter that opens, closes and opens again, for applications that are written that way.
+
+import { EventEmitter } from 'node:events'
+import { ConnectionError } from '../lib/errors.ts'
+import type { Tier } from '../lib/tier.ts'
+import { Client, type ClientOptions, type RemoteMediasoup } from './client.ts'
+import { type RemoteOptions, remote } from './remote.ts'
+import { type MediasoupStats, StatsCollector } from './stats.ts'
+
+export interface RemoteMediasoupClientOptions extends Omit<ClientOptions, 'reconnect'>, RemoteOptions {
+  url?: string | URL
+}
+
+export type RemoteMediasoupClientEvents = {
+  /** It is open(ing): from here on it connects, and connects again when the connection is lost. */
+  open: []
+  websocketOpen: []
+  /** The object, or undefined when there is no connection any more. */
+  mediasoup: [mediasoup: RemoteMediasoup | undefined]
+  connected: []
+  /** The connection was lost, and not by close(). */
+  disconnected: [error: Error]
+  websocketClose: [wasClean: boolean]
+  /** close() was called. */
+  close: []
+  /** A try to connect failed; the next one follows. */
+  error: [error: Error]
+}
+
+const [CONNECTING, OPEN, CLOSED, CONNECTED] = [0, 1, 3, 4] as const
+
+/**
+ * A client that opens, closes, and may be opened again.
+ *
+ * @example
+ * ```ts
+ * const client = new RemoteMediasoupClient('ws://host:4000')
+ * await once(client, 'connected')
+ * const worker = await client.mediasoup.createWorker()
+ * ```
+ */
+export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEvents> {
+  #url: string | URL | undefined
+  readonly #options: RemoteMediasoupClientOptions
+  #client: Client | undefined
+  #stats: StatsCollector | undefined
+  #socketOpen = false
+  #destroyed = false
+
+  /** Opens at once when there is a URL: a string, or as `{ url, … }`. */
+  constructor(url?: string | URL | RemoteMediasoupClientOptions, options: RemoteMediasoupClientOptions = {}) {
+    super()
+    const given = typeof url === 'string' || url instanceof URL ? { ...options, url } : { ...options, ...url }
+    this.#options = given
+    if (given.url) this.open(given.url)
+  }
+
+  /** What `import * as mediasoup from 'mediasoup'` gives; undefined until connected. */
+  get mediasoup(): RemoteMediasoup | undefined {
+    return this.#client?.connected ? this.#client.mediasoup : undefined
+  }
+
+  /** WebSocket's 0 (connecting), 1 (open) and 3 (closed); 4 when mediasoup is there. */
+  get readyState(): 0 | 1 | 3 | 4 {
+    if (!this.#client) return CLOSED
+    if (this.#client.connected) return CONNECTED
+    return this.#socketOpen ? OPEN : CONNECTING
+  }
+
+  get destroyed(): boolean {
+    return this.#destroyed
+  }
+
+  /**
+   * Connects, by default to the last URL.
+   *
+   * @throws Error when it is open already, destroyed, or no URL is known; TypeError when the URL is not one of a WebSocket.
+   */
+  open(url = this.#url): this {
+    if (this.#destroyed) throw new Error('a RemoteMediasoupClient that is destroyed cannot be opened')
+    if (this.#client) throw new Error('the RemoteMediasoupClient is already open')
+    if (!url) throw new Error('open() needs a URL, as none was given before')
+    const client = new Client(this.#watch(remote(url, this.#options)), this.#options)
+    this.#url = url
+    this.#client = client
+    client.on('failed', error => this.emit('error', error))
+    client.on('lost', error => this.#onLost(error))
+    client.on('regained', () => this.#onConnected(client))
+    // Whoever called has the chance to listen first.
+    setImmediate(() => this.#start(client))
+    return this
+  }
+
+  /** Closes the connection, and with it all that was created. Does nothing when it is closed. */
+  close(): void {
+    const client = this.#client
+    if (!client) return
+    this.#client = undefined
+    this.#socketOpen = false
+    this.#stats = undefined
+    client.close()
+    this.emit('mediasoup', undefined)
+    this.emit('close')
+  }
+
+  /** Closes it for good. */
+  destroy(): void {
+    this.#destroyed = true
+    this.close()
+  }
+
+  /** The stats of all that exists: Workers, Routers, transports, Producers, Consumers, … Rejects with ConnectionError when not connected. */
+  async getStats(): Promise<MediasoupStats> {
+    if (!this.#stats || !this.mediasoup) throw new ConnectionError('the RemoteMediasoupClient is not connected')
+    return this.#stats.getStats()
+  }
+
+  async #start(client: Client) {
+    if (this.#client !== client) return
+    this.emit('open')
+    if (await client.keepOpening()) this.#onConnected(client)
+  }
+
+  #onConnected(client: Client) {
+    if (this.#client !== client) return
+    this.#stats ??= new StatsCollector(client.mediasoup)
+    this.emit('mediasoup', client.mediasoup)
+    this.emit('connected')
+  }
+
+  #onLost(error: Error) {
+    this.emit('mediasoup', undefined)
+    this.emit('disconnected', error)
+  }
+
+  #watch(tier: Tier): Tier {
+    return {
+      open: async () => {
+        const link = await tier.open()
+        this.#socketOpen = true
+        this.emit('websocketOpen')
+        link.once('close', error => {
+          this.#socketOpen = false
+          if (this.#client) this.emit('websocketClose', !(error instanceof ConnectionError) || error.wasClean)
+        })
+        return link
+      }
+    }
+  }
+}
