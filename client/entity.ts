@@ -1,6 +1,7 @@
 // What every object of mediasoup has in common, on the client: getters, observer, appData, events, and a close() that
 // is done, with its whole cascade, when it returns.
 
+import { type InspectOptions, inspect } from 'node:util'
 import type { Announcement } from '../lib/codec.ts'
 import { EnhancedEventEmitter, errors } from '../lib/mediasoup.ts'
 import type { KindRow } from '../lib/methods.ts'
@@ -45,6 +46,11 @@ export class Entity extends EnhancedEventEmitter<Events> {
   /** What stands for the object in the arguments of a call. */
   toJSON() {
     return { $: this.handle }
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions) {
+    const { closed, members, appData } = this
+    return `${this.constructor.name} ${inspect({ closed, ...members, appData }, options)}`
   }
 
   /** Closes the object, and all that it created, here and on its host. */

@@ -4,7 +4,13 @@
 import type * as ms from 'mediasoup/types'
 import { ortc } from '../lib/mediasoup.ts'
 import { type ObjectKind, kinds } from '../lib/methods.ts'
+import type { model } from '../lib/model.ts'
 import { Entity } from './entity.ts'
+
+// What an Entity has for itself must not hide a member of mediasoup's: the type checker names it if it does.
+type OfMediasoup = { [K in ObjectKind]: keyof (typeof model)[K]['members'] }[ObjectKind]
+type Hidden = Extract<keyof Entity, OfMediasoup>
+true satisfies [Hidden] extends [never] ? true : Hidden
 
 type EntityClass = { new (...args: ConstructorParameters<typeof Entity>): Entity; prototype: Entity }
 
