@@ -11,9 +11,7 @@ export const codes = {
   params: -32602,
   internal: -32603,
   /** mediasoup's own errors: `data.name` is the class. */
-  mediasoup: -32000,
-  /** The handle is unknown to this session. */
-  handle: -32001
+  mediasoup: -32000
 } as const
 
 /** What was sent is not the protocol. `code` is JSON-RPC's; `id` the request's, where it could be read. */

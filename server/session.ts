@@ -15,7 +15,7 @@ const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
 
 const MAX_CLOSED = 100
 
-type Method = (...args: unknown[]) => unknown
+type Method<R> = (...args: unknown[]) => R
 
 export class Session {
   readonly #leaf: Leaf
@@ -69,17 +69,26 @@ export class Session {
       return this.#link.send(encodeResult(id, null))
     }
     const creates = row.role === 'create' ? appDataOf(args) : undefined
-    if (creates) this.#creating.add(creates)
+    const object = (target?.object ?? this.#leaf.mediasoup) as unknown as Record<string, Method<Promise<unknown>>>
+    const promise = object[row.member]!(...args)
     this.#inFlight.add(id)
+    if (creates) this.#creating.add(creates)
 
     // One microtask after the call is done, so that its answer keeps its place among the events.
-    this.#invoke(row, target, args).then(
-      value => this.#link.send(encodeResult(id, this.#resultOf(row, target, value))),
-      error => this.#link.send(encodeFailure(id, describeError(error)))
-    ).catch(error => this.#link.send(encodeFailure(id, describeError(error)))).finally(() => {
-      this.#inFlight.delete(id)
-      this.#creating.delete(creates)
-    })
+    promise.then(
+      value => this.#answer(id, creates, () => encodeResult(id, this.#resultOf(row, target, value))),
+      error => this.#answer(id, creates, () => encodeFailure(id, describeError(error)))
+    )
+  }
+
+  #answer(id: Id, creates: unknown, encode: () => Frame) {
+    this.#inFlight.delete(id)
+    try {
+      this.#link.send(encode())
+    } catch (error) {
+      this.#link.send(encodeFailure(id, describeError(error)))
+    }
+    this.#creating.delete(creates)
   }
 
   // → {"method": "Consumer.close", "params": ["k3x/31"]}
@@ -115,14 +124,9 @@ export class Session {
     return entry.object
   }
 
-  async #invoke({ member }: MethodRow, target: Entry | undefined, args: unknown[]): Promise<unknown> {
-    const object = (target?.object ?? this.#leaf.mediasoup) as unknown as Record<string, Method>
-    return object[member]!(...args)
-  }
-
   #cast({ member, role }: MethodRow, entry: Entry, args: unknown[]) {
     if (role === 'close') return this.#closeObject(entry)
-    const object = entry.object as unknown as Record<string, Method>
+    const object = entry.object as unknown as Record<string, Method<void>>
     object[member]!(...args)
   }
 
