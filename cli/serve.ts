@@ -1,5 +1,6 @@
 // `mafalda serve`: this host's mediasoup, until a signal ends it.
 
+import type * as ms from 'mediasoup/types'
 import { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
 import { leaf, serve } from '../server/index.ts'
@@ -24,12 +25,12 @@ export async function serveHost({ listen, announcedAddress, allowFiles, silence,
   // mediasoup reads it when it is loaded.
   process.env.MEDIASOUP_WORKER_BIN = workerBin
   const mediasoup = await import('mediasoup')
-  mediasoup.setLogEventListeners({
-    onwarn: (namespace, log) => logger.warn({ namespace }, log),
-    onerror: (namespace, log, err) => logger.error({ namespace, err }, log)
-  })
+  const log: ms.LogEventListeners = {
+    onwarn: (namespace, text) => logger.warn({ namespace }, text),
+    onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
+  }
 
-  const server = await serve(leaf(mediasoup, { announcedAddress, allowFiles }), { ...listen, silence, maxPayload, logger }).catch(error => {
+  const server = await serve(leaf(mediasoup, { announcedAddress, allowFiles, log }), { ...listen, silence, maxPayload, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, mediasoup: mediasoup.version, workerBin }, 'listening')

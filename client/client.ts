@@ -93,6 +93,12 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       throw error
     }
     this.#session = session
+    this.#subscribeToLogs()
+  }
+
+  // What the host logs about our Workers belongs to our log, too.
+  #subscribeToLogs() {
+    this.#session?.notify('tier.log', [this.#logger.levels])
   }
 
   async #greet(session: Session): Promise<Hello> {
@@ -162,7 +168,10 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       get workerBin() { return client.#hello!.workerBin },
       get observer() { return client.#observer },
       createWorker: this.#createWorker as typeof mediasoup.createWorker,
-      setLogEventListeners: listeners => this.#logger.setListeners(listeners),
+      setLogEventListeners: listeners => {
+        this.#logger.setListeners(listeners)
+        this.#subscribeToLogs()
+      },
       getSupportedRtpCapabilities: () => structuredClone(client.#hello!.supportedRtpCapabilities),
       parseScalabilityMode,
       errors,

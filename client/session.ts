@@ -2,6 +2,7 @@
 
 import { type Announcement, GONE, type Reference, decodeValue } from '../lib/codec.ts'
 import { ConnectionError, ProtocolError, codes, reviveError } from '../lib/errors.ts'
+import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
 import type { Frame, Link } from '../lib/tier.ts'
@@ -146,7 +147,9 @@ export class Session {
   }
 
   // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
-  #notified(method: string, [handle, live, ...args]: unknown[]) {
+  #notified(method: string, params: unknown[]) {
+    if (method === 'tier.log') return this.logger.hear(params as [LogLevel, string, string])
+    const [handle, live, ...args] = params
     const entity = this.#entities.get(handle as Handle)
     if (!entity) return // Closed here, when the event was on its way.
     const event = method.slice(method.indexOf('.') + 1)

@@ -18,3 +18,8 @@ export interface Hello {
   workerBin: string
   supportedRtpCapabilities: ms.RouterRtpCapabilities
 }
+
+/** mediasoup's levels of logs, as `tier.log` names them. */
+export const LOG_LEVELS = ['debug', 'warn', 'error'] as const
+
+export type LogLevel = (typeof LOG_LEVELS)[number]

@@ -2,23 +2,28 @@
 
 import { randomBytes } from 'node:crypto'
 import type * as mediasoup from 'mediasoup'
+import type * as ms from 'mediasoup/types'
 import { type Link, type Tier, pair } from '../lib/tier.ts'
-import type { Hello } from '../lib/hello.ts'
-import { PROTOCOL } from '../lib/hello.ts'
+import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
 import { type HostRules, hostRules } from './host.ts'
+import { Logs } from './logs.ts'
 import { Session } from './session.ts'
 
 export type Mediasoup = typeof mediasoup
 
-export interface LeafOptions extends HostRules {}
+export interface LeafOptions extends HostRules {
+  /** What mediasoup logs here, as setLogEventListeners() takes it: a leaf sets mediasoup's listeners itself, because sessions hear of their Workers. */
+  log?: ms.LogEventListeners
+}
 
 /** What all sessions of a leaf share. */
 export interface Leaf {
   mediasoup: Mediasoup
   hello: Hello
   nextHandle(): string
+  readonly logs: Logs
   applyRules(member: string, args: unknown[]): void
 }
 
@@ -46,6 +51,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
       supportedRtpCapabilities: mediasoup.getSupportedRtpCapabilities()
     },
     nextHandle: () => `${node}/${++serial}`,
+    logs: new Logs(mediasoup, options.log),
     applyRules: hostRules(mediasoup, options)
   }
   return { open: async () => openSession(shared) }

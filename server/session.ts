@@ -1,7 +1,9 @@
 // One session on a leaf: dispatches calls to mediasoup's objects, and turns their events into notifications.
 
+import type * as ms from 'mediasoup/types'
 import { type Reference, decodeValue, encodeValue } from '../lib/codec.ts'
 import { ProtocolError, codes, describeError } from '../lib/errors.ts'
+import { LOG_LEVELS } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
 import { discover } from '../lib/openrpc.ts'
@@ -37,6 +39,7 @@ export class Session {
 
   #end() {
     this.#ended = true
+    this.#leaf.logs.unsubscribe(this)
     for (const { kind, object } of this.#entries.values()) {
       if (kind === 'Worker') object.close()
     }
@@ -93,10 +96,22 @@ export class Session {
 
   // → {"method": "Consumer.close", "params": ["k3x/31"]}
   #notified(method: string, params: unknown[]) {
+    if (method === 'tier.log') return this.#subscribeToLogs(params)
     const row = this.#rowOf(method)
     const entry = this.#entries.get(params[0] as Handle)
     // The object may be gone, and its event on the way: nobody waits for this cast.
     if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
+  }
+
+  // → {"method": "tier.log", "params": [["warn", "error"]]}
+  // ← {"method": "tier.log", "params": ["warn", "mediasoup:WARN:Channel", "[pid:4711] …"]}
+  #subscribeToLogs([levels]: unknown[]) {
+    if (!Array.isArray(levels)) throw new ProtocolError(codes.params, `tier.log takes a list of levels: ${LOG_LEVELS.join(', ')}`)
+    this.#leaf.logs.subscribe(this, {
+      levels: new Set(levels),
+      owns: pid => [...this.#entries.values()].some(({ kind, object }) => kind === 'Worker' && (object as unknown as ms.Worker).pid === pid),
+      tell: (...params) => this.#link.send(encodeNotification('tier.log', params))
+    })
   }
 
   #rowOf(method: string): MethodRow {
