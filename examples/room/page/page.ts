@@ -1,0 +1,195 @@
+// The page: shows what the call tells, and tells the call what the user wants. The call itself is in call.ts.
+
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+import type { MediaKind } from 'mediasoup-client/types'
+import type { ParticipantInfo } from '../room.ts'
+import { Call, openDevices, type View } from './call.ts'
+
+const element = <E extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as E
+
+const lobby = element('lobby')
+const room = element('room')
+const nameField = element<HTMLInputElement>('name')
+const joinButton = element('join').querySelector('button')!
+const participants = element('participants')
+const messages = element('messages')
+const textField = element<HTMLInputElement>('text')
+const sendButton = element('say').querySelector('button')!
+const chatButton = element('toggle-chat')
+
+let call: Call | undefined
+let myId = ''
+const tiles = new Map<string, HTMLElement>()
+const names = new Map<string, string>()
+const sentences = { trouble: '', device: '' }
+
+const view: View = {
+  joined(participant) {
+    // The first to be announced is the user.
+    if (!tiles.size) myId = participant.id
+    const tile = newTile(participant)
+    tiles.set(participant.id, tile)
+    names.set(participant.id, participant.name)
+    participants.append(tile)
+    showCount()
+  },
+
+  left(participantId) {
+    tiles.get(participantId)?.remove()
+    tiles.delete(participantId)
+    showCount()
+  },
+
+  track(participantId, track) {
+    const stream = tiles.get(participantId)?.querySelector('video')!.srcObject as MediaStream | undefined
+    if (!stream) return
+    for (const old of stream.getTracks()) if (old.kind === track.kind) stream.removeTrack(old)
+    stream.addTrack(track)
+  },
+
+  live(participantId, kind, live) {
+    tiles.get(participantId)?.classList.toggle(`no-${kind}`, !live)
+    if (participantId === myId) element(kind).ariaPressed = String(live)
+  },
+
+  speaker(participantId) {
+    for (const [id, tile] of tiles) tile.classList.toggle('speaker', id === participantId)
+  },
+
+  chatOpen() {
+    textField.disabled = sendButton.disabled = false
+    textField.placeholder = 'Message to everybody'
+  },
+
+  chat(participantId, text) {
+    const line = document.createElement('p')
+    const author = document.createElement('b')
+    author.textContent = names.get(participantId) ?? ''
+    author.style.setProperty('--hue', hue(participantId))
+    line.append(author, text)
+    messages.append(line)
+    line.scrollIntoView({ block: 'end' })
+    chatButton.classList.toggle('unread', room.dataset.chat !== 'open')
+  },
+
+  trouble(sentence = '') {
+    say({ trouble: sentence })
+  },
+
+  ended(sentence) {
+    showLobby(`${sentence} Join again to go on.`)
+  }
+}
+
+function newTile({ id, name, carrier, workerPid }: ParticipantInfo): HTMLElement {
+  const { content } = element<HTMLTemplateElement>('participant')
+  const tile = content.firstElementChild!.cloneNode(true) as HTMLElement
+  const part = (selector: string) => tile.querySelector<HTMLElement>(selector)!
+  part('.name').textContent = id === myId ? `${name} (you)` : name
+  part('.carrier').textContent = `${carrier} · worker ${workerPid}`
+  part('.initial').textContent = name.charAt(0).toUpperCase()
+  tile.style.setProperty('--hue', hue(id))
+  tile.classList.toggle('me', id === myId)
+  const video = tile.querySelector('video')!
+  video.srcObject = new MediaStream()
+  video.muted = id === myId
+  return tile
+}
+
+/** A colour of one's own, though two may have the same name. */
+function hue(participantId: string): string {
+  return String(parseInt(participantId.slice(0, 4), 16) % 360)
+}
+
+function showCount(): void {
+  element('count').textContent = tiles.size === 1 ? 'only you, so far' : `${tiles.size} participants`
+}
+
+function say(what: Partial<typeof sentences>): void {
+  const { trouble, device } = Object.assign(sentences, what)
+  element('room-message').textContent = trouble || device
+}
+
+function showLobby(sentence = ''): void {
+  call = undefined
+  tiles.clear()
+  participants.replaceChildren()
+  messages.querySelectorAll('p:not(.hint)').forEach((line) => line.remove())
+  textField.disabled = sendButton.disabled = true
+  textField.placeholder = 'Opening the chat…'
+  joinButton.disabled = false
+  for (const kind of ['audio', 'video']) element(kind).ariaPressed = 'false'
+  room.hidden = true
+  lobby.hidden = false
+  element('lobby-message').textContent = sentence
+  nameField.focus()
+}
+
+function showRoom(): void {
+  lobby.hidden = true
+  room.hidden = false
+  element('audio').focus()
+}
+
+function showChat(open: boolean): void {
+  room.dataset.chat = open ? 'open' : ''
+  chatButton.ariaPressed = String(open)
+  if (open) chatButton.classList.remove('unread')
+}
+
+async function join(): Promise<void> {
+  joinButton.disabled = true
+  element('lobby-message').textContent = 'Your browser asks for the camera and the microphone…'
+  say({ trouble: '', device: '' })
+  const tracks = await openDevices().catch((error) => {
+    say({ device: `You are here as a viewer: ${whyNoDevice(error)}` })
+    return []
+  })
+  try {
+    call = await Call.join(nameField.value, tracks, view)
+    showRoom()
+  } catch (error) {
+    for (const track of tracks) track.stop()
+    showLobby(`The room could not be joined: ${(error as Error).message}`)
+  }
+}
+
+function whyNoDevice(error: Error): string {
+  if (!isSecureContext) return 'a browser opens camera and microphone only on https or localhost.'
+  if (error.name === 'NotAllowedError') return 'camera and microphone were not allowed.'
+  if (error.name === 'NotFoundError') return 'there is no camera and no microphone.'
+  return `camera and microphone do not open (${error.message}).`
+}
+
+async function toggle(kind: MediaKind): Promise<void> {
+  try {
+    if (element(kind).ariaPressed === 'true') await call?.turnOff(kind)
+    else await call?.turnOn(kind)
+    say({ device: '' })
+  } catch (error) {
+    say({ device: `The ${kind === 'audio' ? 'microphone' : 'camera'} stays off: ${whyNoDevice(error as Error)}` })
+  }
+}
+
+element('join').addEventListener('submit', (event) => {
+  event.preventDefault()
+  join()
+})
+
+element('say').addEventListener('submit', (event) => {
+  event.preventDefault()
+  const text = textField.value.trim()
+  if (text) call?.say(text)
+  textField.value = ''
+})
+
+element('audio').addEventListener('click', () => toggle('audio'))
+element('video').addEventListener('click', () => toggle('video'))
+chatButton.addEventListener('click', () => showChat(room.dataset.chat !== 'open'))
+element('leave').addEventListener('click', () => {
+  call?.leave()
+  showLobby()
+})
+
+showChat(matchMedia('(min-width: 900px)').matches)

@@ -1,0 +1,138 @@
+// A real browser for the room's tests, and the mediasoup behind the room.
+
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { chromium, type BrowserContext, type Page } from 'playwright-core'
+import { findChromium } from '../../build/chromium.mjs'
+import { connect } from '../../client/index.ts'
+
+const WAIT_MS = 30_000
+
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required'
+]
+
+/** The mediasoup that carries the room: that of a leaf in another process. */
+export async function openMediasoup() {
+  const command = fileURLToPath(new URL('../../mafalda.ts', import.meta.url))
+  const leaf = spawn(process.execPath, [command, 'serve', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const mediasoup = await connect(await urlOf(leaf))
+  return {
+    mediasoup,
+    /** As if its machine had lost its power. */
+    crash: () => leaf.kill('SIGKILL'),
+    close: async () => {
+      mediasoup.close()
+      if (leaf.kill()) await once(leaf, 'exit')
+    }
+  }
+}
+
+function urlOf(leaf: ChildProcessByStdio<null, Readable, null>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    leaf.once('exit', () => reject(new Error('the leaf must say where it listens (it has ended)')))
+    // To the end: a full pipe would stop the leaf.
+    createInterface({ input: leaf.stdout }).on('line', (line) => {
+      const { msg, url } = JSON.parse(line)
+      if (msg === 'listening') resolve(url)
+    })
+  })
+}
+
+export interface Browser {
+  newPage(): Promise<Page>
+  closePages(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function openBrowser(): Promise<Browser> {
+  const profile = await mkdtemp(join(tmpdir(), 'room-test-'))
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: await findChromium(),
+    headless: true,
+    args: flags
+  })
+  context.setDefaultTimeout(WAIT_MS)
+  await context.addInitScript(keepCameraSmall)
+  await context.addInitScript(watchConnections)
+  return {
+    newPage: () => newPage(context),
+    closePages: async () => {
+      // The first page keeps the browser open.
+      await Promise.all(context.pages().slice(1).map((page) => page.close()))
+    },
+    close: async () => {
+      await context.close()
+      await rm(profile, { recursive: true, force: true })
+    }
+  }
+}
+
+async function newPage(context: BrowserContext): Promise<Page> {
+  const page = await context.newPage()
+  page.on('pageerror', (error) => console.error('an error in the page:', error))
+  return page
+}
+
+/** Runs in the page: encoding pictures is what costs the machine most. */
+function keepCameraSmall() {
+  const { mediaDevices } = navigator
+  const getUserMedia = mediaDevices.getUserMedia.bind(mediaDevices)
+  const video = { width: { ideal: 320 }, height: { ideal: 240 }, frameRate: { ideal: 15 } }
+  mediaDevices.getUserMedia = (wanted) => getUserMedia({ ...wanted, ...(wanted?.video && { video }) })
+}
+
+/** What the browser has decoded of one participant. */
+export interface Decoded {
+  frames: number
+  audioEnergy: number
+}
+
+declare global {
+  var decodedOf: (name: string) => Promise<Decoded>
+}
+
+/** Runs in the page: asks the browser itself what comes out of its decoders for a participant's tile. */
+function watchConnections() {
+  const connections: RTCPeerConnection[] = []
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration)
+      connections.push(this)
+    }
+  }
+
+  globalThis.decodedOf = async (name) => {
+    const decoded = { frames: 0, audioEnergy: 0 }
+    const tile = [...document.querySelectorAll('#participants li')]
+      .find((tile) => tile.querySelector('.name')!.textContent === name)
+    const stream = tile?.querySelector('video')!.srcObject as MediaStream | undefined
+    for (const track of stream?.getTracks() ?? []) {
+      const receivers = connections.flatMap((connection) => connection.getReceivers())
+      const stats = await receivers.find((receiver) => receiver.track === track)?.getStats()
+      for (const report of stats?.values() ?? []) {
+        if (report.type !== 'inbound-rtp') continue
+        decoded.frames += report.framesDecoded ?? 0
+        decoded.audioEnergy += report.totalAudioEnergy ?? 0
+      }
+    }
+    return decoded
+  }
+}
