@@ -6,9 +6,10 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
-import type { uvu } from 'uvu'
+import type { Test } from 'uvu'
 import { WebSocket } from 'ws'
 import { PROTOCOL } from '../lib/hello.ts'
+import { decode } from '../lib/wire.ts'
 import { type RemoteMediasoup, client, connect } from '../client/index.ts'
 import { type LeafOptions, leaf } from '../server/index.ts'
 
@@ -17,7 +18,7 @@ type Cleanup = () => unknown
 const cleanups: Cleanup[] = []
 
 /** Ends, after each test, what it started; the last first. */
-export function cleanUp(test: uvu.Test) {
+export function cleanUp(test: Test) {
   test.after.each(async () => {
     for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup()
   })
@@ -85,14 +86,16 @@ export async function until<T>(condition: () => T | undefined | false | Promise<
 /** A bare WebSocket that speaks frames, and keeps what it hears. */
 export async function raw(url: string) {
   const socket = new WebSocket(url, PROTOCOL)
-  const heard: (Record<string, unknown> & { id?: unknown; error?: { code: number; message: string } })[] = []
-  socket.on('message', data => heard.push(JSON.parse(data.toString())))
+  const heard: (Record<string, unknown> & { id?: unknown; error?: { code: number; message: string; data?: { name: string } } })[] = []
+  socket.on('message', (data, isBinary) => heard.push(isBinary ? decode(data as Buffer) as object : JSON.parse(data.toString())))
   await once(socket, 'open')
   afterTest(() => socket.terminate())
+  socket.on('error', () => {}) // `closed` tells.
   let id = 0
   return {
     socket,
     heard,
+    closed: once(socket, 'close').then(([code, reason]) => ({ code: code as number, reason: String(reason) })),
     send: (frame: unknown) => socket.send(typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame)),
     /** The next message after those already heard. */
     async answer(frame?: unknown) {
