@@ -39,10 +39,8 @@ export class IncompatibleError extends Error {
   override name = 'IncompatibleError'
 }
 
-const { NotFoundError, UnsupportedError, WorkerClosedError } = mediasoupErrors
-
 const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<string, new (message: string) => Error>(
-  [TypeError, RangeError, SyntaxError, NotFoundError, UnsupportedError, WorkerClosedError, ConnectionError, IncompatibleError].map(type => [type.name, type])
+  [TypeError, RangeError, SyntaxError, ConnectionError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
 )
 
 /** An error to what goes on the wire, without its stack: that is the host's own business. */
