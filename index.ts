@@ -3,3 +3,4 @@
 export * from './lib/index.ts'
 export * from './client/index.ts'
 export * from './server/index.ts'
+export * from './proxy/index.ts'

@@ -29,7 +29,8 @@ export async function main(argv: string[]) {
 }
 
 const serveCommand = () => new Command('serve')
-  .description("Serves this host's mediasoup: a leaf, which applications use through connect('ws://host:port').")
+  .description("Serves this host's mediasoup, or many hosts as one: applications use it through connect('ws://host:port').")
+  .argument('[urls...]', "tiers to serve as one mediasoup, instead of this host's")
   .addOption(option('--listen <host:port>', 'where clients connect to').default({ host: '127.0.0.1', port: 4000 }, '127.0.0.1:4000').argParser(parseAddress))
   .addOption(option('--announced-address <address>', "this host's address for media, told to clients that listen on 0.0.0.0 or :: and announce none"))
   .addOption(option('--allow-files <folders>', `folders (divided by "${delimiter}") in which clients may name DTLS certificates`).default([], 'none').argParser(parseFolders))
@@ -41,12 +42,13 @@ const serveCommand = () => new Command('serve')
 Examples:
   mafalda serve
   mafalda serve --listen 0.0.0.0:4000 --announced-address 203.0.113.7
+  mafalda serve --listen 0.0.0.0:4100 ws://media-1:4000 ws://media-2:4000
   MAFALDA_LISTEN=[::]:4000 mafalda serve
   mafalda serve --openrpc > openrpc.json
 
 The worker is the one that MEDIASOUP_WORKER_BIN names, or else is found, downloaded or built.
 Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all sessions; a second one forces.`)
-  .action(async options => (await import('./serve.ts')).serveHost(options))
+  .action(async (urls, options) => (await import('./serve.ts')).serveTier(urls, options))
 
 const conformanceCommand = () => new Command('conformance')
   .description("Replays mediasoup's own tests against tiers: those at the URLs, or else a leaf and the mock.")

@@ -3,6 +3,9 @@
 import type * as ms from 'mediasoup/types'
 import { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
+import { remote } from '../client/index.ts'
+import type { Tier } from '../lib/index.ts'
+import { type Horizontal, horizontal } from '../proxy/index.ts'
 import { leaf, serve } from '../server/index.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import type { Address } from './main.ts'
@@ -17,23 +20,17 @@ interface Options {
   openrpc?: boolean
 }
 
-export async function serveHost({ listen, announcedAddress, allowFiles, silence, maxPayload, logLevel, openrpc }: Options) {
-  if (openrpc) return console.log(JSON.stringify(discover(), null, 2))
+export async function serveTier(urls: string[], options: Options) {
+  if (options.openrpc) return console.log(JSON.stringify(discover(), null, 2))
 
-  const logger = pino({ name: 'mafalda', level: logLevel }, process.stdout.isTTY ? (await import('pino-pretty')).default({ ignore: 'pid,hostname,name', translateTime: 'SYS:HH:MM:ss.l' }) : pino.destination({ sync: true }))
-  const workerBin = await findWorker({ log: line => logger.info(line) })
-  // mediasoup reads it when it is loaded.
-  process.env.MEDIASOUP_WORKER_BIN = workerBin
-  const mediasoup = await import('mediasoup')
-  const log: ms.LogEventListeners = {
-    onwarn: (namespace, text) => logger.warn({ namespace }, text),
-    onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
-  }
-
-  const server = await serve(leaf(mediasoup, { announcedAddress, allowFiles, log }), { ...listen, silence, maxPayload, logger }).catch(error => {
+  const logger = pino({ name: 'mafalda', level: options.logLevel }, await logStream())
+  const hosts = urls.length ? cluster(urls, logger) : undefined
+  const tier = hosts ?? await host(options, logger)
+  const { listen, silence, maxPayload } = options
+  const server = await serve(tier, { ...listen, silence, maxPayload, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
   })
-  logger.info({ url: server.url, mediasoup: mediasoup.version, workerBin }, 'listening')
+  logger.info({ url: server.url }, 'listening')
 
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
@@ -43,9 +40,38 @@ export async function serveHost({ listen, announcedAddress, allowFiles, silence,
     stopping = true
     logger.info({ signal, sessions: server.sessions }, 'closing')
     await server.close()
+    hosts?.close()
     logger.info('closed')
   }
 }
+
+/** The mediasoup of this host. */
+async function host({ announcedAddress, allowFiles }: Options, logger: pino.Logger): Promise<Tier> {
+  const workerBin = await findWorker({ log: line => logger.info(line) })
+  // mediasoup reads it when it is loaded.
+  process.env.MEDIASOUP_WORKER_BIN = workerBin
+  const mediasoup = await import('mediasoup')
+  logger.info({ mediasoup: mediasoup.version, workerBin }, 'serving the mediasoup of this host')
+  const log: ms.LogEventListeners = {
+    onwarn: (namespace, text) => logger.warn({ namespace }, text),
+    onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
+  }
+  return leaf(mediasoup, { announcedAddress, allowFiles, log })
+}
+
+/** Many hosts as one. */
+function cluster(urls: string[], logger: pino.Logger): Horizontal {
+  const names = new Map<Tier, string>(urls.map(url => [remote(url), url]))
+  const tier = horizontal(names.keys())
+  tier.on('up', child => logger.info({ host: names.get(child), load: tier.load }, 'host is up'))
+  tier.on('down', (child, err) => logger.warn({ host: names.get(child), reason: err.message }, 'host is down'))
+  tier.on('refused', (child, err) => logger.error({ host: names.get(child), reason: err.message }, 'host refused'))
+  return tier
+}
+
+const logStream = async () => process.stdout.isTTY
+  ? (await import('pino-pretty')).default({ ignore: 'pid,hostname,name', translateTime: 'SYS:HH:MM:ss.l' })
+  : pino.destination({ sync: true })
 
 function explain(error: NodeJS.ErrnoException, { host, port }: Address): string {
   switch (error.code) {

@@ -6,6 +6,7 @@ import type * as ms from 'mediasoup/types'
 import pRetry from 'p-retry'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
+import type { Load } from '../lib/load.ts'
 import { EnhancedEventEmitter, errors, extras, ortc } from '../lib/mediasoup.ts'
 import { digest } from '../lib/methods.ts'
 import type { Tier } from '../lib/tier.ts'
@@ -26,6 +27,8 @@ export type ConnectionEvents = {
 /** The connection behind a client. */
 export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
   readonly connected: boolean
+  /** The load of the tier. Rejects with ConnectionError when it is not connected. */
+  getLoad(): Promise<Load>
 }
 
 /** What `import * as mediasoup from 'mediasoup'` gives, and the connection to where it is. */
@@ -153,10 +156,18 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
     this.safeEmit('close')
   }
 
+  async getLoad(): Promise<Load> {
+    return await this.#current().request('tier.load', []) as Load
+  }
+
+  #current(): Session {
+    if (this.#session) return this.#session
+    throw new ConnectionError(this.#closing.signal.aborted ? 'the connection is closed' : 'the connection is lost, and not yet regained')
+  }
+
   #createWorker = async (settings: ms.WorkerSettings = {}): Promise<ms.Worker> => {
     this.#logger.debug('', 'createWorker()')
-    if (!this.#session) throw new ConnectionError(this.#closing.signal.aborted ? 'the connection is closed' : 'the connection is lost, and not yet regained')
-    return await this.#session.request('mediasoup.createWorker', [settings], 'create') as ms.Worker
+    return await this.#current().request('mediasoup.createWorker', [settings], 'create') as ms.Worker
   }
 
   readonly mediasoup = this.#mediasoup()

@@ -89,10 +89,11 @@ class WebRtcServerImpl extends classOf('WebRtcServer') {
 }
 
 class RouterImpl extends classOf('Router') {
-  readonly producers = new Map<string, ms.Producer>()
+  readonly producers = new Map<string, Entity>()
+  readonly dataProducers = new Map<string, Entity>()
 
   canConsume({ producerId, rtpCapabilities }: { producerId: string; rtpCapabilities: ms.RtpCapabilities }): boolean {
-    const producer = this.producers.get(producerId)
+    const producer = this.producers.get(producerId) as unknown as ms.Producer | undefined
     if (!producer) {
       this.session.logger.error('Router', `canConsume() | Producer with id "${producerId}" not found`)
       return false
@@ -106,7 +107,9 @@ class RouterImpl extends classOf('Router') {
   }
 
   async pipeToRouter(options: ms.PipeToRouterOptions) {
-    const result = await this.call('pipeToRouter', [options]) as Record<keyof ms.PipeToRouterResult, Entity | undefined>
+    // A pipe between hosts is made by a tier in between, which gives the pipe Producer this appData.
+    const original = this.producers.get(options?.producerId!) ?? this.dataProducers.get(options?.dataProducerId!)
+    const result = await this.call('pipeToRouter', [original ? { ...options, appData: { token: original.token } } : options]) as Record<keyof ms.PipeToRouterResult, Entity | undefined>
     const consumer = result.pipeConsumer ?? result.pipeDataConsumer
     const producer = result.pipeProducer ?? result.pipeDataProducer
     if (consumer && producer) {
@@ -156,18 +159,16 @@ class ProducerImpl extends classOf('Producer') {
     this.cast('send', [rtpPacket])
   }
 
-  get #router() {
-    return this.parent?.parent as RouterImpl
-  }
-
   protected override attached() {
-    const producer = this as unknown as ms.Producer
-    this.#router.producers.set(producer.id, producer)
+    this.#siblings.set(this.members.id as string, this)
   }
 
   protected override detached() {
-    const producer = this as unknown as ms.Producer
-    if (this.#router.producers.get(producer.id) === producer) this.#router.producers.delete(producer.id)
+    forgetProducer(this.#siblings, this.members.id as string, this)
+  }
+
+  get #siblings() {
+    return (this.parent?.parent as RouterImpl).producers
   }
 }
 
@@ -176,6 +177,23 @@ class DataProducerImpl extends classOf('DataProducer') {
     if (typeof message !== 'string' && !Buffer.isBuffer(message)) throw new TypeError('message must be a string or a Buffer')
     this.cast('send', [message, ...options])
   }
+
+  protected override attached() {
+    this.#siblings.set(this.members.id as string, this)
+  }
+
+  protected override detached() {
+    forgetProducer(this.#siblings, this.members.id as string, this)
+  }
+
+  get #siblings() {
+    return (this.parent?.parent as RouterImpl).dataProducers
+  }
+}
+
+// Ids repeat (keepId), so another one may have taken its place.
+function forgetProducer(producers: Map<string, Entity>, id: string, producer: Entity) {
+  if (producers.get(id) === producer) producers.delete(id)
 }
 
 /** The class of each kind. */

@@ -148,6 +148,7 @@ export class Session {
 
   // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
   #notified(method: string, params: unknown[]) {
+    if (method === 'tier.load') return
     if (method === 'tier.log') return this.logger.hear(params as [LogLevel, string, string])
     const [handle, live, ...args] = params
     const entity = this.#entities.get(handle as Handle)

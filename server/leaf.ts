@@ -8,6 +8,7 @@ import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
 import { type HostRules, hostRules } from './host.ts'
+import { LoadMeter } from './load.ts'
 import { Logs } from './logs.ts'
 import { Session } from './session.ts'
 
@@ -24,6 +25,7 @@ export interface Leaf {
   hello: Hello
   nextHandle(): string
   readonly logs: Logs
+  readonly meter: LoadMeter
   applyRules(member: string, args: unknown[]): void
 }
 
@@ -52,6 +54,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
     },
     nextHandle: () => `${node}/${++serial}`,
     logs: new Logs(mediasoup, options.log),
+    meter: new LoadMeter(),
     applyRules: hostRules(mediasoup, options)
   }
   return { open: async () => openSession(shared) }

@@ -4,6 +4,7 @@ import type * as ms from 'mediasoup/types'
 import { type Reference, decodeValue, encodeValue } from '../lib/codec.ts'
 import { ProtocolError, codes, describeError } from '../lib/errors.ts'
 import { LOG_LEVELS } from '../lib/hello.ts'
+import type { Load } from '../lib/load.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
 import { discover } from '../lib/openrpc.ts'
@@ -40,6 +41,7 @@ export class Session {
   #end() {
     this.#ended = true
     this.#leaf.logs.unsubscribe(this)
+    this.#leaf.meter.unlisten(this.#tellLoad)
     for (const { kind, object } of this.#entries.values()) {
       if (kind === 'Worker') object.close()
     }
@@ -61,6 +63,10 @@ export class Session {
   // → {"id": 12, "method": "Router.createWebRtcTransport", "params": ["k3x/17", {…}]}
   #requested(id: Id, method: string, params: unknown[]) {
     if (method === 'tier.hello') return this.#link.send(encodeResult(id, this.#leaf.hello))
+    if (method === 'tier.load') {
+      this.#leaf.meter.listen(this.#tellLoad)
+      return this.#link.send(encodeResult(id, this.#leaf.meter.load))
+    }
     if (method === 'rpc.discover') return this.#link.send(encodeResult(id, discover()))
     if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
 
@@ -101,6 +107,12 @@ export class Session {
     const entry = this.#entries.get(params[0] as Handle)
     // The object may be gone, and its event on the way: nobody waits for this cast.
     if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
+  }
+
+  // ← {"method": "tier.load", "params": [{"capacity": 8, "used": 2.5, …}]}
+  // Worth nothing when it is late: the next one follows.
+  #tellLoad = (load: Load) => {
+    if (this.#link.bufferedAmount === 0) this.#link.send(encodeNotification('tier.load', [load]))
   }
 
   // → {"method": "tier.log", "params": [["warn", "error"]]}
@@ -173,6 +185,7 @@ export class Session {
   register(object: MediasoupObject, parent?: Entry): Entry {
     const entry = new Entry(this, this.#leaf.nextHandle(), object, parent)
     this.#entries.set(entry.handle, entry)
+    this.#leaf.meter.add(entry)
     listen(entry)
     return entry
   }
@@ -217,7 +230,8 @@ export class Session {
   }
 
   #forget(entry: Entry) {
-    this.#entries.delete(entry.handle)
+    if (!this.#entries.delete(entry.handle)) return
+    this.#leaf.meter.remove(entry)
     this.#closed.set(entry.handle, entry)
     if (this.#closed.size > MAX_CLOSED) this.#closed.delete(this.#closed.keys().next().value!)
   }

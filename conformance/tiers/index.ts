@@ -3,6 +3,7 @@
 import type * as mediasoup from 'mediasoup'
 
 import type { Tier } from '../../lib/index.ts'
+import { horizontal } from './horizontal.ts'
 import { leaf } from './leaf.ts'
 import { mock } from './mock.ts'
 
@@ -34,4 +35,4 @@ export interface Site {
   files: string
 }
 
-export const tiers: Readonly<Record<string, Adapter>> = { leaf, mock }
+export const tiers: Readonly<Record<string, Adapter>> = { leaf, mock, horizontal }

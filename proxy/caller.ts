@@ -1,0 +1,55 @@
+// Requests of a tier's own, on a link that also carries those of others.
+
+import { randomBytes } from 'node:crypto'
+import { ConnectionError, reviveError } from '../lib/errors.ts'
+import type { Frame, Link } from '../lib/tier.ts'
+import { type Id, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
+
+interface Pending {
+  resolve(result: unknown): void
+  reject(error: Error): void
+}
+
+export class Caller {
+  readonly #link: Link
+  // Of another form than those of clients, which are numbers, and of another tier's own.
+  readonly #prefix = `${randomBytes(6).toString('base64url')}~`
+  readonly #pending = new Map<Id, Pending>()
+  #serial = 0
+  #closed: Error | undefined
+
+  constructor(link: Link) {
+    this.#link = link
+    link.once('close', error => this.#fail(error))
+  }
+
+  call(method: string, ...params: unknown[]): Promise<unknown> {
+    if (this.#closed) return Promise.reject(this.#closed)
+    const id = this.#prefix + ++this.#serial
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject })
+      this.#link.send(encodeRequest(id, method, params))
+    })
+  }
+
+  notify(method: string, ...params: unknown[]) {
+    this.#link.send(encodeNotification(method, params))
+  }
+
+  /** Takes the answer to a request of ours; false for any other. */
+  takes(id: Id | null | undefined, frame: Frame): boolean {
+    const pending = typeof id === 'string' ? this.#pending.get(id) : undefined
+    if (!pending) return false
+    this.#pending.delete(id!)
+    const { error, result } = decode(frame) as Extract<ReturnType<typeof decode>, { method?: undefined }>
+    if (error) pending.reject(reviveError(error))
+    else pending.resolve(result)
+    return true
+  }
+
+  #fail(error: Error = new ConnectionError('the connection was closed')) {
+    this.#closed = error
+    for (const { reject } of this.#pending.values()) reject(error)
+    this.#pending.clear()
+  }
+}

@@ -1,0 +1,102 @@
+// A child of a cluster: whether it is there, what it says of itself, and its load.
+
+import { EventEmitter } from 'node:events'
+import pRetry, { AbortError } from 'p-retry'
+import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
+import type { Hello } from '../lib/hello.ts'
+import { IDLE, type Load } from '../lib/load.ts'
+import type { Link, Tier } from '../lib/tier.ts'
+import { decode } from '../lib/wire.ts'
+import { Caller } from './caller.ts'
+import { headOf } from './head.ts'
+
+export type ChildEvents = {
+  /** It can be reached. */
+  up: [hello: Hello]
+  /** It cannot be reached any more, and is tried again. */
+  down: [error: Error]
+  /** It may not be a child: it is not like its siblings. */
+  refused: [error: Error]
+  load: [load: Load]
+}
+
+/** Throws an IncompatibleError for a child that is not like its siblings. */
+type Check = (hello: Hello) => void
+
+export class Child extends EventEmitter<ChildEvents> {
+  readonly tier: Tier
+  readonly #check: Check
+  readonly #removed = new AbortController()
+  /** It gets no new Workers. */
+  draining = false
+  /** Undefined while it cannot be reached. */
+  hello: Hello | undefined
+  load: Load = IDLE
+  /** Workers placed on it since it reported its load. */
+  promised = 0
+
+  constructor(tier: Tier, check: Check) {
+    super()
+    this.tier = tier
+    this.#check = check
+  }
+
+  /** Watches the child until it is removed, on a session of our own through which nothing is created. */
+  async watch(): Promise<void> {
+    const { signal } = this.#removed
+    try {
+      while (!signal.aborted) {
+        const link = await pRetry(() => this.#open(), { retries: Infinity, randomize: true, minTimeout: 100, maxTimeout: 10_000, signal })
+        await this.#untilClosed(link)
+      }
+    } catch (error) {
+      if (!signal.aborted) this.emit('refused', error as Error)
+    }
+  }
+
+  /** No longer watches it. */
+  remove() {
+    this.draining = true
+    this.#removed.abort()
+  }
+
+  async #open(): Promise<Link> {
+    const link = await this.tier.open()
+    const caller = new Caller(link)
+    link.on('frame', frame => {
+      const head = headOf(frame)
+      if (caller.takes(head?.id, frame) || head?.method !== 'tier.load') return
+      this.#report((decode(frame) as unknown as { params: [Load] }).params[0])
+    })
+    try {
+      const hello = await caller.call('tier.hello', {}) as Hello
+      this.#check(hello)
+      this.#report(await caller.call('tier.load') as Load)
+      this.hello = hello
+      this.emit('up', hello)
+      return link
+    } catch (error) {
+      link.close()
+      throw error instanceof IncompatibleError ? new AbortError(error) : error
+    }
+  }
+
+  #untilClosed(link: Link): Promise<void> {
+    return new Promise(resolve => {
+      const remove = () => link.close()
+      this.#removed.signal.addEventListener('abort', remove, { once: true })
+      link.once('close', error => {
+        this.#removed.signal.removeEventListener('abort', remove)
+        this.hello = undefined
+        this.emit('down', error ?? new ConnectionError('the connection was closed'))
+        resolve()
+      })
+    })
+  }
+
+  #report(load: Load) {
+    this.load = load
+    this.promised = 0
+    this.emit('load', load)
+  }
+}

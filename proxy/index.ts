@@ -1,0 +1,3 @@
+// Tiers made of tiers.
+
+export { horizontal, type Horizontal, type HorizontalEvents, type HorizontalOptions } from './horizontal.ts'

@@ -1,0 +1,233 @@
+// pipeToRouter() between Routers on different children, as mediasoup does it within one process: one pair of
+// PipeTransports for each pair of Routers, and a Consumer and a Producer for each Producer that crosses. The objects are on
+// the leaves; here is only which belongs to which.
+
+import { randomUUID } from 'node:crypto'
+import type * as ms from 'mediasoup/types'
+import type { Announcement } from '../lib/codec.ts'
+import { errors } from '../lib/mediasoup.ts'
+import type { Frame } from '../lib/tier.ts'
+import { type Handle, encodeNotification } from '../lib/wire.ts'
+import type { Branch } from './cluster-session.ts'
+
+export interface End {
+  branch: Branch
+  router: Handle
+}
+
+interface TransportEnd extends End {
+  transport: Handle
+  members: { tuple: { localAddress: string; localPort: number }; srtpParameters?: unknown }
+}
+
+interface Pair {
+  ends: [TransportEnd, TransportEnd]
+  legs: Set<Leg>
+}
+
+/** What carries one Producer across. */
+interface Leg {
+  pair: Pair
+  from: { branch: Branch; kind: string; handle: Handle }
+  to?: { branch: Branch; kind: string; handle: Handle }
+  paused: boolean
+  ended: boolean
+}
+
+interface Options {
+  producerId?: string
+  dataProducerId?: string
+  keepId?: boolean
+  listenInfo?: unknown
+  listenIp?: unknown
+  appData?: unknown
+  router?: unknown
+}
+
+export class Pipes {
+  readonly #tell: (frame: Frame) => void
+  readonly #pairs = new Map<string, Promise<Pair>>()
+  // By the handles of transports, Routers, Consumers and Producers that are parts of them.
+  readonly #pairOf = new Map<Handle, Set<Pair>>()
+  readonly #legOf = new Map<Handle, Leg>()
+
+  /** @param tell sends a frame to the client. */
+  constructor(tell: (frame: Frame) => void) {
+    this.#tell = tell
+  }
+
+  async pipeToRouter(from: End, to: End, options: Options): Promise<object> {
+    check(options)
+    const { producerId, dataProducerId } = options
+    await this.#checkExists(from, producerId, dataProducerId)
+    const pair = await this.#pairFor(from, to, options)
+    const [here, there] = pair.ends[0].router === from.router ? pair.ends : pair.ends.toReversed() as [TransportEnd, TransportEnd]
+    return producerId !== undefined ? this.#pipeProducer(pair, here, there, options) : this.#pipeDataProducer(pair, here, there, options)
+  }
+
+  /** An event came from a child. */
+  happened({ method, handle }: { method: string; handle: Handle }) {
+    const leg = this.#legOf.get(handle)
+    if (leg?.from.handle === handle) {
+      if (method === 'Consumer.pause') this.#pause(leg, true)
+      else if (method === 'Consumer.resume') this.#pause(leg, false)
+    }
+    if (/\.(producerclose|dataproducerclose|close)$/.test(method)) this.objectClosed(handle)
+  }
+
+  /** A transport, Consumer or Producer was closed, by the client or on its host: so is its counterpart. */
+  objectClosed(handle: Handle) {
+    const leg = this.#legOf.get(handle)
+    if (leg) return this.#endLeg(leg, handle)
+    for (const pair of this.#pairOf.get(handle) ?? []) this.#endPair(pair, handle)
+  }
+
+  /** A Router is gone, with its end of each pipe. */
+  routerClosed(router: Handle) {
+    for (const pair of this.#pairOf.get(router) ?? []) this.#endPair(pair, router)
+  }
+
+  // mediasoup looks before it makes transports.
+  async #checkExists({ branch, router }: End, producerId?: string, dataProducerId?: string) {
+    const dump = await branch.caller.call('Router.dump', router) as ms.RouterDump
+    const has = (entries: { key: string }[], id: string | undefined) => entries.some(({ key }) => key === id)
+    if (producerId && !has(dump.mapProducerIdConsumerIds, producerId)) throw new errors.NotFoundError('Producer not found')
+    if (dataProducerId && !has(dump.mapDataProducerIdDataConsumerIds, dataProducerId)) throw new errors.NotFoundError('DataProducer not found')
+  }
+
+  #pairFor(from: End, to: End, options: Options): Promise<Pair> {
+    const key = [from.router, to.router].toSorted().join()
+    let pair = this.#pairs.get(key)
+    if (!pair) {
+      pair = this.#connect(from, to, options)
+      this.#pairs.set(key, pair)
+      pair.catch(() => this.#pairs.delete(key))
+    }
+    return pair
+  }
+
+  async #connect(from: End, to: End, { producerId: _producerId, dataProducerId: _dataProducerId, keepId: _keepId, router: _router, appData: _appData, ...options }: Options): Promise<Pair> {
+    const settings = { enableSctp: true, enableRtx: true, enableSrtp: true, ...(options.listenIp ? {} : { listenInfo: { protocol: 'udp', ip: '0.0.0.0' } }), ...options }
+    const made = await Promise.allSettled([from, to].map(end => this.#createTransport(end, settings)))
+    const ends = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
+    try {
+      const failure = made.find(result => result.status === 'rejected')
+      if (failure) throw failure.reason
+      const [one, other] = ends as [TransportEnd, TransportEnd]
+      await Promise.all([this.#connectTransport(one, other), this.#connectTransport(other, one)])
+      const pair: Pair = { ends: [one, other], legs: new Set() }
+      for (const { router, transport } of pair.ends) {
+        this.#pairOf.set(transport, new Set([pair]))
+        this.#pairOf.set(router, (this.#pairOf.get(router) ?? new Set()).add(pair))
+      }
+      return pair
+    } catch (error) {
+      for (const end of ends) this.#closeObject({ ...end, kind: 'PipeTransport', handle: end.transport })
+      throw error
+    }
+  }
+
+  async #createTransport({ branch, router }: End, settings: object): Promise<TransportEnd> {
+    const announcement = await branch.caller.call('Router.createPipeTransport', router, settings) as Announcement
+    this.#tell(encodeNotification('Router.newtransport', [router, null, announcement]))
+    return { branch, router, transport: announcement.$, members: announcement.members as TransportEnd['members'] }
+  }
+
+  async #connectTransport({ branch, transport }: TransportEnd, { members: { tuple, srtpParameters } }: TransportEnd) {
+    const { live } = await branch.caller.call('PipeTransport.connect', transport, { ip: tuple.localAddress, port: tuple.localPort, srtpParameters }) as { live?: object }
+    if (live) this.#tell(encodeNotification('PipeTransport.live', [transport, live]))
+  }
+
+  async #pipeProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { producerId, keepId = true, appData }: Options) {
+    const consumer = await this.#create(here, 'consume', { producerId })
+    const { kind, rtpParameters, producerPaused } = consumer.members
+    const leg = this.#begin(pair, here.branch, consumer)
+    leg.paused = Boolean(producerPaused)
+    const before = leg.paused
+    await this.#arrive(leg, there, 'produce', { id: keepId ? producerId : randomUUID(), kind, rtpParameters, paused: before, appData })
+    if (leg.ended) throw new errors.NotFoundError('original Producer closed')
+    if (leg.paused !== before) await this.#setPaused(leg)
+    return { pipeConsumer: { $: leg.from.handle }, pipeProducer: { $: leg.to!.handle } }
+  }
+
+  async #pipeDataProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { dataProducerId, keepId = true, appData }: Options) {
+    const consumer = await this.#create(here, 'consumeData', { dataProducerId })
+    const { sctpStreamParameters, label, protocol } = consumer.members
+    const leg = this.#begin(pair, here.branch, consumer)
+    await this.#arrive(leg, there, 'produceData', { id: keepId ? dataProducerId : randomUUID(), sctpStreamParameters, label, protocol, appData })
+    if (leg.ended) throw new errors.NotFoundError('original DataProducer closed')
+    return { pipeDataConsumer: { $: leg.from.handle }, pipeDataProducer: { $: leg.to!.handle } }
+  }
+
+  async #create({ branch, transport }: TransportEnd, method: string, options: object): Promise<Announcement> {
+    const announcement = await branch.caller.call(`PipeTransport.${method}`, transport, options) as Announcement
+    this.#tell(encodeNotification(`PipeTransport.new${announcement.kind.toLowerCase()}`, [transport, null, announcement]))
+    return announcement
+  }
+
+  #begin(pair: Pair, branch: Branch, { kind, $ }: Announcement): Leg {
+    const leg: Leg = { pair, from: { branch, kind, handle: $ }, paused: false, ended: false }
+    pair.legs.add(leg)
+    this.#legOf.set($, leg)
+    return leg
+  }
+
+  async #arrive(leg: Leg, there: TransportEnd, method: string, options: object) {
+    try {
+      const { kind, $ } = await this.#create(there, method, options)
+      leg.to = { branch: there.branch, kind, handle: $ }
+      if (leg.ended) this.#closeObject(leg.to)
+      else this.#legOf.set($, leg)
+    } catch (error) {
+      this.#endLeg(leg)
+      throw error
+    }
+  }
+
+  #pause(leg: Leg, paused: boolean) {
+    leg.paused = paused
+    // Before it has arrived, pipeToRouter() compares.
+    if (leg.to) this.#setPaused(leg).catch(() => {}) // Closed in the meantime.
+  }
+
+  async #setPaused({ to, paused }: Leg) {
+    await to!.branch.caller.call(`Producer.${paused ? 'pause' : 'resume'}`, to!.handle)
+  }
+
+  #endLeg(leg: Leg, closed?: Handle) {
+    if (leg.ended) return
+    leg.ended = true
+    leg.pair.legs.delete(leg)
+    for (const end of [leg.from, leg.to]) {
+      if (!end) continue
+      this.#legOf.delete(end.handle)
+      if (end.handle !== closed) this.#closeObject(end)
+    }
+  }
+
+  #endPair(pair: Pair, closed: Handle) {
+    const [one, other] = pair.ends
+    this.#pairs.delete([one.router, other.router].toSorted().join())
+    for (const { branch, router, transport } of pair.ends) {
+      this.#pairOf.delete(transport)
+      this.#pairOf.get(router)?.delete(pair)
+      if (transport !== closed && router !== closed) this.#closeObject({ branch, kind: 'PipeTransport', handle: transport })
+    }
+    for (const leg of pair.legs) {
+      leg.ended = true
+      for (const end of [leg.from, leg.to]) if (end) this.#legOf.delete(end.handle)
+    }
+  }
+
+  /** Closes it on its host, and tells the client, which may know already. */
+  #closeObject({ branch, kind, handle }: { branch: Branch; kind: string; handle: Handle }) {
+    branch.caller.notify(`${kind}.close`, handle)
+    this.#tell(encodeNotification(`${kind}.close`, [handle, null]))
+  }
+}
+
+function check({ listenInfo, listenIp, producerId, dataProducerId }: Options) {
+  if (listenInfo && listenIp) throw new TypeError('only one of listenInfo and listenIp must be given')
+  if (!producerId && !dataProducerId) throw new TypeError('missing producerId or dataProducerId')
+  if (producerId && dataProducerId) throw new TypeError('just producerId or dataProducerId can be given')
+}
