@@ -13,6 +13,7 @@ import type { Address } from './main.ts'
 interface Options {
   listen: Address
   announcedAddress?: string
+  pipeAddress?: string
   allowFiles: string[]
   silence: number
   maxPayload: number
@@ -46,7 +47,7 @@ export async function serveTier(urls: string[], options: Options) {
 }
 
 /** The mediasoup of this host. */
-async function host({ announcedAddress, allowFiles }: Options, logger: pino.Logger): Promise<Tier> {
+async function host({ announcedAddress, pipeAddress, allowFiles }: Options, logger: pino.Logger): Promise<Tier> {
   const workerBin = await findWorker({ log: line => logger.info(line) })
   // mediasoup reads it when it is loaded.
   process.env.MEDIASOUP_WORKER_BIN = workerBin
@@ -56,7 +57,7 @@ async function host({ announcedAddress, allowFiles }: Options, logger: pino.Logg
     onwarn: (namespace, text) => logger.warn({ namespace }, text),
     onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
   }
-  return leaf(mediasoup, { announcedAddress, allowFiles, log })
+  return leaf(mediasoup, { announcedAddress, pipeAddress, allowFiles, log })
 }
 
 /** Many hosts as one. */

@@ -33,8 +33,8 @@ export class ClusterSession {
   readonly #link: Link
   readonly #hello: Hello
   readonly #branches = new Map<Child, Promise<Branch>>()
-  // From the node in a handle to the child behind which it is.
-  readonly #routes = new Map<string, Branch>()
+  // From the node in a handle to the child behind which it is; null for what was behind a child that is gone.
+  readonly #routes = new Map<string, Branch | null>()
   readonly #inFlight = new Map<Id, InFlight>()
   // Its Workers with their Routers: to say that they died, and which pipes end with them.
   readonly #workers = new Map<Handle, { branch: Branch; routers: Set<Handle> }>()
@@ -86,6 +86,7 @@ export class ClusterSession {
     }
     const branch = handle === undefined ? undefined : this.#routes.get(nodeOf(handle))
     if (branch) return this.#forward(branch, head, frame)
+    if (branch === null && id !== undefined) throw new errors.WorkerClosedError(`the host of ${handle} is gone`)
     if (handle === undefined) throw new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)
     // What is not answered may be about an object that is gone.
     if (id !== undefined) throw new errors.NotFoundError(`object with handle ${JSON.stringify(handle)} not found`)
@@ -163,7 +164,7 @@ export class ClusterSession {
     )
   }
 
-  #forwardOrFail(branch: Branch | undefined, head: Head, frame: Frame) {
+  #forwardOrFail(branch: Branch | null | undefined, head: Head, frame: Frame) {
     if (!branch) throw new errors.NotFoundError(`Router with handle ${JSON.stringify(head.handle)} not found`)
     this.#forward(branch, head, frame)
   }
@@ -176,7 +177,7 @@ export class ClusterSession {
   /** A child died, or was taken out: so did its Workers, and nothing else. */
   #lost(branch: Branch, error: Error) {
     if (!this.#branches.delete(branch.child)) return
-    for (const [node, route] of this.#routes) if (route === branch) this.#routes.delete(node)
+    for (const [node, route] of this.#routes) if (route === branch) this.#routes.set(node, null)
     for (const [id, request] of this.#inFlight) {
       if (request.branch !== branch) continue
       this.#inFlight.delete(id)

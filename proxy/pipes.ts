@@ -107,7 +107,7 @@ export class Pipes {
   }
 
   async #connect(from: End, to: End, { producerId: _producerId, dataProducerId: _dataProducerId, keepId: _keepId, router: _router, appData: _appData, ...options }: Options): Promise<Pair> {
-    const settings = { enableSctp: true, enableRtx: true, enableSrtp: true, ...(options.listenIp ? {} : { listenInfo: { protocol: 'udp', ip: '0.0.0.0' } }), ...options }
+    const settings = { enableSctp: true, enableRtx: true, enableSrtp: true, ...options }
     const made = await Promise.allSettled([from, to].map(end => this.#createTransport(end, settings)))
     const ends = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
     try {
@@ -127,8 +127,9 @@ export class Pipes {
     }
   }
 
-  async #createTransport({ branch, router }: End, settings: object): Promise<TransportEnd> {
-    const announcement = await branch.caller.call('Router.createPipeTransport', router, settings) as Announcement
+  async #createTransport({ branch, router }: End, settings: Options): Promise<TransportEnd> {
+    const chosen = settings.listenInfo || settings.listenIp ? settings : { ...settings, listenInfo: await branch.caller.call('tier.pipeListenInfo', router) }
+    const announcement = await branch.caller.call('Router.createPipeTransport', router, chosen) as Announcement
     this.#tell(encodeNotification('Router.newtransport', [router, null, announcement]))
     return { branch, router, transport: announcement.$, members: announcement.members as TransportEnd['members'] }
   }

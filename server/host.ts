@@ -1,12 +1,16 @@
 // What a leaf does not accept from a client, and what it adds, because it is a fact of its host.
 
 import { realpathSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { resolve, sep } from 'node:path'
+import type * as ms from 'mediasoup/types'
 import type { Mediasoup } from './leaf.ts'
 
 export interface HostRules {
   /** What clients are told to connect to, when they listen on an unspecified address (`0.0.0.0`, `::`) and announce none. */
   announcedAddress?: string
+  /** This host's address for pipes from other hosts. Default: the announced one if an interface has it, else 127.0.0.1. */
+  pipeAddress?: string
   /** Folders of this host in which a client may name DTLS certificates and keys. Default: none. */
   allowFiles?: string[]
 }
@@ -29,6 +33,13 @@ interface Options {
 }
 
 const UNSPECIFIED: ReadonlySet<unknown> = new Set(['0.0.0.0', '::', '[::]'])
+
+/** Where pipes from other hosts arrive. At one address, because a pipe takes packets only from the address that it was told. */
+export function pipeListenInfo({ announcedAddress, pipeAddress }: HostRules): ms.TransportListenInfo {
+  const addresses = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? []).map(({ address }) => address)
+  const ip = pipeAddress ?? addresses.find(address => address === announcedAddress) ?? '127.0.0.1'
+  return { protocol: 'udp', ip }
+}
 
 /** Checks, and where needed completes, the arguments of a call. */
 export function hostRules(mediasoup: Mediasoup, { announcedAddress, allowFiles = [] }: HostRules) {

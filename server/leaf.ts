@@ -7,7 +7,7 @@ import { type Link, type Tier, pair } from '../lib/tier.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
-import { type HostRules, hostRules } from './host.ts'
+import { type HostRules, hostRules, pipeListenInfo } from './host.ts'
 import { LoadMeter } from './load.ts'
 import { Logs } from './logs.ts'
 import { Session } from './session.ts'
@@ -24,6 +24,8 @@ export interface Leaf {
   mediasoup: Mediasoup
   hello: Hello
   nextHandle(): string
+  /** Where this host listens to pipes from other hosts. */
+  pipeListenInfo: ms.TransportListenInfo
   readonly logs: Logs
   readonly meter: LoadMeter
   applyRules(member: string, args: unknown[]): void
@@ -53,6 +55,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
       supportedRtpCapabilities: mediasoup.getSupportedRtpCapabilities()
     },
     nextHandle: () => `${node}/${++serial}`,
+    pipeListenInfo: pipeListenInfo(options),
     logs: new Logs(mediasoup, options.log),
     meter: new LoadMeter(),
     applyRules: hostRules(mediasoup, options)

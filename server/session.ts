@@ -67,6 +67,7 @@ export class Session {
       this.#leaf.meter.listen(this.#tellLoad)
       return this.#link.send(encodeResult(id, this.#leaf.meter.load))
     }
+    if (method === 'tier.pipeListenInfo') return this.#link.send(encodeResult(id, this.#leaf.pipeListenInfo))
     if (method === 'rpc.discover') return this.#link.send(encodeResult(id, discover()))
     if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
 
