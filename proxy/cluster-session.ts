@@ -5,22 +5,20 @@ import type { Hello } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Handle, type Id, decode, encodeFailure, encodeNotification, encodeResult } from '../lib/wire.ts'
+import { type Handle, type Id, encodeNotification } from '../lib/wire.ts'
 import { Caller } from './caller.ts'
 import type { Child } from './child.ts'
-import { type Head, announcedNodes, canonical, headOf, nodeOf } from './head.ts'
+import { type Head, announcedNodes, headOf, nodeOf } from './head.ts'
 import type { Cluster } from './horizontal.ts'
 import { Pipes } from './pipes.ts'
+import { type Branch, type CallHead, ProxySession, paramsOf, unknownHandle } from './session.ts'
 
-/** The session on a child. */
-export interface Branch {
+interface ChildBranch extends Branch {
   child: Child
-  link: Link
-  caller: Caller
 }
 
 interface InFlight {
-  branch: Branch
+  branch: ChildBranch
   method: string
 }
 
@@ -28,26 +26,23 @@ interface InFlight {
 const ROUTER = /"result":\{"\$":"([^"]+)","kind":"Router","of":"([^"]+)"/
 const WORKER = /"result":\{"\$":"([^"]+)","kind":"Worker"/
 
-export class ClusterSession {
+export class ClusterSession extends ProxySession {
   readonly #cluster: Cluster
-  readonly #link: Link
   readonly #hello: Hello
-  readonly #branches = new Map<Child, Promise<Branch>>()
+  readonly #branches = new Map<Child, Promise<ChildBranch>>()
   // From the node in a handle to the child behind which it is; null for what was behind a child that is gone.
-  readonly #routes = new Map<string, Branch | null>()
+  readonly #routes = new Map<string, ChildBranch | null>()
   readonly #inFlight = new Map<Id, InFlight>()
   // Its Workers with their Routers: to say that they died, and which pipes end with them.
-  readonly #workers = new Map<Handle, { branch: Branch; routers: Set<Handle> }>()
-  readonly #pipes = new Pipes(frame => this.#link.send(frame))
+  readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
+  readonly #pipes = new Pipes(frame => this.link.send(frame))
   #logLevels: unknown
   #tellsLoad = false
 
   constructor(cluster: Cluster, link: Link, hello: Hello) {
+    super(link)
     this.#cluster = cluster
-    this.#link = link
     this.#hello = hello
-    link.on('frame', frame => this.#fromClient(frame))
-    link.once('close', () => this.#end())
   }
 
   /** A child is taken out. */
@@ -58,26 +53,14 @@ export class ClusterSession {
     branch.link.close()
   }
 
-  #fromClient(frame: Frame) {
-    let head: Head | undefined
-    try {
-      head = headOf(frame)
-      if (!head) head = headOf(frame = canonical(frame))
-      this.#dispatch(head!, frame)
-    } catch (error) {
-      this.#fail(head?.id ?? (error instanceof ProtocolError ? error.id : null), error)
-    }
-  }
-
-  #dispatch(head: Head, frame: Frame) {
+  protected override dispatch(head: CallHead, frame: Frame) {
     const { id, method, handle } = head
-    if (method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', id)
     if (id != null && this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
     switch (method) {
-      case 'tier.hello': return this.#answer(id, this.#hello)
+      case 'tier.hello': return this.answer(id, this.#hello)
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.log': return this.#subscribeToLogs(frame)
-      case 'rpc.discover': return this.#answer(id, discover())
+      case 'rpc.discover': return this.answer(id, discover())
       case 'mediasoup.createWorker': return void this.#place(id!, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
       case 'Router.close': this.#pipes.routerClosed(handle!); break
@@ -89,10 +72,10 @@ export class ClusterSession {
     if (branch === null && id !== undefined) throw new errors.WorkerClosedError(`the host of ${handle} is gone`)
     if (handle === undefined) throw new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)
     // What is not answered may be about an object that is gone.
-    if (id !== undefined) throw new errors.NotFoundError(`object with handle ${JSON.stringify(handle)} not found`)
+    if (id !== undefined) throw new errors.NotFoundError(unknownHandle('object', handle))
   }
 
-  #forward(branch: Branch, { id, method }: Head, frame: Frame) {
+  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame) {
     if (id != null) this.#inFlight.set(id, { branch, method: method! })
     branch.link.send(frame)
   }
@@ -108,10 +91,10 @@ export class ClusterSession {
         failure = error
       }
     }
-    this.#fail(id, failure)
+    this.fail(id, failure)
   }
 
-  #branchOf(child: Child): Promise<Branch> {
+  #branchOf(child: Child): Promise<ChildBranch> {
     let branch = this.#branches.get(child)
     if (!branch) {
       branch = this.#open(child)
@@ -121,7 +104,7 @@ export class ClusterSession {
     return branch
   }
 
-  async #open(child: Child): Promise<Branch> {
+  async #open(child: Child): Promise<ChildBranch> {
     const link = await child.tier.open()
     const branch = { child, link, caller: new Caller(link) }
     link.on('frame', frame => this.#fromChild(branch, frame))
@@ -130,17 +113,17 @@ export class ClusterSession {
     return branch
   }
 
-  #fromChild(branch: Branch, frame: Frame) {
+  #fromChild(branch: ChildBranch, frame: Frame) {
     const head = headOf(frame)
     if (branch.caller.takes(head?.id, frame)) return
     for (const node of announcedNodes(frame)) this.#routes.set(node, branch)
     if (head?.method === undefined) this.#answered(branch, head?.id, frame)
     else if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
     if (head?.method === 'Worker.died' || head?.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)
-    this.#link.send(frame)
+    this.link.send(frame)
   }
 
-  #answered(branch: Branch, id: Id | null | undefined, frame: Frame) {
+  #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame) {
     const method = this.#inFlight.get(id!)?.method
     this.#inFlight.delete(id!)
     if (method === 'mediasoup.createWorker') {
@@ -153,19 +136,16 @@ export class ClusterSession {
   }
 
   #pipe(id: Id, handle: Handle, frame: Frame) {
-    const message = decode(frame)
-    const [, options] = (message as { params: unknown[] }).params as [Handle, { router?: { $?: Handle } } | undefined]
+    const [, options] = paramsOf(frame) as [Handle, { router?: { $?: Handle } } | undefined]
     const target = options?.router?.$
     const [from, to] = [handle, target ?? ''].map(router => this.#routes.get(nodeOf(router)))
     if (!from || !to || from === to) return this.#forwardOrFail(from, { id, method: 'Router.pipeToRouter', handle }, frame)
-    this.#pipes.pipeToRouter({ branch: from, router: handle }, { branch: to, router: target! }, options as object).then(
-      value => this.#answer(id, { value }),
-      error => this.#fail(id, error)
-    )
+    const pipe = this.#pipes.pipeToRouter({ branch: from, router: handle }, { branch: to, router: target! }, options as object)
+    this.settle(id, pipe.then(value => ({ value })))
   }
 
-  #forwardOrFail(branch: Branch | null | undefined, head: Head, frame: Frame) {
-    if (!branch) throw new errors.NotFoundError(`Router with handle ${JSON.stringify(head.handle)} not found`)
+  #forwardOrFail(branch: ChildBranch | null | undefined, head: Head, frame: Frame) {
+    if (!branch) throw new errors.NotFoundError(unknownHandle('Router', head.handle))
     this.#forward(branch, head, frame)
   }
 
@@ -175,45 +155,37 @@ export class ClusterSession {
   }
 
   /** A child died, or was taken out: so did its Workers, and nothing else. */
-  #lost(branch: Branch, error: Error) {
+  #lost(branch: ChildBranch, error: Error) {
     if (!this.#branches.delete(branch.child)) return
     for (const [node, route] of this.#routes) if (route === branch) this.#routes.set(node, null)
     for (const [id, request] of this.#inFlight) {
       if (request.branch !== branch) continue
       this.#inFlight.delete(id)
-      this.#fail(id, request.method === 'mediasoup.createWorker' ? error : new errors.WorkerClosedError(error.message))
+      this.fail(id, request.method === 'mediasoup.createWorker' ? error : new errors.WorkerClosedError(error.message))
     }
     for (const [handle, worker] of this.#workers) {
       if (worker.branch !== branch) continue
       this.#forgetWorker(handle)
-      this.#link.send(encodeNotification('Worker.died', [handle, { died: true, subprocessClosed: true }, { $: 'error', ...describeError(error) }]))
+      this.link.send(encodeNotification('Worker.died', [handle, { died: true, subprocessClosed: true }, { $: 'error', ...describeError(error) }]))
     }
   }
 
   #subscribeToLogs(frame: Frame) {
-    ;[this.#logLevels] = (decode(frame) as { params: unknown[] }).params
+    ;[this.#logLevels] = paramsOf(frame)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.send(frame), () => {})
   }
 
   #subscribeToLoad(id: Id | null | undefined) {
     if (!this.#tellsLoad) this.#cluster.on('load', this.#tellLoad)
     this.#tellsLoad = true
-    this.#answer(id, this.#cluster.load)
+    this.answer(id, this.#cluster.load)
   }
 
   #tellLoad = () => {
-    if (this.#link.bufferedAmount === 0) this.#link.send(encodeNotification('tier.load', [this.#cluster.load]))
+    if (this.link.bufferedAmount === 0) this.link.send(encodeNotification('tier.load', [this.#cluster.load]))
   }
 
-  #answer(id: Id | null | undefined, result: unknown) {
-    if (id != null) this.#link.send(encodeResult(id, result))
-  }
-
-  #fail(id: Id | null | undefined, error: unknown) {
-    this.#link.send(encodeFailure(id ?? null, describeError(error)))
-  }
-
-  #end() {
+  protected override end() {
     this.#cluster.off('load', this.#tellLoad)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
     this.#branches.clear()

@@ -8,7 +8,7 @@ import type { Announcement } from '../lib/codec.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, encodeNotification } from '../lib/wire.ts'
-import type { Branch } from './cluster-session.ts'
+import type { Branch } from './session.ts'
 
 export interface End {
   branch: Branch

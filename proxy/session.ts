@@ -1,0 +1,62 @@
+// What sessions on proxies have in common: a client's frames come in, and are dispatched by their heads.
+
+import { ProtocolError, codes, describeError } from '../lib/errors.ts'
+import type { Frame, Link } from '../lib/tier.ts'
+import { type Handle, type Id, decode, encodeFailure, encodeResult } from '../lib/wire.ts'
+import type { Caller } from './caller.ts'
+import { type Head, canonical, headOf } from './head.ts'
+
+/** A session on a tier below. */
+export interface Branch {
+  link: Link
+  caller: Caller
+}
+
+/** The head of a request or a notification. */
+export type CallHead = Head & { method: string }
+
+export abstract class ProxySession {
+  protected readonly link: Link
+
+  constructor(link: Link) {
+    this.link = link
+    link.on('frame', frame => this.#receive(frame))
+    link.once('close', () => this.end())
+  }
+
+  /** Treats a frame, or passes it on. What it throws goes to the client. */
+  protected abstract dispatch(head: CallHead, frame: Frame): void
+
+  /** The client is gone. */
+  protected abstract end(): void
+
+  #receive(frame: Frame) {
+    let head: Head | undefined
+    try {
+      head = headOf(frame)
+      if (!head) head = headOf(frame = canonical(frame))!
+      if (head.method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', head.id)
+      this.dispatch(head as CallHead, frame)
+    } catch (error) {
+      this.fail(head?.id ?? (error instanceof ProtocolError ? error.id : null), error)
+    }
+  }
+
+  protected answer(id: Id | null | undefined, result: unknown) {
+    if (id != null) this.link.send(encodeResult(id, result))
+  }
+
+  protected fail(id: Id | null | undefined, error: unknown) {
+    this.link.send(encodeFailure(id ?? null, describeError(error)))
+  }
+
+  /** Answers with what a promise comes to. */
+  protected settle(id: Id | null | undefined, promise: Promise<unknown>) {
+    promise.then(result => this.answer(id, result), error => this.fail(id, error))
+  }
+}
+
+/** The params of a frame that is treated. */
+export const paramsOf = (frame: Frame) => (decode(frame) as unknown as { params: unknown[] }).params
+
+export const unknownHandle = (kind: string, handle: Handle | undefined) => `${kind} with handle ${JSON.stringify(handle)} not found`
