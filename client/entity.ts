@@ -123,6 +123,8 @@ export class Entity extends EnhancedEventEmitter<Events> {
         return
     }
     if (event === 'close') this.end()
+    // Told only by a tier whose Router has parts, when one of them is gone.
+    else if (event === 'routerclose') this.end(event)
   }
 
   /** Calls the object on its host, which also refuses when it is closed: so the error is the one that mediasoup gives. */

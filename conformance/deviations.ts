@@ -16,9 +16,9 @@ export const deviations: readonly Deviation[] = [
     tiers: ['url'],
     reason: 'it names a certificate in a temporary folder of this disk, and hosts only open files that their operator allows'
   },
-  {
-    test: 'router.pipeToRouter() succeeds with audio',
-    tiers: ['horizontal'],
+  ...['router.pipeToRouter() succeeds with audio', 'router.pipeToRouter() succeeds with video'].map(test => ({
+    test,
+    tiers: ['horizontal', 'aggregated', 'aggregated-scatter', 'three-levels'],
     reason: 'between hosts RTX is on unless the application says otherwise, so the pipe Consumer has its RTCP feedback'
-  }
+  }))
 ]

@@ -36,6 +36,7 @@ export class ClusterSession extends ProxySession {
   // Its Workers with their Routers: to say that they died, and which pipes end with them.
   readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
   readonly #pipes = new Pipes(frame => this.link.send(frame))
+  readonly #order: (children: Child[]) => Child[]
   #logLevels: unknown
   #tellsLoad = false
 
@@ -43,6 +44,7 @@ export class ClusterSession extends ProxySession {
     super(link)
     this.#cluster = cluster
     this.#hello = hello
+    this.#order = cluster.newOrder()
   }
 
   /** A child is taken out. */
@@ -83,7 +85,7 @@ export class ClusterSession extends ProxySession {
   /** A new Worker goes to the best child that can be reached. */
   async #place(id: Id, frame: Frame) {
     let failure: unknown = new ConnectionError('no host of the cluster can be reached')
-    for (const child of this.#cluster.candidates()) {
+    for (const child of this.#order(this.#cluster.candidates())) {
       child.promised++
       try {
         return this.#forward(await this.#branchOf(child), { id, method: 'mediasoup.createWorker' }, frame)

@@ -10,9 +10,12 @@ import { type Link, type Tier, pair } from '../lib/tier.ts'
 import { version } from '../lib/version.ts'
 import { Child } from './child.ts'
 import { ClusterSession } from './cluster-session.ts'
+import { inTurn } from './placement/in-turn.ts'
 import { byFreeCapacity } from './placement/most-free.ts'
 
 export interface HorizontalOptions {
+  /** Where Workers go: `most-free` to the child with the most free capacity, `scatter` to each in turn, to test pipes. Default `most-free`. */
+  policy?: 'most-free' | 'scatter'
   /** How long opening a session may wait for the first child to be up, in ms. Default 5 s. */
   patience?: number
   /** Children may have different versions of mediasoup, as long as all describe its API alike. Default false. */
@@ -60,9 +63,12 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   readonly #sessions = new Set<ClusterSession>()
   readonly #patience: number
   readonly #mixedVersions: boolean
+  /** Orders the children that a Worker of a session may go to. */
+  readonly newOrder: () => (children: Child[]) => Child[]
 
-  constructor(tiers: Iterable<Tier>, { patience = 5_000, mixedVersions = false }: HorizontalOptions) {
+  constructor(tiers: Iterable<Tier>, { policy = 'most-free', patience = 5_000, mixedVersions = false }: HorizontalOptions) {
     super()
+    this.newOrder = policy === 'scatter' ? inTurn : () => byFreeCapacity
     this.#patience = patience
     this.#mixedVersions = mixedVersions
     for (const tier of tiers) this.add(tier)
@@ -121,9 +127,9 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     return theirs
   }
 
-  /** The children that a new Worker may go to, the best first. */
+  /** The children that a new Worker may go to. */
   candidates(): Child[] {
-    return [...this.#up()].filter(({ draining }) => !draining).toSorted(byFreeCapacity)
+    return [...this.#up()].filter(({ draining }) => !draining)
   }
 
   *#up() {

@@ -17,7 +17,7 @@ export interface End {
 
 interface TransportEnd extends End {
   transport: Handle
-  members: { tuple: { localAddress: string; localPort: number }; srtpParameters?: unknown }
+  members: { id: string; tuple: { localAddress: string; localPort: number }; srtpParameters?: unknown }
 }
 
 interface Pair {
@@ -28,8 +28,12 @@ interface Pair {
 /** What carries one Producer across. */
 interface Leg {
   pair: Pair
+  /** Of its Consumer. */
+  id: string
   from: { branch: Branch; kind: string; handle: Handle }
   to?: { branch: Branch; kind: string; handle: Handle }
+  /** Whether it is paused with its Producer. */
+  follows: boolean
   paused: boolean
   ended: boolean
 }
@@ -50,27 +54,43 @@ export class Pipes {
   // By the handles of transports, Routers, Consumers and Producers that are parts of them.
   readonly #pairOf = new Map<Handle, Set<Pair>>()
   readonly #legOf = new Map<Handle, Leg>()
+  readonly #transports = new Set<Handle>()
+
+  /** Ids of the transports and Consumers that are parts of pipes. */
+  readonly ids = new Set<string>()
 
   /** @param tell sends a frame to the client. */
   constructor(tell: (frame: Frame) => void) {
     this.#tell = tell
   }
 
-  async pipeToRouter(from: End, to: End, options: Options): Promise<object> {
+  /** @param wholly also pauses a DataProducer on the other side, as if it were the same; mediasoup's pipeToRouter() does not. */
+  async pipeToRouter(from: End, to: End, options: Options, wholly = false): Promise<object> {
     check(options)
     const { producerId, dataProducerId } = options
     await this.#checkExists(from, producerId, dataProducerId)
     const pair = await this.#pairFor(from, to, options)
     const [here, there] = pair.ends[0].router === from.router ? pair.ends : pair.ends.toReversed() as [TransportEnd, TransportEnd]
-    return producerId !== undefined ? this.#pipeProducer(pair, here, there, options) : this.#pipeDataProducer(pair, here, there, options)
+    return producerId !== undefined ? this.#pipeProducer(pair, here, there, options) : this.#pipeDataProducer(pair, here, there, options, wholly)
+  }
+
+  /** Whether a transport, Consumer or Producer is part of a pipe. */
+  owns(handle: Handle): boolean {
+    return this.#legOf.has(handle) || this.#transports.has(handle)
+  }
+
+  /** Ends the pipe of a Producer. */
+  endLegOf(handle: Handle) {
+    const leg = this.#legOf.get(handle)
+    if (leg) this.#endLeg(leg)
   }
 
   /** An event came from a child. */
   happened({ method, handle }: { method: string; handle: Handle }) {
     const leg = this.#legOf.get(handle)
-    if (leg?.from.handle === handle) {
-      if (method === 'Consumer.pause') this.#pause(leg, true)
-      else if (method === 'Consumer.resume') this.#pause(leg, false)
+    if (leg?.from.handle === handle && leg.follows) {
+      if (method.endsWith('.pause')) this.#pause(leg, true)
+      else if (method.endsWith('.resume')) this.#pause(leg, false)
     }
     if (/\.(producerclose|dataproducerclose|close)$/.test(method)) this.objectClosed(handle)
   }
@@ -131,6 +151,8 @@ export class Pipes {
     const chosen = settings.listenInfo || settings.listenIp ? settings : { ...settings, listenInfo: await branch.caller.call('tier.pipeListenInfo', router) }
     const announcement = await branch.caller.call('Router.createPipeTransport', router, chosen) as Announcement
     this.#tell(encodeNotification('Router.newtransport', [router, null, announcement]))
+    this.#transports.add(announcement.$)
+    this.ids.add(announcement.members.id as string)
     return { branch, router, transport: announcement.$, members: announcement.members as TransportEnd['members'] }
   }
 
@@ -151,12 +173,15 @@ export class Pipes {
     return { pipeConsumer: { $: leg.from.handle }, pipeProducer: { $: leg.to!.handle } }
   }
 
-  async #pipeDataProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { dataProducerId, keepId = true, appData }: Options) {
+  async #pipeDataProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { dataProducerId, keepId = true, appData }: Options, wholly: boolean) {
     const consumer = await this.#create(here, 'consumeData', { dataProducerId })
-    const { sctpStreamParameters, label, protocol } = consumer.members
+    const { sctpStreamParameters, label, protocol, dataProducerPaused } = consumer.members
     const leg = this.#begin(pair, here.branch, consumer)
-    await this.#arrive(leg, there, 'produceData', { id: keepId ? dataProducerId : randomUUID(), sctpStreamParameters, label, protocol, appData })
+    leg.follows = wholly
+    const before = leg.paused = wholly && Boolean(dataProducerPaused)
+    await this.#arrive(leg, there, 'produceData', { id: keepId ? dataProducerId : randomUUID(), sctpStreamParameters, label, protocol, paused: before, appData })
     if (leg.ended) throw new errors.NotFoundError('original DataProducer closed')
+    if (leg.paused !== before) await this.#setPaused(leg)
     return { pipeDataConsumer: { $: leg.from.handle }, pipeDataProducer: { $: leg.to!.handle } }
   }
 
@@ -166,8 +191,9 @@ export class Pipes {
     return announcement
   }
 
-  #begin(pair: Pair, branch: Branch, { kind, $ }: Announcement): Leg {
-    const leg: Leg = { pair, from: { branch, kind, handle: $ }, paused: false, ended: false }
+  #begin(pair: Pair, branch: Branch, { kind, $, members }: Announcement): Leg {
+    const leg: Leg = { pair, id: members.id as string, from: { branch, kind, handle: $ }, follows: true, paused: false, ended: false }
+    this.ids.add(leg.id)
     pair.legs.add(leg)
     this.#legOf.set($, leg)
     return leg
@@ -192,13 +218,14 @@ export class Pipes {
   }
 
   async #setPaused({ to, paused }: Leg) {
-    await to!.branch.caller.call(`Producer.${paused ? 'pause' : 'resume'}`, to!.handle)
+    await to!.branch.caller.call(`${to!.kind}.${paused ? 'pause' : 'resume'}`, to!.handle)
   }
 
   #endLeg(leg: Leg, closed?: Handle) {
     if (leg.ended) return
     leg.ended = true
     leg.pair.legs.delete(leg)
+    this.ids.delete(leg.id)
     for (const end of [leg.from, leg.to]) {
       if (!end) continue
       this.#legOf.delete(end.handle)
@@ -209,13 +236,16 @@ export class Pipes {
   #endPair(pair: Pair, closed: Handle) {
     const [one, other] = pair.ends
     this.#pairs.delete([one.router, other.router].toSorted().join())
-    for (const { branch, router, transport } of pair.ends) {
+    for (const { branch, router, transport, members } of pair.ends) {
+      this.#transports.delete(transport)
+      this.ids.delete(members.id)
       this.#pairOf.delete(transport)
       this.#pairOf.get(router)?.delete(pair)
       if (transport !== closed && router !== closed) this.#closeObject({ branch, kind: 'PipeTransport', handle: transport })
     }
     for (const leg of pair.legs) {
       leg.ended = true
+      this.ids.delete(leg.id)
       for (const end of [leg.from, leg.to]) if (end) this.#legOf.delete(end.handle)
     }
   }

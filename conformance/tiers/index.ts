@@ -3,9 +3,11 @@
 import type * as mediasoup from 'mediasoup'
 
 import type { Tier } from '../../lib/index.ts'
+import { aggregated, aggregatedScatter, threeLevels } from './aggregated.ts'
 import { horizontal } from './horizontal.ts'
 import { leaf } from './leaf.ts'
 import { mock } from './mock.ts'
+import { scatter, vertical } from './vertical.ts'
 
 export interface Surroundings {
   /** The run's copy of mediasoup. */
@@ -35,4 +37,13 @@ export interface Site {
   files: string
 }
 
-export const tiers: Readonly<Record<string, Adapter>> = { leaf, mock, horizontal }
+export const tiers: Readonly<Record<string, Adapter>> = {
+  leaf,
+  mock,
+  horizontal,
+  vertical,
+  scatter,
+  aggregated,
+  'aggregated-scatter': aggregatedScatter,
+  'three-levels': threeLevels
+}

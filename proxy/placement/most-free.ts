@@ -12,9 +12,8 @@ export interface Candidate {
 const PROMISED_CORES = 0.1
 
 /** Orders candidates, the best first: free cores, then Workers per core. */
-export function byFreeCapacity(one: Candidate, other: Candidate): number {
-  return free(other) - free(one) || crowd(one) - crowd(other)
-}
+export const byFreeCapacity = <C extends Candidate>(candidates: C[]): C[] =>
+  candidates.toSorted((one, other) => free(other) - free(one) || crowd(one) - crowd(other))
 
 const free = ({ load, promised }: Candidate) => load.capacity - load.used - promised * PROMISED_CORES
 const crowd = ({ load, promised }: Candidate) => (load.workers + promised) / Math.max(load.capacity, 1)

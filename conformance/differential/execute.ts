@@ -1,0 +1,107 @@
+// Runs a program on a mediasoup, and writes down what an application would notice.
+
+import { type Command, type Program, type Template, isBytes, isRef } from './program.ts'
+import { quiesce } from './quiesce.ts'
+import type { Stage } from './stage.ts'
+import { type Streams, type Subject, type Thing, World } from './world.ts'
+
+/** How a call ended. */
+export type Outcome =
+  | { skipped: string }
+  | { returned?: unknown; threw?: unknown; resolved?: unknown; rejected?: unknown; changed?: unknown }
+
+/** What happened because of one call. */
+export interface Step {
+  outcome: Outcome
+  /** The object that the call was made on. */
+  target?: string
+  /** Events of all objects, in their order, before the call returned. */
+  cascade: string[]
+  /** Events by object, and among them the end of the call. */
+  streams: Streams
+  /** What objects say of themselves since. */
+  state: Record<string, unknown>
+}
+
+export type Transcript = Step[]
+
+/** The first step is the stage itself, the last one its end. */
+export async function execute(program: Program, stage: Stage): Promise<Transcript> {
+  const world = new World()
+  const transcript: Transcript = []
+  await stage.set(world)
+  transcript.push(await conclude(world, { outcome: { skipped: 'the stage' }, cascade: [] }))
+  for (const command of program) transcript.push(await conclude(world, await perform(command, world)))
+  stage.strike(world)
+  transcript.push(await conclude(world, { outcome: { skipped: 'the end' }, cascade: [] }))
+  world.leave()
+  return transcript
+}
+
+type Performed = Pick<Step, 'outcome' | 'target' | 'cascade'>
+
+async function conclude(world: World, performed: Performed): Promise<Step> {
+  await quiesce(world)
+  return { ...performed, streams: world.takeStreams(), state: world.takeChanges() }
+}
+
+async function perform(command: Command, world: World): Promise<Performed> {
+  const target = world.find(command.on)
+  const skipped = !target ? `there is no ${command.on.ref}` : reasonToSkip(command, target, world)
+  if (!target || skipped) return { outcome: { skipped: skipped! }, cascade: [] }
+  const args = command.args.map(template => materialize(template, target, world))
+  const before = JSON.stringify(world.normalizer.normalize(args))
+  world.cascade = []
+  const { outcome, cascade } = await call(target, command.member, args, world)
+  const after = JSON.stringify(world.normalizer.normalize(args))
+  return { outcome: after === before ? outcome : { ...outcome, changed: JSON.parse(after) }, target: target.name, cascade }
+}
+
+// What crosses a pipe arrives at any time.
+function reasonToSkip({ member }: Command, { thing, parent }: Subject, world: World): string | undefined {
+  if (member !== 'send') return undefined
+  const piped = world.subjects.some(subject => subject.parent?.kind === 'PipeTransport' && subject.parent.parent === parent?.parent)
+  return piped && !thing.closed ? 'what is sent may cross a pipe' : undefined
+}
+
+async function call(target: Subject, member: string, args: unknown[], world: World): Promise<{ outcome: Outcome; cascade: string[] }> {
+  const normal = (value: unknown) => world.normalizer.normalize(value)
+  let cascade: string[] = []
+  try {
+    const value = invoke(target.thing, member, args)
+    cascade = world.cascade
+    if (!(value instanceof Promise)) return { outcome: { returned: normal(value) }, cascade }
+    world.cascade = []
+    const known = world.subjects.length
+    const outcome = await value.then(result => ({ resolved: normal(result), ...keptAppData(result, args) }), error => ({ rejected: normal(error) }))
+    world.note(target, [`${member}() is done`])
+    if (member === 'pipeToRouter') for (const subject of world.subjects.slice(known)) subject.piped = true
+    return { outcome, cascade }
+  } catch (error) {
+    return { outcome: { threw: normal(error) }, cascade: world.cascade }
+  }
+}
+
+function invoke(thing: Thing, member: string, args: unknown[]): unknown {
+  if (member === 'kill') return void process.kill(thing.pid as number, 'SIGKILL')
+  if (member.startsWith('=')) return void (thing[member.slice(1)] = args[0])
+  return (thing[member] as (...args: unknown[]) => unknown)(...args)
+}
+
+// appData is the caller's own object, not a copy of it.
+function keptAppData(result: unknown, [options]: unknown[]) {
+  const { appData: given } = (options ?? {}) as { appData?: unknown }
+  const { appData: kept } = (result ?? {}) as { appData?: unknown }
+  return given && kept ? { keptAppData: given === kept } : {}
+}
+
+function materialize(template: Template, target: Subject, world: World): unknown {
+  if (typeof template !== 'object' || template === null) return template
+  if (Array.isArray(template)) return template.map(item => materialize(item, target, world))
+  if (isRef(template)) {
+    const thing = world.find(template, target)?.thing
+    return template.get ? thing?.[template.get] ?? (template.get === 'id' ? 'nobody' : undefined) : thing
+  }
+  if (isBytes(template)) return Buffer.from(template.bytes, 'hex')
+  return Object.fromEntries(Object.entries(template as { [key: string]: Template }).map(([key, item]) => [key, materialize(item, target, world)]))
+}

@@ -1,0 +1,70 @@
+// The two sides of a comparison: plain mediasoup in this process, and a tier with all that is below it, in processes of
+// their own where the tier is served.
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import * as mediasoup from 'mediasoup'
+import { client, connect } from '../../client/index.ts'
+import { tiers } from '../tiers/index.ts'
+import { Stage } from './stage.ts'
+
+export interface Side {
+  stage: Stage
+  close(): Promise<void>
+}
+
+export function plainSide(): Side {
+  const stage = new Stage(mediasoup)
+  return { stage, close: async () => stage.close() }
+}
+
+/** `plain` is plain mediasoup once more: it must not differ from itself. */
+export async function tierSide(name: string): Promise<Side> {
+  if (name === 'plain') return plainSide()
+  const hosts = new Hosts()
+  const { below = [] } = tiers[name] ?? {}
+  const remote = await hosts.open(name)
+  const stage = new Stage(remote, Math.max(below.length, 1))
+  return {
+    stage,
+    async close() {
+      stage.close()
+      remote.close()
+      await hosts.close()
+    }
+  }
+}
+
+class Hosts {
+  readonly #children: ChildProcess[] = []
+
+  async open(name: string) {
+    const adapter = tiers[name]
+    if (!adapter) throw new Error(`there is no tier ${name}: choose from ${Object.keys(tiers).join(', ')}`)
+    if (adapter.served) return connect(await this.#serve(name))
+    return client(adapter.tier({ mediasoup, below: await this.#serveAll(adapter.below), files: '' }))
+  }
+
+  #serveAll(names: readonly string[] = []): Promise<string[]> {
+    return Promise.all(names.map(name => this.#serve(name)))
+  }
+
+  async #serve(name: string): Promise<string> {
+    const site = { tier: name, below: await this.#serveAll(tiers[name]?.below), files: '' }
+    const child = fork(fileURLToPath(new URL('../host.ts', import.meta.url)), [JSON.stringify(site)])
+    this.#children.push(child)
+    const [started] = await Promise.race([once(child, 'message'), once(child, 'exit')])
+    const { url } = Object(started) as { url?: string }
+    if (!url) throw new Error(`the process that serves ${name} ended before it listened`)
+    return url
+  }
+
+  async close() {
+    await Promise.all(this.#children.map(async child => {
+      const exit = once(child, 'exit')
+      child.disconnect()
+      await exit
+    }))
+  }
+}

@@ -1,0 +1,79 @@
+// Where programs run: two Workers that outlive them, and a Router with some transports and Producers on each to begin
+// with, so that short programs have something to work on.
+
+import type * as ms from 'mediasoup/types'
+import { ALL_CODECS } from './media.ts'
+import type { Thing, World } from './world.ts'
+
+/** What is needed of mediasoup. */
+export interface Mediasoup {
+  createWorker(settings?: ms.WorkerSettings): Promise<ms.Worker>
+}
+
+const WORKERS = 2
+const MAX_TRIES = 10
+
+export class Stage {
+  readonly #mediasoup: Mediasoup
+  readonly #hosts: number
+  #workers: ms.Worker[] = []
+
+  /** @param hosts on how many hosts the Workers have to be. */
+  constructor(mediasoup: Mediasoup, hosts = 1) {
+    this.#mediasoup = mediasoup
+    this.#hosts = hosts
+  }
+
+  async set(world: World): Promise<void> {
+    if (!await this.#isFit()) await this.#renew()
+    for (const worker of this.#workers) {
+      const subject = world.add(worker as unknown as Thing)
+      await furnish(subject.thing as unknown as ms.Worker)
+    }
+  }
+
+  /** Closes what a program made, and left open. */
+  strike(world: World) {
+    for (const { kind, thing } of world.subjects) {
+      if ((kind === 'Router' || kind === 'WebRtcServer') && !thing.closed) (thing.close as () => void)()
+    }
+  }
+
+  close() {
+    for (const worker of this.#workers.splice(0)) worker.close()
+  }
+
+  // A Worker may be gone, or its channel be broken by arguments that were wrong.
+  async #isFit(): Promise<boolean> {
+    try {
+      for (const worker of this.#workers) (await worker.createRouter({ mediaCodecs: [] })).close()
+      return this.#workers.length === WORKERS
+    } catch {
+      return false
+    }
+  }
+
+  async #renew(): Promise<void> {
+    this.close()
+    for (let tries = 0; this.#workers.length < WORKERS && tries < MAX_TRIES; tries++) {
+      const worker = await this.#mediasoup.createWorker({ logLevel: 'none' })
+      if (this.#workers.length < this.#hosts && this.#workers.some(other => hostOf(other) === hostOf(worker))) worker.close()
+      else this.#workers.push(worker)
+    }
+    if (this.#workers.length < WORKERS) throw new Error(`the tier did not place Workers on ${this.#hosts} hosts`)
+  }
+}
+
+/** The node of the leaf is in the handle, which only objects of a tier have. */
+const hostOf = (worker: ms.Worker) => (worker as unknown as { handle: string }).handle.split('/')[0]
+
+async function furnish(worker: ms.Worker) {
+  const router = await worker.createRouter({ mediaCodecs: ALL_CODECS as unknown as ms.RouterRtpCodecCapability[] })
+  const direct = await router.createDirectTransport()
+  const webrtc = await router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }], enableSctp: true })
+  await direct.produceData({ label: 'chat' })
+  await webrtc.produce({
+    kind: 'audio',
+    rtpParameters: { codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }], encodings: [{ ssrc: 1000 }] }
+  })
+}

@@ -1,0 +1,100 @@
+// What a session on a vertical tier knows: which Workers below are one Worker of its client, and where its Router's
+// Producers are.
+
+import type * as ms from 'mediasoup/types'
+import type { Handle } from '../lib/wire.ts'
+
+/** A Worker of the client, which grows over Workers below. */
+export interface SpanningWorker {
+  handle: Handle
+  /** What further Workers are created with. */
+  settings: Record<string, unknown>
+  parts: WorkerPart[]
+  /** Those on their way. */
+  growing: number
+  routers: Set<SpanningRouter>
+  servers: Set<SpanningServer>
+  closing: boolean
+}
+
+/** A Worker below. */
+export interface WorkerPart {
+  handle: Handle
+  owner: SpanningWorker
+  /** Its place among its siblings, for the ports that are derived from it. */
+  ordinal: number
+  /** Share of a core that it used over the last interval, and what was promised since then. */
+  used: number
+  promised: number
+  cpuTime: number
+  consumers: number
+}
+
+/** A Router of the client. */
+export interface SpanningRouter {
+  handle: Handle
+  id: string
+  worker: SpanningWorker
+  mediaCodecs: unknown
+  parts: Map<WorkerPart, Promise<RouterPart>>
+  /** How many transports are, or are about to be, on each. */
+  counts: Map<WorkerPart, number>
+  /** Its part that is piped to another Router of the client. */
+  pairs: Map<SpanningRouter, RouterPart>
+  /** The handle of its first part. */
+  home: Handle
+  producers: Map<string, Produced>
+  dataProducers: Map<string, Produced>
+  closed: boolean
+}
+
+/** A Router below: its part on one Worker. */
+export interface RouterPart {
+  handle: Handle
+  id: string
+  owner: SpanningRouter
+  worker: WorkerPart
+  placed: Set<Placed>
+}
+
+/** A transport, or an RTP observer: on one Worker. */
+export interface Placed {
+  handle: Handle
+  kind: string
+  part: RouterPart
+  produced: Set<Produced>
+  /** By its Consumers, or the Producers that it observes: what they hold of pipes. */
+  uses: Map<Handle, Replica | undefined>
+}
+
+/** A Producer or DataProducer, and its pipes to other Workers. */
+export interface Produced {
+  handle: Handle
+  id: string
+  isData: boolean
+  at: Placed
+  replicas: Map<RouterPart, Replica>
+  /** What its Consumers consume, if it is not data. */
+  encodings: ms.RtpEncodingParameters[] | undefined
+}
+
+/** A Producer on a Worker to which it was piped. */
+export interface Replica {
+  of: Produced
+  /** The handle of the pipe Producer. */
+  ready: Promise<Handle>
+  handle?: Handle
+  users: number
+  timer?: NodeJS.Timeout
+  drop(): void
+}
+
+/** A WebRtcServer of the client: one on each Worker that needs it. */
+export interface SpanningServer {
+  handle: Handle
+  id: string
+  worker: SpanningWorker
+  options: Record<string, unknown>
+  parts: Map<WorkerPart, Promise<Handle>>
+  ids: Set<string>
+}

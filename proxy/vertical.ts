@@ -1,0 +1,69 @@
+// A Router that spans Workers: asks the tier below for Workers, places transports on them, and pipes between them what is
+// consumed on another one than it is produced on. Knows nothing of hosts.
+
+import { randomBytes } from 'node:crypto'
+import type { Hello } from '../lib/hello.ts'
+import type { Load } from '../lib/load.ts'
+import { type Link, type Tier, pair } from '../lib/tier.ts'
+import { version } from '../lib/version.ts'
+import { Caller } from './caller.ts'
+import { headOf } from './head.ts'
+import type { Policy } from './placement/policy.ts'
+import { pack } from './placement/pack.ts'
+import { scatter } from './placement/scatter.ts'
+import { SpanSession } from './span-session.ts'
+
+export interface VerticalOptions {
+  /** Where transports go: `pack` fills few Workers, `scatter` puts each on another one, to test pipes. Default `pack`. */
+  policy?: 'pack' | 'scatter'
+  /** The load of a Worker, 0 to 1, at which `pack` takes the next. Default 0.6. */
+  watermark?: number
+  /** How many Workers one of an application may grow to. Default: as many as the tier below has cores. */
+  maxWorkers?: number
+  /** How long a pipe stays without Consumers, in ms. Default 5 s. */
+  linger?: number
+}
+
+export interface SpanSettings {
+  policy: Policy
+  maxWorkers: number | undefined
+  linger: number
+}
+
+/**
+ * Makes the Routers of a tier span its Workers.
+ *
+ * @example
+ * ```ts
+ * await serve(vertical(leaf(mediasoup)), { port: 4000 })                                  // beyond a core
+ * await serve(vertical(horizontal([remote('ws://a:4000'), remote('ws://b:4000')])))       // beyond a host
+ * ```
+ */
+export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, linger = 5_000 }: VerticalOptions = {}): Tier {
+  const node = randomBytes(6).toString('base64url')
+  let serial = 0
+  const settings = { policy: policy === 'scatter' ? scatter : pack(watermark), maxWorkers, linger }
+
+  return { open }
+
+  async function open(): Promise<Link> {
+    const below = await tier.open()
+    const caller = new Caller(below)
+    // Until the session listens: only answers to these two come.
+    const greet = (frame: Parameters<Link['send']>[0]) => void caller.takes(headOf(frame)?.id, frame)
+    below.on('frame', greet)
+    const hello = await caller.call('tier.hello', {}) as Hello
+    const load = await caller.call('tier.load') as Load
+    below.off('frame', greet)
+    const [ours, theirs] = pair()
+    new SpanSession({
+      link: ours,
+      branch: { link: below, caller },
+      hello: { ...hello, mafalda: version, node },
+      load,
+      nextHandle: () => `${node}/${++serial}`,
+      settings
+    })
+    return theirs
+  }
+}
