@@ -89,11 +89,15 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       onWorker: worker => this.#observer.safeEmit('newworker', worker as unknown as ms.Worker),
       onClose: error => this.#onClose(session, error)
     })
+    const abandon = () => session.close()
+    this.#closing.signal.addEventListener('abort', abandon)
     try {
       this.#hello = await this.#greet(session)
     } catch (error) {
       session.close()
       throw error
+    } finally {
+      this.#closing.signal.removeEventListener('abort', abandon)
     }
     this.#session = session
     this.#subscribeToLogs()

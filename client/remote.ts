@@ -49,10 +49,11 @@ function dial(url: URL, { timeout = 10_000, headers, ...options }: RemoteOptions
       fail(new Error(`it answered ${response.statusCode} ${explanation || response.statusMessage}`))
       socket.terminate()
     })
-    socket.once('open', () => {
+    // 'open' comes in the same turn, so that no message is missed.
+    socket.once('upgrade', ({ socket: stream }) => socket.once('open', () => {
       socket.off('error', fail)
-      resolve(new SocketLink(socket, { silence, maxBacklog }))
-    })
+      resolve(new SocketLink(socket, stream, { silence, maxBacklog }))
+    }))
   })
 }
 

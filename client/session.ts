@@ -8,6 +8,7 @@ import type { MethodRole } from '../lib/methods.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, type Message, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
 import type { Entity } from './entity.ts'
+import { Inbox } from './inbox.ts'
 import type { Logger } from './logger.ts'
 import { WorkerImpl, classes } from './objects.ts'
 
@@ -49,8 +50,9 @@ export class Session {
     this.logger = options.logger
     this.#link = link
     this.#options = options
-    link.on('frame', frame => this.#receive(frame))
-    link.on('close', error => this.#lose(error ?? new ConnectionError('the connection was closed by the tier')))
+    const inbox = new Inbox()
+    link.on('frame', frame => inbox.put(() => this.#receive(frame)))
+    link.on('close', error => inbox.put(() => this.#lose(error ?? new ConnectionError('the connection was closed by the tier'))))
   }
 
   /** Why it ended, if it did. */

@@ -1,6 +1,7 @@
 // A Link over a WebSocket, the same on both ends.
 
 import { EventEmitter } from 'node:events'
+import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { ConnectionError } from './errors.ts'
 import type { Frame, Link } from './tier.ts'
@@ -18,8 +19,6 @@ export const socketDefaults = { silence: 30_000, maxPayload: 4 * 1024 * 1024, ma
 
 /** What `ws` is told on both ends. */
 export const webSocketOptions = {
-  // One message per turn of the event loop: an event must not overtake the continuation of the answer before it.
-  allowSynchronousEvents: false,
   perMessageDeflate: false,
   closeTimeout: 2_000
 } as const
@@ -33,13 +32,17 @@ const MAX_REASON_BYTES = 123
 
 export class SocketLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }> implements Link {
   readonly #socket: WebSocket
+  readonly #stream: Writable
   readonly #maxBacklog: number
   #heard = true
+  #corked = false
   #error: Error | undefined
 
-  constructor(socket: WebSocket, { silence, maxBacklog }: Required<Omit<SocketOptions, 'maxPayload'>>) {
+  /** @param stream what the WebSocket writes to */
+  constructor(socket: WebSocket, stream: Writable, { silence, maxBacklog }: Required<Omit<SocketOptions, 'maxPayload'>>) {
     super()
     this.#socket = socket
+    this.#stream = stream
     this.#maxBacklog = maxBacklog
     const heard = () => { this.#heard = true }
     socket.on('message', (data: Buffer, isBinary) => {
@@ -67,8 +70,20 @@ export class SocketLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }
     if (this.#socket.bufferedAmount > this.#maxBacklog) {
       this.#lose(`the peer reads too slowly: more than ${this.#maxBacklog} bytes wait for it`)
     } else {
+      this.#cork()
       this.#socket.send(frame)
     }
+  }
+
+  // What is sent in one turn of the event loop leaves with one system call: these cost more than all of our own work.
+  #cork() {
+    if (this.#corked) return
+    this.#corked = true
+    this.#stream.cork()
+    setImmediate(() => {
+      this.#corked = false
+      this.#stream.uncork()
+    })
   }
 
   close(error?: Error) {

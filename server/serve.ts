@@ -76,11 +76,11 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
     if (closing) return refuse(socket, 503, 'the server is shutting down')
     if (!offered.includes(PROTOCOL)) return refuse(socket, 400, `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`)
-    sockets.handleUpgrade(request, socket, head, webSocket => onSocket(webSocket, request))
+    sockets.handleUpgrade(request, socket, head, webSocket => onSocket(webSocket, socket, request))
   }
 
-  async function onSocket(socket: WebSocket, { socket: { remoteAddress: peer } }: IncomingMessage) {
-    const link = new SocketLink(socket, { silence, maxBacklog })
+  async function onSocket(socket: WebSocket, stream: Duplex, { socket: { remoteAddress: peer } }: IncomingMessage) {
+    const link = new SocketLink(socket, stream, { silence, maxBacklog })
     links.add(link)
     link.on('close', error => {
       links.delete(link)

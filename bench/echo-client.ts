@@ -1,0 +1,47 @@
+// The other end of echo.ts, with the same options of `ws` as the product.
+
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
+import { webSocketOptions } from '../lib/socket.ts'
+import { ask, end, startScript } from './processes.ts'
+import type { Exchange } from './tap.ts'
+
+export interface Echo {
+  /** Sends the request, and resolves with its (last) answer. */
+  call(): Promise<void>
+  /** Sends the request. */
+  send(): void
+  /** Hears every answer. */
+  onAnswer(listener: () => void): void
+}
+
+/** Starts the other process; each exchange gets a connection of its own. */
+export async function startEcho({ worker = false } = {}) {
+  const child = startScript('echo', worker ? ['--worker'] : [])
+  const url = await ask<string>(child)
+  const connect = (exchange: Exchange, answers = 1) => connectEcho(url, exchange, answers)
+  return { connect, end: () => end(child) }
+}
+
+async function connectEcho(url: string, { request, answer }: Exchange, answers: number): Promise<Echo> {
+  const binary = typeof answer === 'string' ? '' : '&binary'
+  const socket = new WebSocket(`${url}?bytes=${Buffer.byteLength(answer)}&answers=${answers}${binary}`, webSocketOptions)
+  await once(socket, 'open')
+  socket.setMaxListeners(0)
+
+  const waiting: (() => void)[] = []
+  let left = answers
+  socket.on('message', () => {
+    if (--left) return
+    left = answers
+    waiting.shift()?.()
+  })
+  return {
+    call: () => new Promise(resolve => {
+      waiting.push(resolve)
+      socket.send(request)
+    }),
+    send: () => socket.send(request),
+    onAnswer: listener => { socket.on('message', listener) }
+  }
+}

@@ -1,0 +1,51 @@
+// A storm: participants join one Router as fast as it goes.
+
+import * as localMediasoup from 'mediasoup'
+import { Durations } from '../histogram.ts'
+import { type Group, type Sample, rounds, row } from '../measure.ts'
+import { end, startLeaf } from '../processes.ts'
+import { connect } from '../product.ts'
+import { type Mediasoup, openRoom, participants } from '../room.ts'
+
+const ROUNDS = 5
+const PARTICIPANTS = 200
+const IN_FLIGHT = 8
+
+export const joins: Group = {
+  name: 'joins',
+  about: `${PARTICIPANTS} participants join, ${IN_FLIGHT} at a time: 2 transports, 2 Producers and 16 Consumers each (p50 and p99 of a join in µs)`,
+
+  async run() {
+    const process = await startLeaf()
+    const remote = await connect(process.url)
+    const samples = await rounds(ROUNDS, { local: () => storm(localMediasoup), leaf: () => storm(remote) }, { warmUp: 1 })
+    remote.close()
+    await end(process.child)
+    const unit = 'ms'
+    return [
+      row({ what: 'join storm, local', unit, samples: samples.local }),
+      row({ what: 'join storm, leaf', unit, samples: samples.leaf, to: { local: samples.local }, target: { of: 'ratio', atMost: 1.6 } })
+    ]
+  }
+}
+
+export async function storm(mediasoup: Mediasoup): Promise<Sample> {
+  const room = await openRoom(mediasoup)
+  const join = participants(room)
+  for (let i = 0; i < IN_FLIGHT; i++) await join() // Those whom the first ones see.
+
+  const durations = new Durations()
+  let left = PARTICIPANTS
+  await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
+    while (left-- > 0) {
+      const start = performance.now()
+      await join()
+      durations.add(performance.now() - start)
+    }
+  }))
+  const { seconds, p50, p99 } = durations.stop()
+  const gone = new Promise<void>(resolve => room.worker.once('subprocessclose', () => resolve()))
+  room.worker.close()
+  await gone
+  return { value: seconds * 1000, p50, p99 }
+}

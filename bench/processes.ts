@@ -1,0 +1,58 @@
+// The processes that are measured, each started once, and their end.
+
+import { type ChildProcess, type Serializable, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { mafalda } from './product.ts'
+
+const running = new Set<ChildProcess>()
+process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+
+function run(args: string[], stdio: 'ipc' | 'ignore' = 'ignore'): ChildProcess {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', stdio] })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}
+
+export async function end(child: ChildProcess) {
+  if (!running.has(child)) return
+  // mediasoup listens to SIGTERM, which keeps a process that does nothing about it: a script ends with its channel.
+  if (child.connected) child.disconnect()
+  else child.kill('SIGTERM')
+  await once(child, 'exit')
+}
+
+/** `mafalda serve`; resolves when it listens. */
+export async function startLeaf(nodeArgs: string[] = []): Promise<{ child: ChildProcess; url: string }> {
+  const child = run([...nodeArgs, mafalda, 'serve', '--listen', '127.0.0.1:0'])
+  for await (const line of createInterface(child.stdout!)) {
+    const { msg, url } = JSON.parse(line)
+    if (msg !== 'listening') continue
+    child.stdout!.resume()
+    return { child, url }
+  }
+  throw new Error('the leaf ended before it listened')
+}
+
+/** A script of this folder, which speaks by IPC. */
+export function startScript(name: string, args: string[] = [], nodeArgs: string[] = []): ChildProcess {
+  return run([...nodeArgs, fileURLToPath(new URL(`${name}.ts`, import.meta.url)), ...args], 'ipc')
+}
+
+/** The next message of a script; the answer to a question, if there is one. */
+export async function ask<T>(child: ChildProcess, question?: Serializable): Promise<T> {
+  const message = new Promise<T>((resolve, reject) => {
+    child.once('message', answer => resolve(answer as T))
+    child.once('exit', code => reject(new Error(`${child.spawnargs[1]} ended with ${code}`)))
+  })
+  if (question !== undefined) child.send(question)
+  return message
+}
+
+/** How long a process takes that does nothing. */
+export async function runNothing() {
+  await once(run(['-e', '0']), 'exit')
+}
