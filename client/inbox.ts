@@ -1,29 +1,38 @@
 // What arrives is handed on one by one: an event must not overtake the code after the `await` of the answer before it.
 
-type Delivery = () => void
+const CHUNK = 1024
 
-export class Inbox {
-  #waiting: Delivery[] = []
+export class Inbox<T> {
+  readonly #deliver: (item: T) => void
+  readonly #waiting: T[] = []
   #next = 0
   #busy = false
 
-  put(deliver: Delivery) {
-    this.#waiting.push(deliver)
-    if (this.#busy) return
-    this.#busy = true
-    this.#deliver()
+  constructor(deliver: (item: T) => void) {
+    this.#deliver = deliver
   }
 
-  #deliver = () => {
-    const deliver = this.#waiting[this.#next++]
-    if (deliver) {
-      deliver()
-      // After all microtasks: whatever the application does on an answer, short of waiting for something else.
-      queueMicrotask(() => process.nextTick(this.#deliver))
-    } else {
-      this.#waiting = []
-      this.#next = 0
-      this.#busy = false
-    }
+  put(item: T) {
+    this.#waiting.push(item)
+    if (this.#busy) return
+    this.#busy = true
+    this.#handOn()
   }
+
+  #handOn = () => {
+    if (this.#next === this.#waiting.length) {
+      this.#waiting.length = this.#next = 0
+      this.#busy = false
+      return
+    }
+    this.#deliver(this.#waiting[this.#next++]!)
+    if (this.#next === CHUNK) {
+      this.#waiting.splice(0, CHUNK)
+      this.#next = 0
+    }
+    // After all microtasks: whatever the application does on an answer, short of waiting for something else.
+    queueMicrotask(this.#afterMicrotasks)
+  }
+
+  #afterMicrotasks = () => process.nextTick(this.#handOn)
 }

@@ -50,9 +50,9 @@ export class Session {
     this.logger = options.logger
     this.#link = link
     this.#options = options
-    const inbox = new Inbox()
-    link.on('frame', frame => inbox.put(() => this.#receive(frame)))
-    link.on('close', error => inbox.put(() => this.#lose(error ?? new ConnectionError('the connection was closed by the tier'))))
+    const inbox = new Inbox<Frame | Error>(item => item instanceof Error ? this.#lose(item) : this.#receive(item))
+    link.on('frame', frame => inbox.put(frame))
+    link.on('close', error => inbox.put(error ?? new ConnectionError('the connection was closed by the tier')))
   }
 
   /** Why it ended, if it did. */
