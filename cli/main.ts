@@ -38,12 +38,14 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
   .addOption(option('--max-payload <bytes>', 'the largest message').default(socketDefaults.maxPayload).argParser(positiveInteger))
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
+  .addOption(option('--vertical', 'let Workers and their Routers span the Workers of the host, or of the hosts'))
   .option('--openrpc', 'print the OpenRPC document of the protocol, and exit')
   .addHelpText('after', `
 Examples:
   mafalda serve
   mafalda serve --listen 0.0.0.0:4000 --announced-address 203.0.113.7
   mafalda serve --listen 0.0.0.0:4100 ws://media-1:4000 ws://media-2:4000
+  mafalda serve --listen 0.0.0.0:4100 --vertical ws://media-1:4000 ws://media-2:4000
   MAFALDA_LISTEN=[::]:4000 mafalda serve
   mafalda serve --openrpc > openrpc.json
 

@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
 import { remote } from '../client/index.ts'
 import type { Tier } from '../lib/index.ts'
-import { type Horizontal, horizontal } from '../proxy/index.ts'
+import { type Horizontal, horizontal, vertical } from '../proxy/index.ts'
 import { leaf, serve } from '../server/index.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import type { Address } from './main.ts'
@@ -18,6 +18,7 @@ interface Options {
   silence: number
   maxPayload: number
   logLevel: string
+  vertical?: boolean
   openrpc?: boolean
 }
 
@@ -26,7 +27,8 @@ export async function serveTier(urls: string[], options: Options) {
 
   const logger = pino({ name: 'mafalda', level: options.logLevel }, await logStream())
   const hosts = urls.length ? cluster(urls, logger) : undefined
-  const tier = hosts ?? await host(options, logger)
+  const below = hosts ?? await host(options, logger)
+  const tier = options.vertical ? vertical(below) : below
   const { listen, silence, maxPayload } = options
   const server = await serve(tier, { ...listen, silence, maxPayload, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })

@@ -307,7 +307,8 @@ export class SpanSession extends ProxySession {
   #placedAt(part: RouterPart, frame: Frame): Frame {
     const handle = createdBy(frame)
     if (handle === undefined) count(part.owner, part.worker, -1)
-    else this.#addPlaced(part, handle, kindOf(frame))
+    // A WebRtcServer's event may have announced it already.
+    else if (!this.#placed.has(handle)) this.#addPlaced(part, handle, kindOf(frame))
     return renamed(frame, part)
   }
 
@@ -581,6 +582,7 @@ export class SpanSession extends ProxySession {
     if (!server) return
     const transport = paramsOf(frame)[2] as Announcement | undefined
     const part = this.#routerParts.get(transport?.of ?? '')
+    if (part) this.#addPlaced(part, transport!.$, transport!.kind)
     const text = (frame as string).replace(`"params":["${handle}"`, `"params":["${server.handle}"`)
     this.link.send(part ? renamed(text, part) : text)
   }
@@ -669,7 +671,7 @@ export class SpanSession extends ProxySession {
   }
 }
 
-const CREATED = /"result":\{"\$":"([^"]+)","kind":"([^"]+)"/
+const CREATED = /"result":\{"\$":"([^"]+)"(?:,"kind":"([^"]+)")?/
 
 const createdBy = (frame: Frame): Handle | undefined => CREATED.exec(frame as string)?.[1]
 const kindOf = (frame: Frame): string => CREATED.exec(frame as string)![2]!

@@ -1,0 +1,265 @@
+// A Router that spans Workers: with `scatter` each transport is on another one.
+
+import * as localMediasoup from 'mediasoup'
+import type * as ms from 'mediasoup/types'
+import { readFileSync } from 'node:fs'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type RemoteMediasoup, client, connect, remote } from '../../client/index.ts'
+import type { Tier } from '../../lib/tier.ts'
+import { type VerticalOptions, horizontal, vertical } from '../../proxy/index.ts'
+import { leaf } from '../../server/index.ts'
+import { afterTest, audio, cleanUp, isAlive, opus, rtp, startLeaf, until } from '../helper.ts'
+
+cleanUp(test)
+
+async function use(tier: Tier): Promise<RemoteMediasoup> {
+  const mediasoup = await client(tier)
+  afterTest(() => mediasoup.close())
+  return mediasoup
+}
+
+const scattered = (options?: VerticalOptions) => use(vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: 3, linger: 0, ...options }))
+
+/** The pids of the workers of this process, or of another. */
+function workersOf(pid = process.pid): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+}
+
+/** The Worker below that carries a transport, found by what it uses of the network. */
+async function stage(mediasoup: RemoteMediasoup, count: number) {
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const transports: ms.DirectTransport[] = []
+  for (let i = 0; i < count; i++) transports.push(await router.createDirectTransport())
+  return { worker, router, transports: transports as [ms.DirectTransport, ...ms.DirectTransport[]] }
+}
+
+/** RTP goes from a Producer until each Consumer has some. */
+async function flows(producer: ms.Producer, consumers: ms.Consumer[], ssrc?: number) {
+  const received = consumers.map(() => 0)
+  consumers.forEach((consumer, i) => consumer.on('rtp', () => received[i]!++))
+  let sequence = Math.floor(Math.random() * 10_000)
+  await until(() => {
+    producer.send(rtp(sequence++, ssrc === undefined ? {} : { ssrc }))
+    return received.every(packets => packets > 10)
+  })
+}
+
+const consumeOn = (transport: ms.Transport, router: ms.Router, { id }: ms.Producer) => transport.consume({ producerId: id, rtpCapabilities: router.rtpCapabilities })
+
+test('one Worker of the application grows over several below it, and its Router over their Routers', async () => {
+  const before = workersOf().length
+  const { worker, router, transports } = await stage(await scattered(), 3)
+  assert.is(workersOf().length - before, 3)
+  assert.equal((await worker.dump()).routerIds, [router.id])
+  assert.equal((await router.dump()).transportIds.toSorted(), transports.map(({ id }) => id).toSorted())
+  worker.close()
+  await until(() => worker.subprocessClosed && workersOf().length === before)
+})
+
+test('with the usual policy a small Router stays on one Worker', async () => {
+  const before = workersOf().length
+  const mediasoup = await use(vertical(leaf(localMediasoup)))
+  await stage(mediasoup, 5)
+  assert.is(workersOf().length - before, 1)
+})
+
+test('RTP flows from one Worker to Consumers on all others, and dumps show no pipes', async () => {
+  const { worker, router, transports } = await stage(await scattered(), 3)
+  const producer = await transports[0].produce(audio())
+  const consumers = await Promise.all(transports.map(transport => consumeOn(transport, router, producer)))
+  await flows(producer, consumers)
+  const dump = await router.dump()
+  assert.is(dump.transportIds.length, 3)
+  const { key, values } = (dump.mapProducerIdConsumerIds as unknown as { key: string; values: string[] }[])[0]!
+  assert.is(key, producer.id)
+  assert.equal(values.toSorted(), consumers.map(({ id }) => id).toSorted())
+  assert.is((await worker.dump()).channelMessageHandlers.channelRequestHandlers.length, 1 + 3 + 1 + 3)
+})
+
+test('a Producer is piped once to a Worker, also by concurrent calls, and until after its last Consumer there', async () => {
+  const below = leaf(localMediasoup)
+  const piped: string[] = []
+  const watched: Tier = {
+    async open() {
+      const link = await below.open()
+      const send = link.send.bind(link)
+      link.send = frame => {
+        const method = /"method":"(PipeTransport\.\w+|Consumer\.close)"/.exec(String(frame))?.[1]
+        if (method) piped.push(method)
+        send(frame)
+      }
+      return link
+    }
+  }
+  const mediasoup = await use(vertical(watched, { policy: 'scatter', maxWorkers: 2, linger: 0 }))
+  const { router, transports } = await stage(mediasoup, 2)
+  const producer = await transports[0].produce(audio())
+  const consumers = await Promise.all([1, 2, 3].map(() => consumeOn(transports[1]!, router, producer)))
+  assert.equal(piped.toSorted(), ['PipeTransport.connect', 'PipeTransport.connect', 'PipeTransport.consume', 'PipeTransport.produce'])
+
+  for (const consumer of consumers) consumer.close()
+  // Those of the application, and that of the pipe.
+  await until(() => piped.filter(method => method === 'Consumer.close').length === 4)
+  await flows(producer, [await consumeOn(transports[1]!, router, producer)])
+})
+
+test('pause, resume and close cross Workers', async () => {
+  const { router, transports } = await stage(await scattered(), 2)
+  const producer = await transports[0].produce({ ...audio(), paused: true })
+  const consumer = await consumeOn(transports[1]!, router, producer)
+  assert.ok(consumer.producerPaused)
+  await producer.resume()
+  await until(() => !consumer.producerPaused)
+  await producer.pause()
+  await until(() => consumer.producerPaused)
+  producer.close()
+  await until(() => consumer.closed)
+})
+
+test('messages of data channels cross Workers', async () => {
+  const { transports } = await stage(await scattered(), 2)
+  const producer = await transports[0].produceData({ label: 'chat' })
+  const consumer = await transports[1]!.consumeData({ dataProducerId: producer.id })
+  const messages: string[] = []
+  consumer.on('message', message => messages.push(message.toString()))
+  await until(() => {
+    producer.send('hello')
+    return messages.includes('hello')
+  })
+  await producer.pause()
+  await until(() => consumer.dataProducerPaused)
+})
+
+test('a Consumer that is created while its Producer closes fails cleanly', async () => {
+  const mediasoup = await scattered()
+  const { router, transports } = await stage(mediasoup, 2)
+  for (let i = 0; i < 10; i++) {
+    const producer = await transports[0].produce(audio(1000 + i))
+    const consuming = consumeOn(transports[1]!, router, producer).then(consumer => until(() => consumer.closed), (error: Error) => error.name)
+    producer.close()
+    assert.ok([true, 'NotFoundError'].includes(await consuming))
+  }
+})
+
+test('observers hear Producers of any Worker, and name the originals', async () => {
+  const { router, transports } = await stage(await scattered(), 2)
+  const observer = await router.createAudioLevelObserver({ interval: 250, threshold: -127, maxEntries: 5 })
+  // Header extension 10 is ssrc-audio-level.
+  const options = audio(7)
+  options.rtpParameters.headerExtensions = [{ uri: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level', id: 10 }]
+  const producers = [await transports[0].produce(options), await transports[1]!.produce({ ...options, rtpParameters: { ...options.rtpParameters, encodings: [{ ssrc: 8 }] } })]
+  const added: ms.Producer[] = []
+  observer.observer.on('addproducer', producer => added.push(producer))
+  for (const { id } of producers) await observer.addProducer({ producerId: id })
+  assert.ok(producers.every((producer, i) => added[i] === producer), 'the observer names the Producers that the application knows')
+  const heard = new Set<ms.Producer>()
+  observer.on('volumes', volumes => volumes.forEach(({ producer }) => heard.add(producer)))
+  let sequence = 0
+  await until(() => {
+    sequence++
+    producers.forEach((producer, i) => producer.send(spoken(sequence, 7 + i)))
+    return producers.every(producer => heard.has(producer))
+  })
+  await observer.removeProducer({ producerId: producers[1]!.id })
+})
+
+/** An RTP packet that says how loud it is (RFC 6464). */
+function spoken(sequence: number, ssrc: number): Buffer {
+  const packet = rtp(sequence, { ssrc })
+  const extension = Buffer.from([0xbe, 0xde, 0, 1, 0xa0, 0x80 | 20, 0, 0])
+  packet[0]! |= 0x10
+  return Buffer.concat([packet.subarray(0, 12), extension, packet.subarray(12)])
+}
+
+test('one logical WebRtcServer is on each Worker that needs it, at the next port', async () => {
+  const mediasoup = await scattered({ maxWorkers: 2 })
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const probe = await router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '127.0.0.1' } })
+  const { localPort: port } = probe.tuple
+  probe.close()
+  const server = await worker.createWebRtcServer({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', port }] })
+  const handled: ms.WebRtcTransport[] = []
+  server.observer.on('webrtctransporthandled', transport => handled.push(transport))
+  const transports = [await router.createWebRtcTransport({ webRtcServer: server }), await router.createWebRtcTransport({ webRtcServer: server })]
+  assert.equal(transports.map(({ iceCandidates }) => iceCandidates[0]!.port), [port, port + 1])
+  assert.equal(handled, transports)
+  assert.equal((await server.dump()).webRtcTransportIds.toSorted(), transports.map(({ id }) => id).toSorted())
+  assert.equal((await worker.dump()).webRtcServerIds, [server.id])
+  server.close()
+  assert.ok(transports.every(({ closed }) => closed))
+  assert.not((await router.createDirectTransport()).closed)
+})
+
+test('when one Worker below dies, what was on it is closed, and the rest lives on', async () => {
+  const before = new Set(workersOf())
+  const { worker, router, transports } = await stage(await scattered(), 3)
+  const [first, second, third] = workersOf().filter(pid => !before.has(pid))
+  const events: string[] = []
+  transports.forEach((transport, i) => transport.on('routerclose', () => events.push(`routerclose ${i}`)))
+  const producer = await transports[0].produce(audio())
+  const consumers = [await consumeOn(transports[1]!, router, producer), await consumeOn(transports[2]!, router, producer)]
+
+  process.kill(second!, 'SIGKILL')
+  await until(() => events.length)
+  assert.equal(events, ['routerclose 1'])
+  assert.ok(consumers[0]!.closed)
+  assert.not(router.closed)
+  await flows(producer, [consumers[1]!])
+  const again = await router.createDirectTransport()
+  await flows(producer, [await consumeOn(again, router, producer)])
+
+  const died = new Promise(resolve => worker.on('died', resolve))
+  for (const pid of workersOf().filter(pid => !before.has(pid))) process.kill(pid, 'SIGKILL')
+  await died
+  assert.ok(router.closed && worker.died)
+  assert.ok([first, third].every(pid => !isAlive(pid!)))
+})
+
+test('Routers of different Workers are piped together, once, wherever their transports are', async () => {
+  const mediasoup = await scattered()
+  const [one, other] = [await stage(mediasoup, 2), await stage(mediasoup, 2)]
+  const producers = await Promise.all(one.transports.map((transport, i) => transport.produce(audio(100 + i))))
+  const pipes = await Promise.all(producers.map(({ id }) => one.router.pipeToRouter({ producerId: id, router: other.router })))
+  assert.is((await one.router.dump()).transportIds.length, 3)
+  assert.is((await other.router.dump()).transportIds.length, 3)
+  await flows(producers[1]!, await Promise.all(other.transports.map(transport => consumeOn(transport, other.router, pipes[1]!.pipeProducer!))), 101)
+  one.router.close()
+  assert.ok(pipes.every(({ pipeProducer }) => pipeProducer!.closed))
+})
+
+test('updateMediaCodecs reaches Workers that come later', async () => {
+  const { router, transports } = await stage(await scattered(), 1)
+  router.updateMediaCodecs([{ kind: 'audio', mimeType: 'audio/PCMU', clockRate: 8000, preferredPayloadType: 0 }])
+  const pcmu: ms.ProducerOptions = { kind: 'audio', rtpParameters: { codecs: [{ mimeType: 'audio/PCMU', payloadType: 0, clockRate: 8000 }], encodings: [{ ssrc: 5 }] } }
+  const producer = await (await router.createDirectTransport()).produce(pcmu)
+  assert.is((await consumeOn(transports[0], router, producer)).rtpParameters.codecs[0]!.mimeType, 'audio/PCMU')
+})
+
+test('over a cluster a Router spans hosts, and each Producer crosses to a host once', async () => {
+  const leaves = await Promise.all([startLeaf(), startLeaf()])
+  const cluster = horizontal(leaves.map(({ url }) => remote(url)), { policy: 'scatter' })
+  afterTest(() => cluster.close())
+  let up = 0
+  cluster.on('up', () => up++)
+  await until(() => up === 2)
+  const { router, transports } = await stage(await use(vertical(cluster, { policy: 'scatter', maxWorkers: 4, linger: 0 })), 4)
+  assert.equal(leaves.map(({ child }) => workersOf(child.pid).length), [2, 2])
+  const producer = await transports[0].produce(audio())
+  const consumers = await Promise.all(transports.map(transport => consumeOn(transport, router, producer)))
+  await flows(producer, consumers)
+})
+
+test('mafalda serve --vertical spans the Workers of its host, and over URLs those of hosts', async () => {
+  const leaves = await Promise.all([startLeaf(), startLeaf(['--vertical'])])
+  const top = await startLeaf(['--vertical', ...leaves.map(({ url }) => url)])
+  const mediasoup = await connect(top.url)
+  afterTest(() => mediasoup.close())
+  const { router, transports } = await stage(mediasoup, 2)
+  const producer = await transports[0].produce(audio())
+  await flows(producer, [await consumeOn(transports[1]!, router, producer)])
+})
+
+test.run()
