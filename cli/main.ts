@@ -39,6 +39,8 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--max-payload <bytes>', 'the largest message').default(socketDefaults.maxPayload).argParser(positiveInteger))
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
   .addOption(option('--vertical', 'let Workers and their Routers span the Workers of the host, or of the hosts'))
+  .addOption(option('--policy <policy>', 'where --vertical puts transports: pack fills few Workers, scatter puts each on another one').choices(['pack', 'scatter']).default('pack'))
+  .addOption(option('--max-workers <count>', 'how many Workers one of an application may span with --vertical; default: as many as there are cores').argParser(positiveInteger))
   .option('--openrpc', 'print the OpenRPC document of the protocol, and exit')
   .addHelpText('after', `
 Examples:

@@ -19,6 +19,8 @@ interface Options {
   maxPayload: number
   logLevel: string
   vertical?: boolean
+  policy: 'pack' | 'scatter'
+  maxWorkers?: number
   openrpc?: boolean
 }
 
@@ -28,12 +30,12 @@ export async function serveTier(urls: string[], options: Options) {
   const logger = pino({ name: 'mafalda', level: options.logLevel }, await logStream())
   const hosts = urls.length ? cluster(urls, logger) : undefined
   const below = hosts ?? await host(options, logger)
-  const tier = options.vertical ? vertical(below) : below
+  const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: options.maxWorkers }) : below
   const { listen, silence, maxPayload } = options
   const server = await serve(tier, { ...listen, silence, maxPayload, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
   })
-  logger.info({ url: server.url }, 'listening')
+  logger.info({ url: server.url, node: tier.node }, 'listening')
 
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)

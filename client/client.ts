@@ -5,11 +5,12 @@ import type * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import pRetry from 'p-retry'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
-import { type Hello, PROTOCOL } from '../lib/hello.ts'
+import { type Hello, type Location, PROTOCOL } from '../lib/hello.ts'
 import type { Load } from '../lib/load.ts'
 import { EnhancedEventEmitter, errors, extras, ortc } from '../lib/mediasoup.ts'
 import { digest } from '../lib/methods.ts'
 import type { Tier } from '../lib/tier.ts'
+import { Entity } from './entity.ts'
 import { Logger } from './logger.ts'
 import { Session } from './session.ts'
 
@@ -29,7 +30,12 @@ export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
   readonly connected: boolean
   /** The load of the tier. Rejects with ConnectionError when it is not connected. */
   getLoad(): Promise<Load>
+  /** Where an object of this client is: which leaf, and which Worker there. Rejects with NotFoundError when it is closed. */
+  locate(object: Locatable): Promise<Location>
 }
+
+/** A Worker, Router, transport, Producer, Consumer, …: of mediasoup's types, made by this client. */
+export type Locatable = { readonly closed: boolean; readonly appData: ms.AppData }
 
 /** What `import * as mediasoup from 'mediasoup'` gives, and the connection to where it is. */
 export type RemoteMediasoup = typeof mediasoup & {
@@ -162,6 +168,11 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
 
   async getLoad(): Promise<Load> {
     return await this.#current().request('tier.load', []) as Load
+  }
+
+  async locate(object: Locatable): Promise<Location> {
+    if (!(object instanceof Entity)) throw new TypeError('locate() takes an object that was made by this client')
+    return await this.#current().request('tier.locate', [object.handle]) as Location
   }
 
   #current(): Session {

@@ -19,6 +19,16 @@ export interface Hello {
   supportedRtpCapabilities: ms.RouterRtpCapabilities
 }
 
+/** Where an object is: the answer to `tier.locate`. */
+export interface Location {
+  /** The leaf, by the name that starts its handles. */
+  node: string
+  /** Its Worker there. */
+  pid: number
+  /** The version of mediasoup there. */
+  mediasoup: string
+}
+
 /** mediasoup's levels of logs, as `tier.log` names them. */
 export const LOG_LEVELS = ['debug', 'warn', 'error'] as const
 

@@ -7,6 +7,8 @@ export type Frame = string | Buffer
 
 /** Anything that speaks the protocol: a local mediasoup, a remote URL, or a combination of tiers. */
 export interface Tier {
+  /** Its name in handles, where it is known without asking. */
+  readonly node?: string
   /** Opens a session. Rejects with a ConnectionError when the tier cannot be reached. */
   open(): Promise<Link>
 }

@@ -58,7 +58,7 @@ export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterab
 export const horizontal = (tiers: Iterable<Tier> = [], options: HorizontalOptions = {}): Horizontal => new Cluster(tiers, options)
 
 export class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal {
-  readonly #node = randomBytes(6).toString('base64url')
+  readonly node = randomBytes(6).toString('base64url')
   readonly #children = new Map<Tier, Child>()
   readonly #sessions = new Set<ClusterSession>()
   readonly #patience: number
@@ -154,7 +154,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   }
 
   #helloLike(hello: Hello): Hello {
-    return { ...hello, protocol: PROTOCOL, mafalda: version, node: this.#node }
+    return { ...hello, protocol: PROTOCOL, mafalda: version, node: this.node }
   }
 
   // Children are like each other: what an application learned from one is true of all.

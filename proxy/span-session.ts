@@ -85,7 +85,8 @@ export class SpanSession extends ProxySession {
     switch (method) {
       case 'tier.hello': return this.answer(id, this.#hello)
       case 'tier.load': return this.#subscribeToLoad(id)
-      case 'tier.pipeListenInfo': return this.#pipeListenInfo(id, handle!)
+      case 'tier.pipeListenInfo':
+      case 'tier.locate': return this.#forward(id, method, [this.#homeOf(handle!)])
       case 'rpc.discover': return this.answer(id, discover())
       case 'mediasoup.createWorker': return this.settle(id, this.#createWorker(paramsOf(frame)[0] as Options))
     }
@@ -644,9 +645,9 @@ export class SpanSession extends ProxySession {
     if (this.#tellsLoad && this.link.bufferedAmount === 0) this.link.send(frame)
   }
 
-  #pipeListenInfo(id: Id | null | undefined, handle: Handle) {
-    const router = this.#routers.get(handle)
-    this.#forward(id, 'tier.pipeListenInfo', [router?.home ?? handle])
+  /** What stands below for an object that has parts. */
+  #homeOf(handle: Handle): Handle {
+    return this.#routers.get(handle)?.home ?? this.#workers.get(handle)?.parts[0]?.handle ?? handle
   }
 
   // The link below

@@ -44,7 +44,7 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
   let serial = 0
   const settings = { policy: policy === 'scatter' ? scatter : pack(watermark), maxWorkers, linger }
 
-  return { open }
+  return { node, open }
 
   async function open(): Promise<Link> {
     const below = await tier.open()

@@ -60,7 +60,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
     meter: new LoadMeter(),
     applyRules: hostRules(mediasoup, options)
   }
-  return { open: async () => openSession(shared) }
+  return { node, open: async () => openSession(shared) }
 }
 
 function openSession(shared: Leaf): Link {

@@ -3,7 +3,7 @@
 import type * as ms from 'mediasoup/types'
 import { type Reference, decodeValue, encodeValue } from '../lib/codec.ts'
 import { ProtocolError, codes, describeError } from '../lib/errors.ts'
-import { LOG_LEVELS } from '../lib/hello.ts'
+import { LOG_LEVELS, type Location } from '../lib/hello.ts'
 import type { Load } from '../lib/load.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
@@ -67,6 +67,7 @@ export class Session {
       this.#leaf.meter.listen(this.#tellLoad)
       return this.#link.send(encodeResult(id, this.#leaf.meter.load))
     }
+    if (method === 'tier.locate') return this.#link.send(encodeResult(id, this.#locate(params[0] as Handle)))
     if (method === 'tier.pipeListenInfo') return this.#link.send(encodeResult(id, this.#leaf.pipeListenInfo))
     if (method === 'rpc.discover') return this.#link.send(encodeResult(id, discover()))
     if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
@@ -108,6 +109,15 @@ export class Session {
     const entry = this.#entries.get(params[0] as Handle)
     // The object may be gone, and its event on the way: nobody waits for this cast.
     if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
+  }
+
+  #locate(handle: Handle): Location {
+    const entry = this.#entries.get(handle)
+    if (!entry) throw new errors.NotFoundError(`object with handle ${JSON.stringify(handle)} not found`)
+    let worker = entry
+    while (worker.parent) worker = worker.parent
+    const { node, mediasoup } = this.#leaf.hello
+    return { node, pid: (worker.object as unknown as ms.Worker).pid, mediasoup }
   }
 
   // ← {"method": "tier.load", "params": [{"capacity": 8, "used": 2.5, …}]}
