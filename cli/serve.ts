@@ -66,11 +66,10 @@ async function host({ announcedAddress, pipeAddress, allowFiles }: Options, logg
 
 /** Many hosts as one. */
 function cluster(urls: string[], logger: pino.Logger): Horizontal {
-  const names = new Map<Tier, string>(urls.map(url => [remote(url), url]))
-  const tier = horizontal(names.keys())
-  tier.on('up', child => logger.info({ host: names.get(child), load: tier.load }, 'host is up'))
-  tier.on('down', (child, err) => logger.warn({ host: names.get(child), reason: err.message }, 'host is down'))
-  tier.on('refused', (child, err) => logger.error({ host: names.get(child), reason: err.message }, 'host refused'))
+  const tier = horizontal(urls.map(url => remote(url)))
+  tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
+  tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))
+  tier.on('refused', (child, err) => logger.error({ host: child.name, reason: err.message }, 'host refused'))
   return tier
 }
 

@@ -26,7 +26,7 @@ const MAX_EXPLANATION_BYTES = 500
  */
 export function remote(url: string | URL, options: RemoteOptions = {}): Tier {
   const address = parseUrl(url)
-  return { open: () => dial(address, options) }
+  return { name: address.href, open: () => dial(address, options) }
 }
 
 function parseUrl(url: string | URL): URL {

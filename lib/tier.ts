@@ -9,6 +9,8 @@ export type Frame = string | Buffer
 export interface Tier {
   /** Its name in handles, where it is known without asking. */
   readonly node?: string
+  /** How to call it in logs and errors: its URL. */
+  readonly name?: string
   /** Opens a session. Rejects with a ConnectionError when the tier cannot be reached. */
   open(): Promise<Link>
 }

@@ -5,7 +5,7 @@ import pRetry, { AbortError } from 'p-retry'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
 import type { Hello } from '../lib/hello.ts'
 import { IDLE, type Load } from '../lib/load.ts'
-import type { Link, Tier } from '../lib/tier.ts'
+import type { Tier } from '../lib/tier.ts'
 import { decode } from '../lib/wire.ts'
 import { Caller } from './caller.ts'
 import { headOf } from './head.ts'
@@ -25,6 +25,7 @@ type Check = (hello: Hello) => void
 
 export class Child extends EventEmitter<ChildEvents> {
   readonly tier: Tier
+  readonly #via: () => string[]
   readonly #check: Check
   readonly #removed = new AbortController()
   /** It gets no new Workers. */
@@ -35,9 +36,11 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Workers placed on it since it reported its load. */
   promised = 0
 
-  constructor(tier: Tier, check: Check) {
+  /** @param via the tiers on the way to it */
+  constructor(tier: Tier, via: () => string[], check: Check) {
     super()
     this.tier = tier
+    this.#via = via
     this.#check = check
   }
 
@@ -46,8 +49,10 @@ export class Child extends EventEmitter<ChildEvents> {
     const { signal } = this.#removed
     try {
       while (!signal.aborted) {
-        const link = await pRetry(() => this.#open(), { retries: Infinity, randomize: true, minTimeout: 100, maxTimeout: 10_000, signal })
-        await this.#untilClosed(link)
+        const { closed } = await pRetry(() => this.#open(), { retries: Infinity, randomize: true, minTimeout: 100, maxTimeout: 10_000, signal })
+        const error = await closed
+        this.hello = undefined
+        this.emit('down', error ?? new ConnectionError('the connection was closed'))
       }
     } catch (error) {
       if (!signal.aborted) this.emit('refused', error as Error)
@@ -60,8 +65,14 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#removed.abort()
   }
 
-  async #open(): Promise<Link> {
+  /** Opens a session; `closed` says when, and why, it is lost. */
+  async #open(): Promise<{ closed: Promise<Error | undefined> }> {
+    const { signal } = this.#removed
     const link = await this.tier.open()
+    const remove = () => link.close()
+    signal.addEventListener('abort', remove)
+    const closed = new Promise<Error | undefined>(resolve => link.once('close', resolve))
+    void closed.then(() => signal.removeEventListener('abort', remove))
     const caller = new Caller(link)
     link.on('frame', frame => {
       const head = headOf(frame)
@@ -69,29 +80,17 @@ export class Child extends EventEmitter<ChildEvents> {
       this.#report((decode(frame) as unknown as { params: [Load] }).params[0])
     })
     try {
-      const hello = await caller.call('tier.hello', {}) as Hello
+      signal.throwIfAborted()
+      const hello = await caller.call('tier.hello', { via: this.#via() }) as Hello
       this.#check(hello)
       this.#report(await caller.call('tier.load') as Load)
       this.hello = hello
       this.emit('up', hello)
-      return link
+      return { closed }
     } catch (error) {
       link.close()
       throw error instanceof IncompatibleError ? new AbortError(error) : error
     }
-  }
-
-  #untilClosed(link: Link): Promise<void> {
-    return new Promise(resolve => {
-      const remove = () => link.close()
-      this.#removed.signal.addEventListener('abort', remove, { once: true })
-      link.once('close', error => {
-        this.#removed.signal.removeEventListener('abort', remove)
-        this.hello = undefined
-        this.emit('down', error ?? new ConnectionError('the connection was closed'))
-        resolve()
-      })
-    })
   }
 
   #report(load: Load) {

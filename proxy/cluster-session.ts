@@ -1,7 +1,6 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on children.
 
 import { ConnectionError, ProtocolError, codes, describeError } from '../lib/errors.ts'
-import type { Hello } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
 import type { Frame, Link } from '../lib/tier.ts'
@@ -20,7 +19,10 @@ interface ChildBranch extends Branch {
 interface InFlight {
   branch: ChildBranch
   method: string
+  since: number
 }
+
+const TIMEOUT_CHECKS = 10
 
 // The parent of a new Router: what an answer says in its first bytes.
 const ROUTER = /"result":\{"\$":"([^"]+)","kind":"Router","of":"([^"]+)"/
@@ -28,7 +30,6 @@ const WORKER = /"result":\{"\$":"([^"]+)","kind":"Worker"/
 
 export class ClusterSession extends ProxySession {
   readonly #cluster: Cluster
-  readonly #hello: Hello
   readonly #branches = new Map<Child, Promise<ChildBranch>>()
   // From the node in a handle to the child behind which it is; null for what was behind a child that is gone.
   readonly #routes = new Map<string, ChildBranch | null>()
@@ -37,14 +38,15 @@ export class ClusterSession extends ProxySession {
   readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
   readonly #pipes = new Pipes(frame => this.link.send(frame))
   readonly #order: (children: Child[]) => Child[]
+  readonly #timer: NodeJS.Timeout
   #logLevels: unknown
   #tellsLoad = false
 
-  constructor(cluster: Cluster, link: Link, hello: Hello) {
+  constructor(cluster: Cluster, link: Link) {
     super(link)
     this.#cluster = cluster
-    this.#hello = hello
     this.#order = cluster.newOrder()
+    this.#timer = setInterval(() => this.#checkTimeouts(), cluster.timeout / TIMEOUT_CHECKS).unref()
   }
 
   /** A child is taken out. */
@@ -59,7 +61,7 @@ export class ClusterSession extends ProxySession {
     const { id, method, handle } = head
     if (id != null && this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
     switch (method) {
-      case 'tier.hello': return this.answer(id, this.#hello)
+      case 'tier.hello': return this.settle(id, this.#cluster.hello((paramsOf(frame)[0] as { via?: string[] } | undefined)?.via))
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.log': return this.#subscribeToLogs(frame)
       case 'rpc.discover': return this.answer(id, discover())
@@ -78,7 +80,7 @@ export class ClusterSession extends ProxySession {
   }
 
   #forward(branch: ChildBranch, { id, method }: Head, frame: Frame) {
-    if (id != null) this.#inFlight.set(id, { branch, method: method! })
+    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now() })
     branch.link.send(frame)
   }
 
@@ -119,15 +121,19 @@ export class ClusterSession extends ProxySession {
     const head = headOf(frame)
     if (branch.caller.takes(head?.id, frame)) return
     for (const node of announcedNodes(frame)) this.#routes.set(node, branch)
-    if (head?.method === undefined) this.#answered(branch, head?.id, frame)
-    else if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
-    if (head?.method === 'Worker.died' || head?.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)
+    if (head?.method === undefined) {
+      if (this.#answered(branch, head?.id, frame)) this.link.send(frame)
+      return
+    }
+    if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
+    if (head.method === 'Worker.died' || head.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)
     this.link.send(frame)
   }
 
-  #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame) {
+  /** Whether somebody still waits for the answer. */
+  #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
     const method = this.#inFlight.get(id!)?.method
-    this.#inFlight.delete(id!)
+    if (id != null && !this.#inFlight.delete(id)) return false
     if (method === 'mediasoup.createWorker') {
       const [, worker] = WORKER.exec(frame as string) ?? []
       if (worker) this.#workers.set(worker, { branch, routers: new Set() })
@@ -135,6 +141,7 @@ export class ClusterSession extends ProxySession {
       const [, router, worker] = ROUTER.exec(frame as string) ?? []
       if (router) this.#workers.get(worker!)?.routers.add(router)
     }
+    return true
   }
 
   #pipe(id: Id, handle: Handle, frame: Frame) {
@@ -172,6 +179,15 @@ export class ClusterSession extends ProxySession {
     }
   }
 
+  #checkTimeouts() {
+    const { timeout } = this.#cluster
+    for (const [id, { branch, method, since }] of this.#inFlight) {
+      if (performance.now() - since < timeout) return // They are in the order in which they were sent.
+      this.#inFlight.delete(id)
+      this.fail(id, new ConnectionError(`the host ${branch.child.tier.name ?? ''} did not answer ${method}() within ${timeout} ms`))
+    }
+  }
+
   #subscribeToLogs(frame: Frame) {
     ;[this.#logLevels] = paramsOf(frame)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.send(frame), () => {})
@@ -188,6 +204,7 @@ export class ClusterSession extends ProxySession {
   }
 
   protected override end() {
+    clearInterval(this.#timer)
     this.#cluster.off('load', this.#tellLoad)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
     this.#branches.clear()

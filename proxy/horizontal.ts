@@ -16,7 +16,9 @@ import { byFreeCapacity } from './placement/most-free.ts'
 export interface HorizontalOptions {
   /** Where Workers go: `most-free` to the child with the most free capacity, `scatter` to each in turn, to test pipes. Default `most-free`. */
   policy?: 'most-free' | 'scatter'
-  /** How long opening a session may wait for the first child to be up, in ms. Default 5 s. */
+  /** How long a child may take to answer a request, in ms. Default 30 s. */
+  timeout?: number
+  /** How long a session may wait for the first child to be up, in ms. Default 5 s. */
   patience?: number
   /** Children may have different versions of mediasoup, as long as all describe its API alike. Default false. */
   mixedVersions?: boolean
@@ -61,14 +63,18 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   readonly node = randomBytes(6).toString('base64url')
   readonly #children = new Map<Tier, Child>()
   readonly #sessions = new Set<ClusterSession>()
+  // All tiers that have said hello through this one: none of them may be below.
+  readonly #above = new Set<string>()
   readonly #patience: number
+  readonly timeout: number
   readonly #mixedVersions: boolean
   /** Orders the children that a Worker of a session may go to. */
   readonly newOrder: () => (children: Child[]) => Child[]
 
-  constructor(tiers: Iterable<Tier>, { policy = 'most-free', patience = 5_000, mixedVersions = false }: HorizontalOptions) {
+  constructor(tiers: Iterable<Tier>, { policy = 'most-free', timeout = 30_000, patience = 5_000, mixedVersions = false }: HorizontalOptions) {
     super()
     this.newOrder = policy === 'scatter' ? inTurn : () => byFreeCapacity
+    this.timeout = timeout
     this.#patience = patience
     this.#mixedVersions = mixedVersions
     for (const tier of tiers) this.add(tier)
@@ -92,7 +98,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
 
   add(tier: Tier): this {
     if (this.#children.has(tier)) return this
-    const child = new Child(tier, hello => this.#check(hello, child))
+    const child = new Child(tier, () => [this.node, ...this.#above], hello => this.#check(hello, child))
     this.#children.set(tier, child)
     child.on('up', () => this.emit('up', tier))
     child.on('down', error => this.emit('down', tier, error))
@@ -119,9 +125,8 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   }
 
   async open(): Promise<Link> {
-    const [first] = await this.#firstUp()
     const [ours, theirs] = pair()
-    const session = new ClusterSession(this, ours, this.#helloLike(first!.hello!))
+    const session = new ClusterSession(this, ours)
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
     return theirs
@@ -153,8 +158,12 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     return up()
   }
 
-  #helloLike(hello: Hello): Hello {
-    return { ...hello, protocol: PROTOCOL, mafalda: version, node: this.node }
+  /** What it says of itself to a tier, or a client, at the end of a path of tiers. */
+  async hello(via: string[] = []): Promise<Hello> {
+    if (via.includes(this.node)) throw new IncompatibleError('tiers must not form a cycle: this one is above and below itself')
+    for (const node of via) this.#above.add(node)
+    const [first] = await this.#firstUp()
+    return { ...first!.hello!, protocol: PROTOCOL, mafalda: version, node: this.node }
   }
 
   // Children are like each other: what an application learned from one is true of all.

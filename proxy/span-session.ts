@@ -5,13 +5,14 @@ import type * as ms from 'mediasoup/types'
 import type { Announcement, Reference } from '../lib/codec.ts'
 import { ConnectionError, ProtocolError, codes, describeError } from '../lib/errors.ts'
 import type { Hello } from '../lib/hello.ts'
-import type { Load } from '../lib/load.ts'
+import { IDLE, type Load } from '../lib/load.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { methods } from '../lib/methods.ts'
 import { discover } from '../lib/openrpc.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, decode, encodeNotification, encodeRequest, encodeResult } from '../lib/wire.ts'
 import { mergeRouterDumps, mergeServerDumps, mergeWorkerDumps, sumUsages } from './dumps.ts'
+import { version } from '../lib/version.ts'
 import { type Head, headOf } from './head.ts'
 import { Pipes } from './pipes.ts'
 import { Replicas } from './replicas.ts'
@@ -30,15 +31,15 @@ type Options = Record<string, unknown>
 export interface SpanSessionOptions {
   link: Link
   branch: Branch
-  hello: Hello
-  load: Load
+  /** Its own, at the start of its handles. */
+  node: string
   nextHandle(): Handle
   settings: SpanSettings
 }
 
 export class SpanSession extends ProxySession {
   readonly #branch: Branch
-  readonly #hello: Hello
+  readonly #node: string
   readonly #nextHandle: () => Handle
   readonly #settings: SpanSettings
   readonly #pipes = new Pipes(() => {}) // The client sees none of these.
@@ -58,18 +59,18 @@ export class SpanSession extends ProxySession {
   /** What is done with an answer on its way up. */
   readonly #inFlight = new Map<Id, (frame: Frame) => Frame>()
   readonly #timer = setInterval(() => void this.#measure(), LOAD_INTERVAL_MS).unref()
-  #load: Load
+  #load = IDLE
   #tellsLoad = false
 
-  constructor({ link, branch, hello, load, nextHandle, settings }: SpanSessionOptions) {
+  constructor({ link, branch, node, nextHandle, settings }: SpanSessionOptions) {
     super(link)
     this.#branch = branch
-    this.#hello = hello
-    this.#load = load
+    this.#node = node
     this.#nextHandle = nextHandle
     this.#settings = settings
     this.#replicas = new Replicas(this.#pipes, branch, settings.linger)
     branch.link.on('frame', frame => this.#fromBelow(frame))
+    this.#call('tier.load').then(load => { this.#load = load as Load }, () => {}) // The link is closed then.
     branch.link.once('close', error => link.close(error ?? new ConnectionError('the tier below closed the connection')))
   }
 
@@ -83,7 +84,7 @@ export class SpanSession extends ProxySession {
     const { id, method, handle } = head
     if (id != null && this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
     switch (method) {
-      case 'tier.hello': return this.answer(id, this.#hello)
+      case 'tier.hello': return this.settle(id, this.#greet(paramsOf(frame)[0] as { via?: string[] } | undefined))
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.pipeListenInfo':
       case 'tier.locate': return this.#forward(id, method, [this.#homeOf(handle!)])
@@ -96,6 +97,11 @@ export class SpanSession extends ProxySession {
       case 'WebRtcServer': return this.#callServer(head, frame)
       default: return this.#callObject(head, frame)
     }
+  }
+
+  async #greet({ via = [] } = {} as { via?: string[] }): Promise<Hello> {
+    const hello = await this.#call('tier.hello', { via: [...via, this.#node] }) as Hello
+    return { ...hello, mafalda: version, node: this.#node }
   }
 
   // Workers
@@ -293,7 +299,7 @@ export class SpanSession extends ProxySession {
 
   async #grow(worker: SpanningWorker): Promise<WorkerPart> {
     worker.growing++
-    this.#load.workers++ // Until the tier below reports it.
+    this.#load = { ...this.#load, workers: this.#load.workers + 1 } // Until the tier below reports it.
     try {
       const announcement = await this.#call('mediasoup.createWorker', worker.settings) as Announcement
       const part = this.#addPart(worker, announcement)

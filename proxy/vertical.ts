@@ -2,12 +2,8 @@
 // consumed on another one than it is produced on. Knows nothing of hosts.
 
 import { randomBytes } from 'node:crypto'
-import type { Hello } from '../lib/hello.ts'
-import type { Load } from '../lib/load.ts'
 import { type Link, type Tier, pair } from '../lib/tier.ts'
-import { version } from '../lib/version.ts'
 import { Caller } from './caller.ts'
-import { headOf } from './head.ts'
 import type { Policy } from './placement/policy.ts'
 import { pack } from './placement/pack.ts'
 import { scatter } from './placement/scatter.ts'
@@ -48,22 +44,8 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
 
   async function open(): Promise<Link> {
     const below = await tier.open()
-    const caller = new Caller(below)
-    // Until the session listens: only answers to these two come.
-    const greet = (frame: Parameters<Link['send']>[0]) => void caller.takes(headOf(frame)?.id, frame)
-    below.on('frame', greet)
-    const hello = await caller.call('tier.hello', {}) as Hello
-    const load = await caller.call('tier.load') as Load
-    below.off('frame', greet)
     const [ours, theirs] = pair()
-    new SpanSession({
-      link: ours,
-      branch: { link: below, caller },
-      hello: { ...hello, mafalda: version, node },
-      load,
-      nextHandle: () => `${node}/${++serial}`,
-      settings
-    })
+    new SpanSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings })
     return theirs
   }
 }

@@ -318,6 +318,34 @@ test('mafalda serve with URLs is a cluster, and clusters nest', async () => {
   await until(() => pipeProducer!.closed)
 })
 
+test('a cycle of URLs is refused with a sentence', async () => {
+  const leaf = await startLeaf()
+  const first = await startLeaf([leaf.url, 'ws://127.0.0.1:1'])
+  const port = new URL(first.url).port
+  first.child.kill('SIGTERM')
+  await first.exited
+  // Each is a child of the other.
+  const second = await startLeaf(['--vertical', first.url])
+  const again = run(['serve', '--listen', `127.0.0.1:${port}`, second.url])
+  const refused = (lines: string[]) => lines.some(line => /host refused/.test(line) && /must not form a cycle/.test(line))
+  await until(() => refused(second.lines) || refused(again.lines), 20)
+})
+
+test('a host that does not answer fails its own calls, by name, and stalls nobody else', async () => {
+  const { tier, leaves, children } = await startCluster(2)
+  tier.close()
+  const impatient = cluster(children, { timeout: 200 })
+  await until(() => impatient.up.size === 2)
+  const { workers } = await twoRouters(await use(impatient.tier))
+  const sleeper = leaves[await hostOf(workers[0], leaves)]!
+  sleeper.child.kill('SIGSTOP')
+  const error = await workers[0].getResourceUsage().then(() => undefined, (error: Error) => error)
+  sleeper.child.kill('SIGCONT')
+  assert.match(error!.message, new RegExp(`${sleeper.url}/ did not answer Worker.getResourceUsage`))
+  assert.ok(await workers[1].getResourceUsage())
+  assert.ok(await workers[0].getResourceUsage(), 'late is not lost for good')
+})
+
 test('sessions end with their client, on every host', async () => {
   const { tier } = await startCluster(2)
   const mediasoup = await client(tier)
