@@ -3,7 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { delimiter } from 'node:path'
 import { version } from '../lib/version.ts'
-import { socketDefaults } from '../lib/socket.ts'
+import { socketDefaults } from '../lib/socket-options.ts'
 
 const WRONG_USAGE = 2
 
@@ -30,7 +30,7 @@ export async function main(argv: string[]) {
 
 const serveCommand = () => new Command('serve')
   .description("Serves this host's mediasoup, or many hosts as one: applications use it through connect('ws://host:port').")
-  .argument('[urls...]', "tiers to serve as one mediasoup, instead of this host's")
+  .argument('[urls...]', "tiers to serve as one mediasoup, instead of this host's", collectUrls)
   .addOption(option('--listen <host:port>', 'where clients connect to').default({ host: '127.0.0.1', port: 4000 }, '127.0.0.1:4000').argParser(parseAddress))
   .addOption(option('--announced-address <address>', "this host's address for media, told to clients that listen on 0.0.0.0 or :: and announce none"))
   .addOption(option('--pipe-address <address>', "this host's address for pipes from other hosts; default: the announced one if an interface has it, else 127.0.0.1"))
@@ -57,7 +57,7 @@ Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all se
 
 const conformanceCommand = () => new Command('conformance')
   .description("Replays mediasoup's own tests against tiers: those at the URLs, or else a leaf and the mock.")
-  .argument('[urls...]', 'tiers that are already up')
+  .argument('[urls...]', 'tiers that are already up', collectUrls)
   .addOption(releaseOption())
   .addOption(jsonOption())
   .addHelpText('after', `
@@ -95,6 +95,11 @@ function parseAddress(value: string): Address {
     throw new InvalidArgumentError('It must be HOST:PORT with a port from 0 to 65535, for example 0.0.0.0:4000 or [::1]:4000.')
   }
   return { host: (host || '127.0.0.1').replace(/^\[|\]$/g, ''), port: Number(port) }
+}
+
+function collectUrls(value: string, others: string[] = []): string[] {
+  if (!URL.canParse(value) || !/^wss?:$/.test(new URL(value).protocol)) throw new InvalidArgumentError('It must be like ws://host:port or wss://host:port.')
+  return [...others, value]
 }
 
 const parseFolders = (value: string): string[] => value.split(delimiter).filter(Boolean)

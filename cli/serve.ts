@@ -37,6 +37,8 @@ export async function serveTier(urls: string[], options: Options) {
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')
 
+  // What one client's call makes mediasoup reject and forget must not end the sessions of all others.
+  process.on('unhandledRejection', err => logger.error({ err }, 'a rejection was not handled'))
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
 

@@ -80,7 +80,7 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     if (this.#destroyed) throw new Error('a RemoteMediasoupClient that is destroyed cannot be opened')
     if (this.#client) throw new Error('the RemoteMediasoupClient is already open')
     if (!url) throw new Error('open() needs a URL, as none was given before')
-    const client = new Client(this.#watch(remote(url, this.#options)), this.#options)
+    const client: Client = new Client(this.#watch(remote(url, this.#options), () => this.#client === client), this.#options)
     this.#url = url
     this.#client = client
     client.on('failed', error => this.emit('error', error))
@@ -125,7 +125,8 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     if (this.#client !== client) return
     this.#stats ??= new StatsCollector(client.mediasoup)
     this.emit('mediasoup', client.mediasoup)
-    this.emit('connected')
+    // Whoever heard of it may have closed it.
+    if (this.#client === client) this.emit('connected')
   }
 
   #onLost(error: Error) {
@@ -133,15 +134,18 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     this.emit('disconnected', error)
   }
 
-  #watch(tier: Tier): Tier {
+  /** @param isCurrent whether it is the tier of what is open now */
+  #watch(tier: Tier, isCurrent: () => boolean): Tier {
     return {
       open: async () => {
         const link = await tier.open()
+        if (!isCurrent()) return link
         this.#socketOpen = true
         this.emit('websocketOpen')
         link.once('close', error => {
+          if (!isCurrent()) return
           this.#socketOpen = false
-          if (this.#client) this.emit('websocketClose', !(error instanceof ConnectionError) || error.wasClean)
+          this.emit('websocketClose', !(error instanceof ConnectionError) || error.wasClean)
         })
         return link
       }

@@ -3,7 +3,8 @@
 import { WebSocket } from 'ws'
 import { ConnectionError } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
-import { SocketLink, type SocketOptions, socketDefaults, webSocketOptions } from '../lib/socket.ts'
+import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
+import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import type { Link, Tier } from '../lib/tier.ts'
 
 export interface RemoteOptions extends SocketOptions {

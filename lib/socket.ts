@@ -4,18 +4,8 @@ import { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { ConnectionError } from './errors.ts'
+import type { SocketOptions } from './socket-options.ts'
 import type { Frame, Link } from './tier.ts'
-
-export interface SocketOptions {
-  /** The longest silence of the peer, in ms, before the connection counts as lost. It is pinged three times in that time. Default 30 s. */
-  silence?: number
-  /** The largest frame that is accepted, in bytes. Default 4 MiB. */
-  maxPayload?: number
-  /** How many bytes may wait for a peer that reads too slowly, before the connection is cut. Default 64 MiB. */
-  maxBacklog?: number
-}
-
-export const socketDefaults = { silence: 30_000, maxPayload: 4 * 1024 * 1024, maxBacklog: 64 * 1024 * 1024 } satisfies SocketOptions
 
 /** What `ws` is told on both ends. */
 export const webSocketOptions = {

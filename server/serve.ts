@@ -6,7 +6,8 @@ import { type Duplex } from 'node:stream'
 import { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { PROTOCOL } from '../lib/hello.ts'
-import { SocketLink, type SocketOptions, socketDefaults, webSocketOptions } from '../lib/socket.ts'
+import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
+import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import { type Tier, join } from '../lib/tier.ts'
 
 export interface ServeOptions extends SocketOptions {
@@ -40,7 +41,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const { host = '127.0.0.1', port = 0, logger = pino({ name: 'mafalda', level: 'warn' }) } = options
   const { silence, maxPayload, maxBacklog } = { ...socketDefaults, ...options }
   const links = new Set<SocketLink>()
-  const sockets = new WebSocketServer({ noServer: true, maxPayload, ...webSocketOptions })
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
   const http = createServer(answer)
   let closing = false
 
@@ -105,8 +106,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     const closed = new Promise<void>(resolve => http.close(() => resolve()))
     const left = [...links].map(link => new Promise<void>(resolve => link.once('close', () => resolve())))
     for (const link of links) link.leave()
-    http.closeIdleConnections()
     await Promise.all(left)
+    // Those that never asked for anything, too.
+    http.closeAllConnections()
     await closed
   }
 }

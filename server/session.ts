@@ -26,6 +26,8 @@ export class Session {
   readonly #entries = new Map<Handle, Entry>()
   // A closed object still says what mediasoup says of it; the last ones that were closed.
   readonly #closed = new Map<Handle, Entry>()
+  // Told after what mediasoup says next, if that is why: a Worker's death ends pipes before it is announced.
+  readonly #closes: Entry[] = []
   readonly #inFlight = new Set<Id>()
   // appData of the objects that calls are about to create: their answers announce them, so no event needs to.
   readonly #creating = new Set<unknown>()
@@ -152,6 +154,7 @@ export class Session {
   #argumentsOf({ kind, member }: MethodRow, params: unknown[]): unknown[] {
     const args = kind === 'mediasoup' ? params : params.slice(1)
     for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#resolve) ?? undefined
+    checkReferences(args[0])
     this.#leaf.applyRules(member, args)
     return args
   }
@@ -219,14 +222,19 @@ export class Session {
 
   /** The object is closed by its event. */
   onEnd(entry: Entry, event: string, args: unknown[]) {
+    const closes = this.#closes.splice(0)
     this.onEvent(entry, event, args)
+    this.#closes.push(...closes)
     this.#forget(entry)
   }
 
   /** The object is closed: by this session's client or with its parent, which it knows, or else by mediasoup itself. */
   onClose(entry: Entry) {
     if (!this.#entries.has(entry.handle)) return
-    if (!entry.closing && !entry.parent?.object.closed) this.#notify(entry, 'close', [])
+    if (!entry.closing && !entry.parent?.object.closed) {
+      this.#closes.push(entry)
+      queueMicrotask(() => this.#tellCloses())
+    }
     if (entry.kind !== 'Worker') this.#forget(entry)
   }
 
@@ -235,7 +243,12 @@ export class Session {
     this.#forget(entry)
   }
 
+  #tellCloses() {
+    for (const entry of this.#closes.splice(0)) this.#notify(entry, 'close', [])
+  }
+
   #notify(entry: Entry, event: string, args: unknown[]) {
+    if (this.#closes.length) this.#tellCloses()
     const encoded = args.map(arg => encodeValue(arg, this.#refer))
     this.#link.send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, entry.changes() ?? null, ...encoded]))
   }
@@ -245,6 +258,15 @@ export class Session {
     this.#leaf.meter.remove(entry)
     this.#closed.set(entry.handle, entry)
     if (this.#closed.size > MAX_CLOSED) this.#closed.delete(this.#closed.keys().next().value!)
+  }
+}
+
+// mediasoup trusts its callers with these: what is none ends in a rejection that nobody handles.
+function checkReferences(options: unknown) {
+  if (typeof options !== 'object' || options === null) return
+  for (const [name, kind] of [['router', 'Router'], ['webRtcServer', 'WebRtcServer']] as const) {
+    const value = (options as Record<string, unknown>)[name]
+    if (value && (typeof value !== 'object' || entryOf(value)?.kind !== kind)) throw new TypeError(`${name} must be a ${kind} of this session`)
   }
 }
 

@@ -1,0 +1,233 @@
+// The server: its HTTP side, who may open a session, and what becomes of slow peers.
+
+import { once } from 'node:events'
+import { connect as connectSocket } from 'node:net'
+import * as localMediasoup from 'mediasoup'
+import type * as ms from 'mediasoup/types'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { WebSocket } from 'ws'
+import { connect } from '../../client/index.ts'
+import { PROTOCOL } from '../../lib/hello.ts'
+import { encodeNotification } from '../../lib/wire.ts'
+import { type ServeOptions, leaf, serve } from '../../server/index.ts'
+import { afterTest, audio, cleanUp, isAlive, opus, raw, rtp, until } from '../helper.ts'
+
+cleanUp(test)
+
+/** A leaf in this process, served. */
+async function open(options?: ServeOptions) {
+  const server = await serve(leaf(localMediasoup), options)
+  afterTest(() => server.close())
+  return server
+}
+
+async function get(url: string, path: string) {
+  const response = await fetch(new URL(path, url.replace('ws', 'http')))
+  return { status: response.status, body: await response.json() }
+}
+
+test('/healthz tells that it is alive, and how many sessions are open', async () => {
+  const { url } = await open()
+  assert.equal(await get(url, '/healthz'), { status: 200, body: { status: 'ok', sessions: 0 } })
+  const peer = await raw(url)
+  assert.equal((await get(url, '/healthz')).body.sessions, 1)
+  peer.socket.close()
+  await until(async () => (await get(url, '/healthz')).body.sessions === 0)
+})
+
+test('/readyz tells that it is ready', async () => {
+  const { url } = await open()
+  assert.equal(await get(url, '/readyz'), { status: 200, body: { status: 'ready' } })
+})
+
+/** Bytes over bare TCP, and what comes back. */
+async function speak(url: string) {
+  const { hostname, port } = new URL(url)
+  const socket = connectSocket(Number(port), hostname)
+  afterTest(() => socket.destroy())
+  await once(socket, 'connect')
+  let heard = ''
+  socket.on('data', chunk => { heard += chunk })
+  return { say: (text: string) => socket.write(text), heard: () => heard, ended: once(socket, 'end') }
+}
+
+const upgrade = (protocol = PROTOCOL) => [
+  'GET / HTTP/1.1', 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...protocol ? [`Sec-WebSocket-Protocol: ${protocol}`] : [], '', ''
+].join('\r\n')
+
+test('while it closes, /readyz says so, and no session is opened', async () => {
+  const server = await serve(leaf(localMediasoup))
+  // Takes its time to go.
+  const peer = await raw(server.url)
+  peer.socket.pause()
+  const [asking, upgrading] = [await speak(server.url), await speak(server.url)]
+  // Both are in the middle of their request.
+  asking.say('GET /readyz HTTP/1.1\r\nHost: localhost\r\n')
+  upgrading.say(upgrade().slice(0, -2))
+  await get(server.url, '/healthz')
+  const closed = server.close()
+  asking.say('Connection: close\r\n\r\n')
+  upgrading.say('\r\n')
+  await until(() => asking.heard().endsWith('\n') && upgrading.heard().endsWith('\n'))
+  assert.match(asking.heard(), /^HTTP\/1\.1 503 [^]*\{"status":"closing"\}/)
+  assert.match(upgrading.heard(), /^HTTP\/1\.1 503 [^]*the server is shutting down/)
+  peer.socket.resume()
+  await closed
+})
+
+test('every other path tells what this is', async () => {
+  const { url } = await open()
+  for (const path of ['/', '/index.html', '/healthz/', '/metrics']) {
+    const { status, body } = await get(url, path)
+    assert.is(status, 426)
+    assert.match(body.error, `connect to it by WebSocket, with the subprotocol ${PROTOCOL}`)
+  }
+})
+
+test('an upgrade without the subprotocol is refused with a sentence', async () => {
+  const { url } = await open()
+  for (const [offered, told] of [['', 'none'], ['mafalda.v0', 'mafalda.v0'], ['chat, mafalda', 'chat,mafalda']] as const) {
+    const peer = await speak(url)
+    peer.say(upgrade(offered))
+    await peer.ended
+    assert.match(peer.heard(), /^HTTP\/1\.1 400 Bad Request\r\n/)
+    assert.ok(peer.heard().endsWith(`the subprotocol must be ${PROTOCOL} (got ${told})\n`), peer.heard())
+  }
+})
+
+test('the subprotocol may be one of several', async () => {
+  const { url } = await open()
+  const socket = new WebSocket(url, ['chat', PROTOCOL])
+  await once(socket, 'open')
+  assert.is(socket.protocol, PROTOCOL)
+  socket.terminate()
+})
+
+test('a session that ends takes its Workers with it, however it ends', async () => {
+  const server = await open()
+  for (const end of ['close', 'terminate'] as const) {
+    const peer = await raw(server.url)
+    const { result } = await peer.call('mediasoup.createWorker', {})
+    const { pid } = (result as { members: { pid: number } }).members
+    assert.ok(isAlive(pid))
+    peer.socket[end]()
+    await until(() => !isAlive(pid))
+    await until(() => server.sessions === 0)
+  }
+})
+
+test('a Worker that is being created when its session ends is closed', async () => {
+  const server = await open()
+  const created: ms.Worker[] = []
+  const keep = (worker: ms.Worker) => { created.push(worker) }
+  localMediasoup.observer.on('newworker', keep)
+  afterTest(() => localMediasoup.observer.off('newworker', keep))
+  afterTest(() => created.forEach(worker => worker.close()))
+  const peer = await raw(server.url)
+  peer.send({ jsonrpc: '2.0', id: 1, method: 'mediasoup.createWorker', params: [{}] })
+  peer.send({ jsonrpc: '2.0', id: 2, method: 'tier.hello', params: [] })
+  await until(() => peer.heard.find(({ id }) => id === 2))
+  assert.is(created.length, 0)
+  peer.socket.terminate()
+  const worker = await until(() => created[0])
+  await until(() => worker.closed && !isAlive(worker.pid))
+})
+
+test('close() ends all sessions, and frees the port', async () => {
+  const server = await serve(leaf(localMediasoup))
+  const clients = [await connect(server.url, { reconnect: false }), await connect(server.url, { reconnect: false })]
+  const workers = await Promise.all(clients.map(client => client.createWorker()))
+  assert.is(server.sessions, 2)
+  await server.close()
+
+  assert.is(server.sessions, 0)
+  await until(() => workers.every(({ died }) => died))
+  await until(() => !workers.some(({ pid }) => isAlive(pid)))
+  const again = await open({ port: Number(new URL(server.url).port) })
+  assert.is(again.url, server.url)
+})
+
+test('a port in use rejects with the error of the system', async () => {
+  const { url } = await open()
+  const error = await serve(leaf(localMediasoup), { port: Number(new URL(url).port) }).catch(error => error)
+  assert.is(error.code, 'EADDRINUSE')
+})
+
+test('the URL of an IPv6 address has brackets', async () => {
+  const { url } = await open({ host: '::1' })
+  assert.match(url, /^ws:\/\/\[::1\]:\d+$/)
+  const mediasoup = await connect(url)
+  mediasoup.close()
+})
+
+test('a peer that asks much and reads nothing is cut, and its Workers are closed; others go on', async () => {
+  const server = await open({ maxBacklog: 100_000 })
+  const bystander = await connect(server.url)
+  afterTest(() => bystander.close())
+  const worker = await bystander.createWorker()
+  const slow = await raw(server.url)
+  const { result } = await slow.call('mediasoup.createWorker', {})
+  const { pid } = (result as { members: { pid: number } }).members
+
+  slow.socket.pause()
+  await until(() => {
+    for (let i = 0; i < 10; i++) slow.send({ jsonrpc: '2.0', id: i, method: 'rpc.discover', params: [] })
+    return server.sessions === 1
+  })
+  await until(() => !isAlive(pid))
+  assert.ok((await worker.createRouter()).id)
+  slow.socket.resume()
+  assert.is((await slow.closed).code, 1006)
+})
+
+/** Counts the messages that the DataConsumers of this process have got from their workers. */
+function countMessages() {
+  let count = 0
+  const onWorker = (worker: ms.Worker) => worker.observer.on('newrouter', router => router.observer.on('newtransport', transport =>
+    transport.observer.on('newdataconsumer', dataConsumer => dataConsumer.on('message', () => { count++ }))))
+  localMediasoup.observer.on('newworker', onWorker)
+  afterTest(() => localMediasoup.observer.off('newworker', onWorker))
+  return () => count
+}
+
+test('for a peer that reads too slowly packets are dropped, and messages are not', async () => {
+  const MESSAGES = 400
+  const passed = countMessages()
+  const server = await open()
+  const peer = await raw(server.url)
+  const call = async (method: string, ...params: unknown[]) => {
+    const { result, error } = await peer.call(method, ...params)
+    assert.is(error, undefined)
+    return result as { $: string; members: { id: string; rtpCapabilities: unknown } }
+  }
+  const worker = await call('mediasoup.createWorker', {})
+  const router = await call('Worker.createRouter', worker.$, { mediaCodecs: [opus] })
+  const transport = await call('Router.createDirectTransport', router.$)
+  const producer = await call('DirectTransport.produce', transport.$, audio())
+  const dataProducer = await call('DirectTransport.produceData', transport.$)
+  await call('DirectTransport.consume', transport.$, { producerId: producer.members.id, rtpCapabilities: router.members.rtpCapabilities })
+  await call('DirectTransport.consumeData', transport.$, { dataProducerId: dataProducer.members.id })
+  let sequence = 0
+  const sendPacket = () => peer.send(encodeNotification('Producer.send', [producer.$, rtp(++sequence)]))
+  const sendMessage = (message: Buffer) => peer.send(encodeNotification('DataProducer.send', [dataProducer.$, message]))
+  const heard = (method: string) => peer.heard.filter(message => message.method === method).length
+  sendPacket()
+  await until(() => heard('Consumer.rtp') === 1)
+
+  // Much more than what sockets hold by themselves.
+  peer.socket.pause()
+  for (let i = 0; i < MESSAGES; i++) sendMessage(Buffer.alloc(100_000, i))
+  for (let i = 0; i < MESSAGES; i++) sendPacket()
+  sendMessage(Buffer.from('last'))
+  await until(() => passed() === MESSAGES + 1)
+  peer.socket.resume()
+  await until(() => heard('DataConsumer.message') === MESSAGES + 1)
+  assert.is(heard('Consumer.rtp'), 1)
+
+  sendPacket()
+  await until(() => heard('Consumer.rtp') === 2)
+})
+
+test.run()
