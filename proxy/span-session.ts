@@ -116,7 +116,10 @@ export class SpanSession extends ProxySession {
   }
 
   #addPart(owner: SpanningWorker, { $ }: Announcement): WorkerPart {
-    const part: WorkerPart = { handle: $, owner, ordinal: owner.parts.length, used: 0, promised: 0, cpuTime: 0, consumers: 0 }
+    const taken = new Set(owner.parts.map(({ ordinal }) => ordinal))
+    let ordinal = 0
+    while (taken.has(ordinal)) ordinal++
+    const part: WorkerPart = { handle: $, owner, ordinal, used: 0, promised: 0, cpuTime: 0, consumers: 0 }
     owner.parts.push(part)
     this.#workerParts.set($, part)
     return part
@@ -331,6 +334,34 @@ export class SpanSession extends ProxySession {
     count(placed.part.owner, placed.part.worker, -1)
     for (const produced of placed.produced) this.#forgetProduced(produced)
     for (const consumer of placed.uses.keys()) this.#forgetConsumer(consumer)
+    this.#giveBackLater(placed.part.worker)
+  }
+
+  /** A Worker below that has carried nothing for a while is given back; the first one stays. */
+  #giveBackLater(part: WorkerPart) {
+    const { owner } = part
+    const isIdle = () => part !== owner.parts[0] && !owner.closing && [...owner.routers].every(({ counts }) => !counts.get(part))
+    if (isIdle()) setTimeout(() => { if (isIdle() && owner.parts.includes(part)) void this.#giveBack(part) }, this.#settings.linger).unref()
+  }
+
+  async #giveBack(part: WorkerPart) {
+    const { owner } = part
+    owner.parts.splice(owner.parts.indexOf(part), 1)
+    for (const server of owner.servers) server.parts.delete(part)
+    await Promise.all([...owner.routers].map(router => this.#detach(router, part)))
+    this.#branch.caller.notify('Worker.close', part.handle)
+  }
+
+  /** Forgets a Router's part on a Worker, and the pipes that ended there. */
+  async #detach(router: SpanningRouter, worker: WorkerPart): Promise<RouterPart | undefined> {
+    const part = await router.parts.get(worker)?.catch(() => undefined)
+    router.parts.delete(worker)
+    router.counts.delete(worker)
+    if (!part) return undefined
+    for (const [other, pair] of router.pairs) if (pair === part) router.pairs.delete(other)
+    this.#forgetRouterPart(part)
+    for (const produced of [...router.producers.values(), ...router.dataProducers.values()]) produced.replicas.delete(part)
+    return part
   }
 
   // WebRtcServers: one on each Worker that needs it
@@ -611,13 +642,9 @@ export class SpanSession extends ProxySession {
     owner.parts.splice(owner.parts.indexOf(part), 1)
     for (const server of owner.servers) server.parts.delete(part)
     for (const router of owner.routers) {
-      const lost = await router.parts.get(part)?.catch(() => undefined)
-      router.parts.delete(part)
-      router.counts.delete(part)
-      if (!lost) continue
-      for (const { kind, handle } of lost.placed) this.link.send(encodeNotification(`${kind}.routerclose`, [handle, null]))
-      this.#forgetRouterPart(lost)
-      for (const produced of [...router.producers.values(), ...router.dataProducers.values()]) produced.replicas.delete(lost)
+      const placed = [...(await router.parts.get(part)?.catch(() => undefined))?.placed ?? []]
+      await this.#detach(router, part)
+      for (const { kind, handle } of placed) this.link.send(encodeNotification(`${kind}.routerclose`, [handle, null]))
     }
     if (owner.parts.length || owner.closing) return
     owner.closing = true

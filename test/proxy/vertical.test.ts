@@ -12,6 +12,7 @@ import { leaf } from '../../server/index.ts'
 import { afterTest, audio, cleanUp, isAlive, opus, rtp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
+test.before.each(async () => void await until(() => workersOf().length === 0))
 
 async function use(tier: Tier): Promise<RemoteMediasoup> {
   const mediasoup = await client(tier)
@@ -56,6 +57,16 @@ test('one Worker of the application grows over several below it, and its Router 
   assert.equal((await router.dump()).transportIds.toSorted(), transports.map(({ id }) => id).toSorted())
   worker.close()
   await until(() => worker.subprocessClosed && workersOf().length === before)
+})
+
+test('a Worker below that carries nothing any more is given back', async () => {
+  const before = workersOf().length
+  const { router, transports } = await stage(await scattered(), 3)
+  for (const transport of transports.slice(1)) transport.close()
+  await until(() => workersOf().length - before === 1)
+  const again = await router.createDirectTransport()
+  const producer = await transports[0].produce(audio())
+  await flows(producer, [await consumeOn(again, router, producer)])
 })
 
 test('with the usual policy a small Router stays on one Worker', async () => {
