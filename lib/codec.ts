@@ -49,8 +49,14 @@ export function decodeValue(value: unknown, resolve: (reference: Reference) => u
 
 function decodeTagged(value: Reference & { value?: unknown }, resolve: (reference: Reference) => unknown) {
   if (value.$ === 'error') return reviveError(value as unknown as Failure)
-  if (value.$ === 'bigint') return BigInt(String(value.value))
+  if (value.$ === 'bigint') return decodeBigint(value.value)
   return resolve(value)
+}
+
+// No integer of mediasoup has more than 64 bits; parsing very many digits would take very long.
+function decodeBigint(value: unknown): bigint {
+  if (typeof value !== 'string' || !/^-?\d{1,20}$/.test(value)) throw new ProtocolError(codes.params, 'a bigint has at most 20 digits')
+  return BigInt(value)
 }
 
 function decodeArray(array: unknown[], resolve: (reference: Reference) => unknown, depth: number) {

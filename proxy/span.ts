@@ -27,7 +27,6 @@ export interface WorkerPart {
   used: number
   promised: number
   cpuTime: number
-  consumers: number
 }
 
 /** A Router of the client. */
@@ -37,6 +36,8 @@ export interface SpanningRouter {
   worker: SpanningWorker
   mediaCodecs: unknown
   parts: Map<WorkerPart, Promise<RouterPart>>
+  /** Those of them that are there. */
+  made: Set<RouterPart>
   /** How many transports are, or are about to be, on each. */
   counts: Map<WorkerPart, number>
   /** Its part that is piped to another Router of the client. */

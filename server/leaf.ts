@@ -34,6 +34,9 @@ export interface Leaf {
 /**
  * Makes a tier of the mediasoup of this host.
  *
+ * mediasoup itself leaves some promises without a handler (a pipe that is paused while its other end closes), so a process
+ * that must go on listens to `unhandledRejection`, as `mafalda serve` does.
+ *
  * @example
  * ```ts
  * import * as mediasoup from 'mediasoup'

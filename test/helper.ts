@@ -48,8 +48,8 @@ async function end(child: ChildProcess) {
 }
 
 /** A leaf in a process of its own. */
-export async function startLeaf(args: string[] = []) {
-  const leaf = run(['serve', '--listen', '127.0.0.1:0', ...args])
+export async function startLeaf(args: string[] = [], env: NodeJS.ProcessEnv = {}) {
+  const leaf = run(['serve', '--listen', '127.0.0.1:0', ...args], env)
   const url = await until(() => {
     if (leaf.child.exitCode !== null) throw new Error(`the leaf ended with ${leaf.child.exitCode}: ${leaf.errors.join('\n')}`)
     return leaf.lines.map(line => JSON.parse(line)).find(({ msg }) => msg === 'listening')?.url as string | undefined

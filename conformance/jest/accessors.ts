@@ -5,10 +5,9 @@ import type { EventEmitter } from 'node:events'
 
 import type { RemoteMediasoup } from '../../client/index.ts'
 import { channelFor, type ClientObject } from './channel.ts'
-import type { Inject } from './tap.ts'
 
 /** Equips every object when it is announced, which is before the call that creates it resolves. */
-export function addAccessors(mediasoup: RemoteMediasoup, inject: Inject): void {
+export function addAccessors(mediasoup: RemoteMediasoup): void {
   const observer: EventEmitter = mediasoup.observer
   observer.on('newworker', equipWorker)
 
@@ -25,7 +24,7 @@ export function addAccessors(mediasoup: RemoteMediasoup, inject: Inject): void {
 
   function addChannel(object: ClientObject) {
     let channel: EventEmitter | undefined
-    Object.defineProperty(object, 'channelForTesting', { get: () => (channel ??= channelFor(object, inject)) })
+    Object.defineProperty(object, 'channelForTesting', { get: () => (channel ??= channelFor(object)) })
   }
 }
 

@@ -9,14 +9,12 @@ import type { Tier } from '../../lib/index.ts'
 import { tiers, type Site } from '../tiers/index.ts'
 import { addAccessors } from './accessors.ts'
 import { guardKill } from './guard.ts'
-import { tap } from './tap.ts'
 
 let opened: RemoteMediasoup | undefined
 
 export async function open(site: Site): Promise<void> {
-  const { tier, inject } = tap(tierAt(site))
-  opened = await client(tier, { reconnect: false })
-  addAccessors(opened, inject)
+  opened = await client(tierAt(site), { reconnect: false })
+  addAccessors(opened)
   if (site.url) guardKill(opened.workerBin)
 }
 

@@ -1,13 +1,11 @@
 // The channel on which mediasoup's objects hear their worker. Some tests speak on it in the worker's place: what they say
-// is given to an object of mediasoup's own class, and what that emits goes to the client as an event of the peer.
+// is given to an object of mediasoup's own class, and what that emits goes to the client's object as an event of the peer.
 
 import type { EventEmitter } from 'node:events'
 
 import { EnhancedEventEmitter } from 'mediasoup/extras'
 
 import { kinds } from '../../lib/methods.ts'
-import { encodeNotification } from '../../lib/wire.ts'
-import type { Inject } from './tap.ts'
 
 type Members = Record<string, unknown>
 type Observable = EventEmitter & { readonly observer: EventEmitter }
@@ -15,11 +13,11 @@ type Observable = EventEmitter & { readonly observer: EventEmitter }
 /** An object of the client. */
 export interface ClientObject extends Observable {
   readonly id: string
-  /** Itself as it goes into a message. */
-  toJSON(): { $: string }
+  update(live: Members): void
+  receive(event: string, args: unknown[]): void
 }
 
-export function channelFor(object: ClientObject, inject: Inject): EventEmitter {
+export function channelFor(object: ClientObject): EventEmitter {
   const kind = object.constructor.name.replace(/Impl$/, '')
   const { live, events } = kinds.get(kind)!
   const channel = new EnhancedEventEmitter()
@@ -29,9 +27,9 @@ export function channelFor(object: ClientObject, inject: Inject): EventEmitter {
   const forward = (event: string) => (...args: unknown[]) => {
     const changes = live.filter(name => JSON.stringify(told[name]) !== JSON.stringify(read(twin, live)[name]))
     told = read(twin, live)
-    // On the wire null stands for undefined.
-    const members = Object.fromEntries(changes.map(name => [name, told[name] ?? null]))
-    inject(encodeNotification(`${kind}.${event}`, [object.toJSON().$, members, ...args]))
+    object.update(Object.fromEntries(changes.map(name => [name, told[name]])))
+    // As plain objects, which is how they come over a wire.
+    object.receive(event, structuredClone(args))
   }
   for (const [event, role] of events) {
     if (role === 'self' || role === 'both') twin.on(event, forward(event))

@@ -32,11 +32,12 @@ function record(mediasoup: Mediasoup) {
   const stop = () => mediasoup.observer.off('newworker', onWorker)
   afterTest(stop)
 
-  /** What belongs together, but comes over several channels. */
+  /** What comes over several channels is in order for each object, and not between them. */
   async function inAnyOrder(act: () => Promise<void>) {
     const start = lines.length
     await act()
-    lines.push(...lines.splice(start).toSorted())
+    const objectOf = (line: string) => line.split(/ observer| \(closed\)|:/)[0]!
+    lines.push(...lines.splice(start).toSorted((one, other) => objectOf(one).localeCompare(objectOf(other))))
   }
 
   return { lines, stop, inAnyOrder, object: <T>(name: string) => objects.get(name) as T, note: (line: string) => lines.push(line) }
@@ -143,12 +144,13 @@ async function scenario(mediasoup: Mediasoup, act: (world: World, recorder: Reco
   recorder.note('> act')
   await act(world, recorder)
   recorder.note('> returned')
-  await settle(world)
-  recorder.note('> settled')
-  world.worker.close()
-  await settle(world)
-  world.other.close()
-  await settle(world)
+  await recorder.inAnyOrder(() => settle(world))
+  for (const worker of [world.worker, world.other]) {
+    recorder.note('> close')
+    worker.close()
+    recorder.note('> returned')
+    await recorder.inAnyOrder(() => settle(world))
+  }
   recorder.stop()
   return recorder.lines
 }

@@ -66,6 +66,12 @@ test('arguments that nest too deep are refused, also when there are very many le
   }
 })
 
+test('a bigint that is none, or too large, is refused', () => {
+  for (const value of ['1'.repeat(21), 'x', 12, undefined]) {
+    assert.throws(() => decodeValue({ $: 'bigint', value }, resolve), /at most 20 digits/)
+  }
+})
+
 test('a member named __proto__ is refused', () => {
   assert.throws(() => decodeValue(JSON.parse('{"__proto__": {"a": 1}}'), resolve), /"__proto__"/)
 })

@@ -1,0 +1,134 @@
+// Where the parts of Workers, Routers and WebRtcServers come from, and when Workers are given back.
+
+import type * as ms from 'mediasoup/types'
+import type { Announcement, Reference } from '../lib/codec.ts'
+import { IDLE, type Load } from '../lib/load.ts'
+import { errors } from '../lib/mediasoup.ts'
+import type { Handle } from '../lib/wire.ts'
+import type { Caller } from './caller.ts'
+import { unknownHandle } from './session.ts'
+import type { RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
+import { type Spans, count } from './spans.ts'
+import type { SpanSettings } from './vertical.ts'
+
+const INTERVAL_MS = 1_000
+// Until a measurement covers it.
+const TRANSPORT_LOAD = 0.002
+
+export class Growth {
+  /** That of the tier below. */
+  load: Load = IDLE
+  readonly #spans: Spans
+  readonly #below: Caller
+  readonly #settings: SpanSettings
+  readonly #timer = setInterval(() => void this.#measure(), INTERVAL_MS).unref()
+
+  constructor(spans: Spans, below: Caller, settings: SpanSettings) {
+    this.#spans = spans
+    this.#below = below
+    this.#settings = settings
+  }
+
+  end() {
+    clearInterval(this.#timer)
+  }
+
+  /** The Worker, as the policy says, for one more transport of a Router. */
+  async choose(router: SpanningRouter): Promise<WorkerPart> {
+    const { worker } = router
+    const places = worker.parts.map(part => ({
+      part,
+      load: part.used + part.promised,
+      holdsRouter: router.parts.has(part),
+      transports: router.counts.get(part) ?? 0
+    }))
+    const chosen = this.#settings.policy({ places, mayGrow: this.#mayGrow(worker) })?.part ?? await this.#grow(worker)
+    chosen.promised += TRANSPORT_LOAD
+    count(router, chosen, 1)
+    return chosen
+  }
+
+  #mayGrow({ parts, growing }: SpanningWorker) {
+    const { maxWorkers } = this.#settings
+    if (maxWorkers !== undefined) return parts.length + growing < maxWorkers
+    return this.load.workers < this.load.capacity
+  }
+
+  async #grow(worker: SpanningWorker): Promise<WorkerPart> {
+    worker.growing++
+    this.load = { ...this.load, workers: this.load.workers + 1 } // Until the tier below reports it.
+    try {
+      const part = this.#spans.addWorkerPart(worker, await this.#below.call('mediasoup.createWorker', worker.settings) as Announcement)
+      if (!worker.closing) return part
+      this.#below.notify('Worker.close', part.handle)
+      throw new errors.WorkerClosedError('the Worker was closed in the meantime')
+    } finally {
+      worker.growing--
+    }
+  }
+
+  /** The Router's part on a Worker, which is made when it is first needed. */
+  routerOn(router: SpanningRouter, worker: WorkerPart): Promise<RouterPart> {
+    let part = router.parts.get(worker)
+    if (!part) {
+      part = this.#below.call('Worker.createRouter', worker.handle, { mediaCodecs: router.mediaCodecs })
+        .then(announcement => this.#addRouterPart(router, worker, announcement as Announcement))
+      router.parts.set(worker, part)
+      part.catch(() => router.parts.delete(worker))
+    }
+    return part
+  }
+
+  #addRouterPart(router: SpanningRouter, worker: WorkerPart, announcement: Announcement): RouterPart {
+    if (!router.closed) return this.#spans.addRouterPart(router, worker, announcement)
+    this.#below.notify('Router.close', announcement.$)
+    throw new errors.NotFoundError('the Router was closed in the meantime')
+  }
+
+  /** The WebRtcServer's part on a Worker. */
+  async serverOn({ $ }: Reference, worker: WorkerPart): Promise<Reference> {
+    const server = this.#spans.servers.get($)
+    if (!server) throw new errors.NotFoundError(unknownHandle('WebRtcServer', $))
+    let part = server.parts.get(worker)
+    if (!part) {
+      part = this.#createServerPart(server, worker)
+      server.parts.set(worker, part)
+      part.catch(() => server.parts.delete(worker))
+    }
+    return { $: await part }
+  }
+
+  // On one host a port can be used once: the n-th further Worker takes the n-th port after the configured one.
+  async #createServerPart(server: SpanningServer, worker: WorkerPart): Promise<Handle> {
+    const listenInfos = (server.options.listenInfos as ms.TransportListenInfo[]).map(info => info.port ? { ...info, port: info.port + worker.ordinal } : info)
+    const announcement = await this.#below.call('Worker.createWebRtcServer', worker.handle, { ...server.options, listenInfos }) as Announcement
+    this.#spans.addServerPart(server, announcement)
+    return announcement.$
+  }
+
+  /** A Worker that has carried nothing for a while is given back; the first one stays. */
+  giveBackLater(part: WorkerPart) {
+    const { owner } = part
+    const isIdle = () => part !== owner.parts[0] && owner.parts.includes(part) && !owner.closing && [...owner.routers].every(({ counts }) => !counts.get(part))
+    if (isIdle()) setTimeout(() => { if (isIdle()) void this.#giveBack(part) }, this.#settings.linger).unref()
+  }
+
+  async #giveBack(part: WorkerPart) {
+    this.#spans.removeWorkerPart(part)
+    await Promise.all([...part.owner.routers].map(router => this.#spans.detach(router, part)))
+    this.#below.notify('Worker.close', part.handle)
+  }
+
+  async #measure() {
+    await Promise.all([...this.#spans.workerParts.values()].map(async part => {
+      try {
+        const { ru_utime, ru_stime } = await this.#below.call('Worker.getResourceUsage', part.handle) as ms.WorkerResourceUsage
+        part.used = (ru_utime + ru_stime - part.cpuTime) / INTERVAL_MS
+        part.cpuTime = ru_utime + ru_stime
+        part.promised = 0
+      } catch {
+        // It died, or was closed, in the meantime.
+      }
+    }))
+  }
+}

@@ -1,0 +1,246 @@
+// What a session on a vertical tier knows of its client's objects, and of their parts below: by their handles, until they
+// are closed. Nothing here sends anything.
+
+import type * as ms from 'mediasoup/types'
+import type { Announcement } from '../lib/codec.ts'
+import type { Handle } from '../lib/wire.ts'
+import type { View } from './dumps.ts'
+import type { Pipes } from './pipes.ts'
+import type { Replicas } from './replicas.ts'
+import type { Placed, Produced, Replica, RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
+
+// Until a measurement covers it: a core carries some 500 Consumers.
+const CONSUMER_LOAD = 0.002
+const MAX_CLOSED = 100
+
+export class Spans {
+  // The client's.
+  readonly workers = new Map<Handle, SpanningWorker>()
+  readonly routers = new Map<Handle, SpanningRouter>()
+  readonly servers = new Map<Handle, SpanningServer>()
+  // Those below.
+  readonly workerParts = new Map<Handle, WorkerPart>()
+  readonly routerParts = new Map<Handle, RouterPart>()
+  readonly serverParts = new Map<Handle, SpanningServer>()
+  readonly placed = new Map<Handle, Placed>()
+  readonly #produced = new Map<Handle, Produced>()
+  readonly #consumers = new Map<Handle, Placed>()
+  readonly #closed: Handle[] = []
+  readonly #pipes: Pipes
+  readonly #replicas: Replicas
+  readonly #onVacated: (worker: WorkerPart) => void
+
+  /** @param onVacated is told when a Worker below carries less than before */
+  constructor(pipes: Pipes, replicas: Replicas, onVacated: (worker: WorkerPart) => void) {
+    this.#pipes = pipes
+    this.#replicas = replicas
+    this.#onVacated = onVacated
+  }
+
+  // Workers
+
+  addWorker(handle: Handle, settings: Record<string, unknown>): SpanningWorker {
+    const worker: SpanningWorker = { handle, settings, parts: [], growing: 0, routers: new Set(), servers: new Set(), closing: false }
+    this.workers.set(handle, worker)
+    return worker
+  }
+
+  addWorkerPart(owner: SpanningWorker, { $ }: Announcement): WorkerPart {
+    const taken = new Set(owner.parts.map(({ ordinal }) => ordinal))
+    let ordinal = 0
+    while (taken.has(ordinal)) ordinal++
+    const part: WorkerPart = { handle: $, owner, ordinal, used: 0, promised: 0, cpuTime: 0 }
+    owner.parts.push(part)
+    this.workerParts.set($, part)
+    return part
+  }
+
+  removeWorkerPart(part: WorkerPart) {
+    const { owner } = part
+    owner.parts.splice(owner.parts.indexOf(part), 1)
+    for (const server of owner.servers) server.parts.delete(part)
+  }
+
+  closeWorker(worker: SpanningWorker) {
+    worker.closing = true
+    for (const router of worker.routers) this.closeRouter(router)
+    for (const server of worker.servers) this.closeServer(server)
+    this.#retire(worker.handle)
+  }
+
+  // A closed object still says what mediasoup says of it; the last ones that were closed.
+  #retire(handle: Handle) {
+    if (this.#closed.push(handle) <= MAX_CLOSED) return
+    const oldest = this.#closed.shift()!
+    for (const objects of [this.workers, this.routers, this.servers]) objects.delete(oldest)
+  }
+
+  // Routers
+
+  addRouter(handle: Handle, worker: SpanningWorker, home: WorkerPart, announcement: Announcement, mediaCodecs: unknown): SpanningRouter {
+    const router: SpanningRouter = {
+      handle,
+      id: announcement.members.id as string,
+      worker,
+      mediaCodecs,
+      parts: new Map(),
+      made: new Set(),
+      counts: new Map(),
+      pairs: new Map(),
+      home: announcement.$,
+      producers: new Map(),
+      dataProducers: new Map(),
+      closed: false
+    }
+    this.routers.set(handle, router)
+    worker.routers.add(router)
+    router.parts.set(home, Promise.resolve(this.addRouterPart(router, home, announcement)))
+    return router
+  }
+
+  addRouterPart(owner: SpanningRouter, worker: WorkerPart, { $, members }: Announcement): RouterPart {
+    const part: RouterPart = { handle: $, id: members.id as string, owner, worker, placed: new Set() }
+    this.routerParts.set($, part)
+    owner.made.add(part)
+    return part
+  }
+
+  closeRouter(router: SpanningRouter) {
+    if (router.closed) return
+    router.closed = true
+    router.worker.routers.delete(router)
+    for (const part of router.made) this.#removeRouterPart(part)
+    this.#retire(router.handle)
+  }
+
+  /** Forgets a Router's part on a Worker that is gone, and answers what was on it. */
+  async detach(router: SpanningRouter, worker: WorkerPart): Promise<Placed[]> {
+    const part = await router.parts.get(worker)?.catch(() => undefined)
+    router.parts.delete(worker)
+    router.counts.delete(worker)
+    if (!part) return []
+    const placed = [...part.placed]
+    for (const [other, pair] of router.pairs) if (pair === part) router.pairs.delete(other)
+    this.#removeRouterPart(part)
+    for (const produced of [...router.producers.values(), ...router.dataProducers.values()]) produced.replicas.delete(part)
+    return placed
+  }
+
+  #removeRouterPart(part: RouterPart) {
+    this.routerParts.delete(part.handle)
+    part.owner.made.delete(part)
+    this.#pipes.routerClosed(part.handle)
+    for (const placed of part.placed) this.#removePlaced(placed)
+  }
+
+  /** What a dump of the whole hides of its parts, and how it names them. */
+  viewOf({ routers, servers }: SpanningWorker): View {
+    const alias = new Map<string, string>()
+    for (const part of this.routerParts.values()) if (routers.has(part.owner)) alias.set(part.id, part.owner.id)
+    for (const { ids, id } of servers) for (const each of ids) alias.set(each, id)
+    return { hidden: this.#pipes.ids, alias }
+  }
+
+  /** What stands below for an object that has parts. */
+  homeOf(handle: Handle): Handle {
+    return this.routers.get(handle)?.home ?? this.workers.get(handle)?.parts[0]?.handle ?? handle
+  }
+
+  // WebRtcServers
+
+  addServer(handle: Handle, worker: SpanningWorker, home: WorkerPart, options: Record<string, unknown>, announcement: Announcement): SpanningServer {
+    const id = announcement.members.id as string
+    const server: SpanningServer = { handle, id, worker, options, parts: new Map([[home, Promise.resolve(announcement.$)]]), ids: new Set() }
+    this.servers.set(handle, server)
+    worker.servers.add(server)
+    this.addServerPart(server, announcement)
+    return server
+  }
+
+  addServerPart(server: SpanningServer, { $, members }: Announcement) {
+    this.serverParts.set($, server)
+    server.ids.add(members.id as string)
+  }
+
+  /** Answers what it was below. */
+  closeServer(server: SpanningServer): Handle[] {
+    server.worker.servers.delete(server)
+    const parts = [...this.serverParts].filter(([, owner]) => owner === server).map(([handle]) => handle)
+    for (const handle of parts) this.serverParts.delete(handle)
+    this.#retire(server.handle)
+    return parts
+  }
+
+  // Transports and RTP observers, and what is on them
+
+  addPlaced(part: RouterPart, handle: Handle, kind: string) {
+    const placed: Placed = { handle, kind, part, produced: new Set(), uses: new Map() }
+    part.placed.add(placed)
+    this.placed.set(handle, placed)
+  }
+
+  #removePlaced(placed: Placed) {
+    if (!this.placed.delete(placed.handle)) return
+    const { owner, worker } = placed.part
+    placed.part.placed.delete(placed)
+    count(owner, worker, -1)
+    for (const produced of placed.produced) this.#removeProduced(produced)
+    for (const consumer of placed.uses.keys()) this.#removeConsumer(consumer)
+    this.#onVacated(worker)
+  }
+
+  addProduced(at: Placed, { $, kind, members }: Announcement) {
+    const { encodings } = members.consumableRtpParameters as ms.RtpParameters | undefined ?? {}
+    const produced: Produced = { handle: $, id: members.id as string, isData: kind === 'DataProducer', at, replicas: new Map(), encodings }
+    producersLike(produced).set(produced.id, produced)
+    at.produced.add(produced)
+    this.#produced.set($, produced)
+  }
+
+  #removeProduced(produced: Produced) {
+    this.#produced.delete(produced.handle)
+    produced.at.produced.delete(produced)
+    const known = producersLike(produced)
+    if (known.get(produced.id) === produced) known.delete(produced.id)
+    this.#replicas.forget(produced)
+  }
+
+  addConsumer(handle: Handle, placed: Placed, replica: Replica | undefined) {
+    this.#consumers.set(handle, placed)
+    placed.uses.set(handle, replica)
+    placed.part.worker.promised += CONSUMER_LOAD
+  }
+
+  /** The pipe that a Consumer needs, if any. */
+  replicaOf(consumer: Handle): Replica | undefined {
+    return this.#consumers.get(consumer)?.uses.get(consumer)
+  }
+
+  #removeConsumer(handle: Handle) {
+    const placed = this.#consumers.get(handle)
+    this.#consumers.delete(handle)
+    if (placed) this.releaseUse(placed, handle)
+  }
+
+  releaseUse(placed: Placed, user: Handle) {
+    const replica = placed.uses.get(user)
+    placed.uses.delete(user)
+    if (replica) this.#replicas.release(replica)
+  }
+
+  /** A transport, Producer, Consumer, … was closed. */
+  remove(handle: Handle) {
+    const placed = this.placed.get(handle)
+    const produced = this.#produced.get(handle)
+    if (placed) this.#removePlaced(placed)
+    else if (produced) this.#removeProduced(produced)
+    else this.#removeConsumer(handle)
+  }
+}
+
+/** How many transports of a Router are, or are about to be, on a Worker. */
+export function count(router: SpanningRouter, worker: WorkerPart, by: number) {
+  router.counts.set(worker, (router.counts.get(worker) ?? 0) + by)
+}
+
+const producersLike = ({ isData, at: { part: { owner } } }: Produced) => isData ? owner.dataProducers : owner.producers
