@@ -48,6 +48,13 @@ export class Growth {
     return chosen
   }
 
+  /** The Worker of the Router's first part. */
+  atHome(router: SpanningRouter): WorkerPart | undefined {
+    const home = this.#spans.routerParts.get(router.home)?.worker
+    if (home) count(router, home, 1)
+    return home
+  }
+
   #mayGrow({ parts, growing }: SpanningWorker) {
     const { maxWorkers } = this.#settings
     if (maxWorkers !== undefined) return parts.length + growing < maxWorkers

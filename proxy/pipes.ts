@@ -50,6 +50,7 @@ interface Options {
 
 export class Pipes {
   readonly #tell: (frame: Frame) => void
+  readonly #ended: (handle: Handle) => void
   readonly #pairs = new Map<string, Promise<Pair>>()
   // By the handles of transports, Routers, Consumers and Producers that are parts of them.
   readonly #pairOf = new Map<Handle, Set<Pair>>()
@@ -59,9 +60,13 @@ export class Pipes {
   /** Ids of the transports and Consumers that are parts of pipes. */
   readonly ids = new Set<string>()
 
-  /** @param tell sends a frame to the client. */
-  constructor(tell: (frame: Frame) => void) {
+  /**
+   * @param tell sends a frame to the client.
+   * @param ended is told each pipe Producer that is gone.
+   */
+  constructor(tell: (frame: Frame) => void, ended: (handle: Handle) => void = () => {}) {
     this.#tell = tell
+    this.#ended = ended
   }
 
   /** @param wholly also pauses a DataProducer on the other side, as if it were the same; mediasoup's pipeToRouter() does not. */
@@ -231,6 +236,7 @@ export class Pipes {
       this.#legOf.delete(end.handle)
       if (end.handle !== closed) this.#closeObject(end)
     }
+    if (leg.to) this.#ended(leg.to.handle)
   }
 
   #endPair(pair: Pair, closed: Handle) {
@@ -247,6 +253,7 @@ export class Pipes {
       leg.ended = true
       this.ids.delete(leg.id)
       for (const end of [leg.from, leg.to]) if (end) this.#legOf.delete(end.handle)
+      if (leg.to) this.#ended(leg.to.handle)
     }
   }
 

@@ -2,9 +2,9 @@
 // last user there is gone.
 
 import { errors } from '../lib/mediasoup.ts'
+import type { Location } from '../lib/hello.ts'
 import type { Frame } from '../lib/tier.ts'
 import type { Handle } from '../lib/wire.ts'
-import { nodeOf } from './head.ts'
 import type { Pipes } from './pipes.ts'
 import type { Branch } from './session.ts'
 import type { Produced, Replica, RouterPart } from './span.ts'
@@ -16,8 +16,8 @@ export class Replicas {
   readonly #pipes: Pipes
   readonly #branch: Branch
   readonly #linger: number
-  // Pipe Producers to the handle of the Producer that the client knows.
-  readonly #names = new Map<Handle, Handle>()
+  // By their pipe Producers.
+  readonly #replicas = new Map<Handle, Replica>()
   readonly #timers = new Set<NodeJS.Timeout>()
 
   constructor(pipes: Pipes, branch: Branch, linger: number) {
@@ -28,11 +28,7 @@ export class Replicas {
 
   /** The Producer on a Worker, for one more user. */
   hold(produced: Produced, part: RouterPart): Replica {
-    let replica = produced.replicas.get(part)
-    if (!replica) {
-      replica = this.#make(produced, part)
-      produced.replicas.set(part, replica)
-    }
+    const replica = produced.replicas.get(part) ?? this.#make(produced, part)
     replica.users++
     if (replica.timer) this.#timers.delete(replica.timer)
     clearTimeout(replica.timer)
@@ -47,16 +43,21 @@ export class Replicas {
 
   /** The Producer is gone; its pipes end by themselves. */
   forget(produced: Produced) {
-    for (const { handle } of produced.replicas.values()) if (handle) this.#names.delete(handle)
+    for (const { handle } of produced.replicas.values()) if (handle) this.#replicas.delete(handle)
     produced.replicas.clear()
+  }
+
+  /** A pipe Producer is gone, perhaps with the Worker through which it came: the next user gets another one. */
+  ended(handle: Handle) {
+    this.#replicas.get(handle)?.drop()
   }
 
   /** In what RTP observers tell, the original Producers. */
   named(frame: Frame): Frame {
     if (typeof frame !== 'string' || !frame.includes('{"$":"')) return frame
     return frame.replace(/\{"\$":"([^"]+)"\}/g, (reference, handle) => {
-      const name = this.#names.get(handle)
-      return name === undefined ? reference : `{"$":"${name}"}`
+      const replica = this.#replicas.get(handle)
+      return replica ? `{"$":"${replica.of.handle}"}` : reference
     })
   }
 
@@ -65,46 +66,44 @@ export class Replicas {
   }
 
   #make(produced: Produced, part: RouterPart): Replica {
-    const gateway = this.#gateway(produced, part)
+    let dropped = false
     const replica: Replica = {
       of: produced,
       users: 0,
-      ready: this.#pipe(produced, part, gateway),
+      // In a turn of its own: the replica has its place among the others first.
+      ready: Promise.resolve().then(() => this.#pipe(replica, part)),
       drop: () => {
+        if (dropped) return
+        dropped = true
+        clearTimeout(replica.timer)
         if (produced.replicas.get(part) === replica) produced.replicas.delete(part)
-        if (gateway) this.release(gateway.replica)
+        if (replica.gateway) this.release(replica.gateway)
         if (replica.handle === undefined) return
-        this.#names.delete(replica.handle)
+        this.#replicas.delete(replica.handle)
         this.#pipes.endLegOf(replica.handle)
       }
     }
+    produced.replicas.set(part, replica)
     replica.ready.then(
       handle => {
         replica.handle = handle
-        this.#names.set(handle, produced.handle)
+        this.#replicas.set(handle, replica)
+        if (!this.#pipes.owns(handle)) replica.drop() // It ended before we knew it.
       },
-      () => produced.replicas.delete(part)
+      replica.drop
     )
     return replica
   }
 
-  /** Where the Producer already is on the same host: between hosts it crosses once. */
-  #gateway(produced: Produced, part: RouterPart): { part: RouterPart; replica: Replica } | undefined {
-    const node = nodeOf(part.handle)
-    if (nodeOf(produced.at.part.handle) === node) return undefined
-    for (const [other, replica] of produced.replicas) {
-      if (nodeOf(other.handle) !== node) continue
-      return { part: other, replica: this.hold(produced, other) ?? replica }
-    }
-    return undefined
-  }
-
-  async #pipe(produced: Produced, part: RouterPart, gateway?: { part: RouterPart; replica: Replica }): Promise<Handle> {
-    await gateway?.replica.ready
-    const source = gateway?.part ?? produced.at.part
+  async #pipe(replica: Replica, part: RouterPart): Promise<Handle> {
+    const { of: produced } = replica
+    const host = await this.#hostOf(part)
+    const gateway = await this.#gatewayFor(replica, part, host)
+    if (gateway) await (replica.gateway = this.hold(produced, gateway)).ready
+    const source = gateway ?? produced.at.part
     const options = {
       ...(produced.isData ? { dataProducerId: produced.id } : { producerId: produced.id }),
-      ...(nodeOf(source.handle) === nodeOf(part.handle) ? WITHIN_A_HOST : {})
+      ...(await this.#hostOf(source) === host ? WITHIN_A_HOST : {})
     }
     const ends = [source, part].map(({ handle }) => ({ branch: this.#branch, router: handle }))
     try {
@@ -114,5 +113,20 @@ export class Replicas {
       if (!(error instanceof errors.NotFoundError)) throw error
       throw new errors.NotFoundError(`${produced.isData ? 'DataProducer' : 'Producer'} with id "${produced.id}" not found`)
     }
+  }
+
+  /** Where the Producer already is, or is before us on its way to, on the same host: between hosts it crosses once. */
+  async #gatewayFor(replica: Replica, part: RouterPart, host: string): Promise<RouterPart | undefined> {
+    const { of: produced } = replica
+    if (await this.#hostOf(produced.at.part) === host) return undefined
+    for (const other of [...produced.replicas.keys()]) {
+      if (other === part) return undefined
+      if (await this.#hostOf(other) === host && produced.replicas.has(other)) return other
+    }
+    return undefined
+  }
+
+  #hostOf(part: RouterPart): Promise<string> {
+    return part.host ??= this.#branch.caller.call('tier.locate', part.handle).then(location => (location as Location).node)
   }
 }

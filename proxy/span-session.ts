@@ -36,7 +36,8 @@ export class SpanSession extends ProxySession {
   readonly #branch: Branch
   readonly #node: string
   readonly #nextHandle: () => Handle
-  readonly #pipes = new Pipes(() => {}) // The client sees none of these.
+  // The client sees none of these.
+  readonly #pipes = new Pipes(() => {}, handle => this.#replicas.ended(handle))
   readonly #replicas: Replicas
   readonly #spans: Spans
   readonly #growth: Growth
@@ -176,7 +177,8 @@ export class SpanSession extends ProxySession {
   async #place({ id, method }: CallHead, router: SpanningRouter, options: Options | undefined) {
     let worker: WorkerPart | undefined
     try {
-      worker = await this.#growth.choose(router)
+      // What pipes from elsewhere reach is where tier.pipeListenInfo says.
+      worker = (method === 'Router.createPipeTransport' && this.#growth.atHome(router)) || await this.#growth.choose(router)
       const part = await this.#growth.routerOn(router, worker)
       if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
       const server = options?.webRtcServer as Reference | undefined

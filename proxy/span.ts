@@ -56,6 +56,8 @@ export interface RouterPart {
   owner: SpanningRouter
   worker: WorkerPart
   placed: Set<Placed>
+  /** The leaf that it is on, once that was asked. */
+  host?: Promise<string>
 }
 
 /** A transport, or an RTP observer: on one Worker. */
@@ -85,6 +87,8 @@ export interface Replica {
   /** The handle of the pipe Producer. */
   ready: Promise<Handle>
   handle?: Handle
+  /** That of another Worker of the same host, through which it comes. */
+  gateway?: Replica
   users: number
   timer?: NodeJS.Timeout
   drop(): void

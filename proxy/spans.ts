@@ -128,7 +128,9 @@ export class Spans {
 
   #removeRouterPart(part: RouterPart) {
     this.routerParts.delete(part.handle)
-    part.owner.made.delete(part)
+    const { owner } = part
+    owner.made.delete(part)
+    if (owner.home === part.handle && !owner.closed) owner.home = [...owner.made][0]?.handle ?? part.handle
     this.#pipes.routerClosed(part.handle)
     for (const placed of part.placed) this.#removePlaced(placed)
   }
