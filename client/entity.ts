@@ -101,6 +101,10 @@ export class Entity extends EnhancedEventEmitter<Events> {
     this.observer.safeEmit(event, child)
   }
 
+  protected children(event: string): Iterable<Entity> {
+    return this.#children.get(event) ?? []
+  }
+
   abandon(child: Entity) {
     for (const children of this.#children.values()) children.delete(child)
   }
@@ -135,7 +139,10 @@ export class Entity extends EnhancedEventEmitter<Events> {
 
   /** Like call(), for what is not answered. */
   cast(member: string, args: unknown[]) {
-    if (this.root.closed) throw new errors.WorkerClosedError(`the Worker is closed, cannot call ${this.row.kind}.${member}()`)
+    if (this.root.closed) {
+      const event = `${this.genus}_${member.replace(/[A-Z]/g, '_$&')}`.toUpperCase()
+      throw new errors.WorkerClosedError(`Channel closed, cannot send notification [event:${event}]`)
+    }
     if (!this.#closed) this.session.notify(`${this.row.kind}.${member}`, [this.handle, ...args], this.row.methods.get(member))
   }
 

@@ -5,7 +5,9 @@ import { type RemoteOptions, remote } from './remote.ts'
 
 export { ConnectionError, IncompatibleError, ProtocolError } from '../lib/errors.ts'
 export { client, remote }
-export type { ClientOptions, Connection, ConnectionEvents, RemoteMediasoup } from './client.ts'
+export type { ClientOptions, Connection, ConnectionEvents, Locatable, RemoteMediasoup } from './client.ts'
+export type { Location } from '../lib/hello.ts'
+export type { Load } from '../lib/load.ts'
 export { RemoteMediasoupClient, type RemoteMediasoupClientEvents, type RemoteMediasoupClientOptions } from './remote-mediasoup-client.ts'
 export type { RemoteOptions } from './remote.ts'
 export type { MediasoupStats, ObjectStats, RouterStats, TransportStats, WorkerStats } from './stats.ts'

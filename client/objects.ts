@@ -109,14 +109,28 @@ class RouterImpl extends classOf('Router') {
   async pipeToRouter(options: ms.PipeToRouterOptions) {
     // A pipe between hosts is made by a tier in between, which gives the pipe Producer this appData.
     const original = this.producers.get(options?.producerId!) ?? this.dataProducers.get(options?.dataProducerId!)
-    const result = await this.call('pipeToRouter', [original ? { ...options, appData: { token: original.token } } : options]) as Record<keyof ms.PipeToRouterResult, Entity | undefined>
+    const piping = this.call('pipeToRouter', [original ? { ...options, appData: { token: original.token } } : options])
+    // Also when it failed: the transports may be there, because they serve any number of Producers.
+    const result = await piping.finally(() => this.#pairTransports(options?.router)) as Record<keyof ms.PipeToRouterResult, Entity | undefined>
     const consumer = result.pipeConsumer ?? result.pipeDataConsumer
     const producer = result.pipeProducer ?? result.pipeDataProducer
-    if (consumer && producer) {
-      consumer.pairWith(producer)
-      consumer.parent!.pairWith(producer.parent!)
-    }
+    if (consumer && producer) consumer.pairWith(producer)
     return result
+  }
+
+  /** The two ends of a pipe name each other's address. */
+  #pairTransports(router: unknown) {
+    if (!(router instanceof RouterImpl)) return
+    for (const one of this.pipes()) {
+      for (const other of router.pipes()) if (mirrors(one, other)) one.pairWith(other)
+    }
+  }
+
+  /** The PipeTransports that pipeToRouter() made. Those of the application's own have a token, and are not paired. */
+  *pipes() {
+    for (const transport of this.children('newtransport')) {
+      if (transport instanceof PipeTransportImpl && transport.token === undefined) yield transport
+    }
   }
 
   updateMediaCodecs(mediaCodecs: ms.RouterRtpCodecCapability[]) {
@@ -145,6 +159,15 @@ class WebRtcTransportImpl extends classOf('WebRtcTransport', TransportImpl) {
     if (!because) this.server?.unhandle(this)
   }
 }
+
+class PipeTransportImpl extends classOf('PipeTransport', TransportImpl) {
+  get address() {
+    return this.members.tuple as ms.TransportTuple
+  }
+}
+
+const mirrors = ({ address: one }: PipeTransportImpl, { address: other }: PipeTransportImpl) =>
+  one.remotePort === other.localPort && other.remotePort === one.localPort && one.remoteIp === other.localAddress && other.remoteIp === one.localAddress
 
 class DirectTransportImpl extends classOf('DirectTransport', TransportImpl) {
   sendRtcp(rtcpPacket: Buffer) {
@@ -203,7 +226,7 @@ export const classes: Record<ObjectKind, EntityClass> = {
   WebRtcServer: WebRtcServerImpl,
   WebRtcTransport: WebRtcTransportImpl,
   PlainTransport: classOf('PlainTransport', TransportImpl),
-  PipeTransport: classOf('PipeTransport', TransportImpl),
+  PipeTransport: PipeTransportImpl,
   DirectTransport: DirectTransportImpl,
   Producer: ProducerImpl,
   Consumer: classOf('Consumer'),

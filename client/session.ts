@@ -156,9 +156,9 @@ export class Session {
     const entity = this.#entities.get(handle as Handle)
     if (!entity) return // Closed here, when the event was on its way.
     const event = method.slice(method.indexOf('.') + 1)
+    if (live) entity.update(live as Record<string, unknown>)
     for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#resolve) ?? undefined
     if (args.includes(GONE)) return
-    if (live) entity.update(live as Record<string, unknown>)
     if (entity.row.kind === 'Worker' && event === 'subprocessclose') this.#entities.delete(entity.handle)
     entity.receive(event, args)
   }

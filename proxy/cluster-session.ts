@@ -125,9 +125,9 @@ export class ClusterSession extends ProxySession {
       if (this.#answered(branch, head?.id, frame)) this.link.send(frame)
       return
     }
+    this.link.send(frame)
     if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
     if (head.method === 'Worker.died' || head.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)
-    this.link.send(frame)
   }
 
   /** Whether somebody still waits for the answer. */

@@ -114,7 +114,7 @@ export class Pipes {
 
   // mediasoup looks before it makes transports.
   async #checkExists({ branch, router }: End, producerId?: string, dataProducerId?: string) {
-    const dump = await branch.caller.call('Router.dump', router) as ms.RouterDump
+    const dump = await branch.caller.call('Router.dump', router).catch(ignoreNotFound) as ms.RouterDump
     const has = (entries: { key: string }[], id: string | undefined) => entries.some(({ key }) => key === id)
     if (producerId && !has(dump.mapProducerIdConsumerIds, producerId)) throw new errors.NotFoundError('Producer not found')
     if (dataProducerId && !has(dump.mapDataProducerIdDataConsumerIds, dataProducerId)) throw new errors.NotFoundError('DataProducer not found')
@@ -262,6 +262,12 @@ export class Pipes {
     branch.caller.notify(`${kind}.close`, handle)
     this.#tell(encodeNotification(`${kind}.close`, [handle, null]))
   }
+}
+
+// A Router that is closed has no Producers.
+function ignoreNotFound(error: unknown) {
+  if (!(error instanceof errors.NotFoundError || error instanceof errors.WorkerClosedError)) throw error
+  return { mapProducerIdConsumerIds: [], mapDataProducerIdDataConsumerIds: [] }
 }
 
 function check({ listenInfo, listenIp, producerId, dataProducerId }: Options) {

@@ -269,7 +269,7 @@ export class SpanSession extends ProxySession {
     if (known && known.at.part !== placed.part) throw new Error(`a ${isData ? 'DataProducer' : 'Producer'} with same id "${wanted}" already exists`)
     this.#inFlight.set(id, answer => {
       const announcement = resultOf(answer) as Announcement | undefined
-      if (announcement) this.#spans.addProduced(placed, announcement)
+      if (announcement?.members) this.#spans.addProduced(placed, announcement)
       return answer
     })
     this.#pass(frame)

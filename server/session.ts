@@ -28,6 +28,7 @@ export class Session {
   readonly #closed = new Map<Handle, Entry>()
   // Told after what mediasoup says next, if that is why: a Worker's death ends pipes before it is announced.
   readonly #closes: Entry[] = []
+  readonly #pipes = new Set<Entry>()
   readonly #inFlight = new Set<Id>()
   // appData of the objects that calls are about to create: their answers announce them, so no event needs to.
   readonly #creating = new Set<unknown>()
@@ -89,19 +90,29 @@ export class Session {
 
     // One microtask after the call is done, so that its answer keeps its place among the events.
     promise.then(
-      value => this.#answer(id, creates, () => encodeResult(id, this.#resultOf(row, target, value))),
-      error => this.#answer(id, creates, () => encodeFailure(id, describeError(error)))
+      value => this.#answer(id, row, creates, () => encodeResult(id, this.#resultOf(row, target, value))),
+      error => this.#answer(id, row, creates, () => encodeFailure(id, describeError(error)))
     )
   }
 
-  #answer(id: Id, creates: unknown, encode: () => Frame) {
+  #answer(id: Id, { member }: MethodRow, creates: unknown, encode: () => Frame) {
     this.#inFlight.delete(id)
+    if (member === 'pipeToRouter') this.#tellPipes()
     try {
       this.#link.send(encode())
     } catch (error) {
       this.#link.send(encodeFailure(id, describeError(error)))
     }
     this.#creating.delete(creates)
+  }
+
+  // ← {"method": "PipeTransport.live", "params": ["k3x/31", {"tuple": {…}}]}
+  // mediasoup connected them, which no event tells.
+  #tellPipes() {
+    for (const entry of this.#pipes) {
+      const live = entry.changes()
+      if (live) this.#link.send(encodeNotification('PipeTransport.live', [entry.handle, live]))
+    }
   }
 
   // → {"method": "Consumer.close", "params": ["k3x/31"]}
@@ -200,6 +211,7 @@ export class Session {
     const entry = new Entry(this, this.#leaf.nextHandle(), object, parent)
     this.#entries.set(entry.handle, entry)
     this.#leaf.meter.add(entry)
+    if (entry.kind === 'PipeTransport') this.#pipes.add(entry)
     listen(entry)
     return entry
   }
@@ -256,6 +268,7 @@ export class Session {
   #forget(entry: Entry) {
     if (!this.#entries.delete(entry.handle)) return
     this.#leaf.meter.remove(entry)
+    this.#pipes.delete(entry)
     this.#closed.set(entry.handle, entry)
     if (this.#closed.size > MAX_CLOSED) this.#closed.delete(this.#closed.keys().next().value!)
   }
@@ -272,7 +285,7 @@ function checkReferences(options: unknown) {
 
 // The object that mediasoup will take as the appData of what it creates.
 function appDataOf(args: unknown[]): unknown {
-  const options = (args[0] ??= {}) as { appData?: unknown }
-  if (typeof options !== 'object') return undefined
+  if (typeof args[0] !== 'object' || args[0] === null) args[0] = {} // As good as none: mediasoup destructures it.
+  const options = args[0] as { appData?: unknown }
   return (options.appData ??= {})
 }

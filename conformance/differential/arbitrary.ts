@@ -1,18 +1,26 @@
 // Random programs: most of their calls are right, and some are not.
 
 import fc from 'fast-check'
-import { type Call, calls, ref } from './calls.ts'
+import { ref } from './arguments.ts'
+import { type Call, calls } from './calls.ts'
 import { type Command, type Program, type Template, isBytes, isRef } from './program.ts'
 
 /** Something is wrong with the arguments of a call. */
 type Fault = { kind: 'none' } | { kind: 'missing' } | { kind: 'argument'; junk: Template } | { kind: 'member'; at: number; junk: Template }
 
+// An id of any type is good enough for mediasoup, which then finds its object only by the same value; and between hosts
+// pipes have other defaults.
+const KEPT = new Set(['id', 'enableRtx', 'enableSrtp'])
+
 const junk = fc.constantFrom<Template>(undefined, null, 'junk', -1, 4711, 1.5, true, {}, [], [null])
+
+// Not null in place of an argument: JSON has no undefined, so null stands for it on the wire.
+const notNull = junk.filter(value => value !== null)
 
 const fault: fc.Arbitrary<Fault> = fc.oneof(
   { weight: 20, arbitrary: fc.constant<Fault>({ kind: 'none' }) },
   { weight: 1, arbitrary: fc.constant<Fault>({ kind: 'missing' }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('argument' as const), junk }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('argument' as const), junk: notNull }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('member' as const), at: fc.nat(8), junk }) }
 )
 
@@ -31,7 +39,7 @@ class ProgramArbitrary extends fc.Arbitrary<Program> {
   constructor(commands: number) {
     super()
     this.#exact = fc.array(command, { minLength: commands, maxLength: commands })
-    this.#fewer = fc.array(command, { minLength: 1, maxLength: commands })
+    this.#fewer = fc.array(command, { maxLength: commands })
   }
 
   generate(random: fc.Random, bias: number | undefined): fc.Value<Program> {
@@ -59,7 +67,7 @@ function spoil(args: Template[], fault: Fault): Template[] {
 
 function spoilMember(options: Template, at: number, junk: Template): Template {
   if (typeof options !== 'object' || options === null || Array.isArray(options) || isRef(options) || isBytes(options)) return options
-  const names = Object.keys(options)
+  const names = Object.keys(options).filter(name => !KEPT.has(name))
   const name = names[at % names.length]
   return name === undefined ? options : { ...options as { [key: string]: Template }, [name]: junk }
 }

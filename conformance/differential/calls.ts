@@ -1,129 +1,110 @@
 // Which calls programs are made of, how often, and with which arguments.
 
 import fc from 'fast-check'
-import { mediaCodecs, produceOptions, receivable, rtpPacket } from './media.ts'
-import type { Bytes, Group, Ref, Template } from './program.ts'
-
-type Arbitrary<T = Template> = fc.Arbitrary<T>
-type Args = Arbitrary<Template[]>
+import {
+  type Args, all, appData, args, bool, bytes, creating, dtlsParameters, idOf, listenInfo, listenInfos, listenIp, message, none, number,
+  of, ownId, pipeOptions, ref, rtpCapabilities, sctpOptions, sctpStreamParameters, some, srtpParameters, subchannels, traceTypes
+} from './arguments.ts'
+import { mediaCodecs, produceOptions, rtpPacket } from './media.ts'
+import type { Group } from './program.ts'
 
 export interface Call {
   on: Group
   member: string
-  args: Args
   weight: number
+  args: Args
 }
 
-const pick = fc.nat(30)
-const closed = fc.nat(19).map(n => n === 19 || undefined)
+const call = (on: Group, member: string, weight: number, args: Args = none): Call => ({ on, member, weight, args })
 
-export const ref = (group: Group, more: Partial<Ref> = {}): Arbitrary<Ref> =>
-  fc.record({ pick, closed }).map(({ pick, closed }) => ({ ref: group, pick, ...(closed && { closed }), ...more }))
-
-const rtpCapabilities: Arbitrary = fc.oneof(
-  { weight: 5, arbitrary: fc.constant<Template>({ ref: 'Router', pick: 0, near: 'Router', get: 'rtpCapabilities' }) },
-  { weight: 1, arbitrary: receivable }
-)
-
-const idOf = (group: Group): Arbitrary => fc.oneof({ weight: 6, arbitrary: ref(group, { near: 'Router', get: 'id' }) }, { weight: 1, arbitrary: ref(group, { get: 'id' }) })
-const bool = fc.boolean()
-const number = fc.nat(4)
-const none: Args = fc.constant([])
-const appData: Arbitrary = fc.constantFrom<Template>({ answer: 42 }, { nested: { list: [1, { two: 2 }] } }, {})
-const bytes: Arbitrary<Bytes> = fc.constantFrom('', '00', 'cafe', '80c90001000003e9').map(bytes => ({ bytes }))
-const message: Arbitrary = fc.oneof(fc.constantFrom('', 'hello', 'ünïcode'), bytes)
-
-/** Options of which each may be left out. */
-const options = (model: Record<string, Arbitrary>, required: Record<string, Arbitrary> = {}): Arbitrary =>
-  fc.tuple(fc.record(required), fc.record({ appData, ...model }, { requiredKeys: [] })).map(([one, other]) => ({ ...one, ...other }))
-
-const args = (...list: Arbitrary[]): Args => fc.tuple(...list)
-
-const listenInfo: Arbitrary = fc.constantFrom<Template>({ protocol: 'udp', ip: '127.0.0.1' }, { protocol: 'udp', ip: '127.0.0.1' },
-  { protocol: 'udp', ip: '0.0.0.0', announcedAddress: '9.9.9.1' }, { protocol: 'udp', ip: '127.0.0.1', announcedAddress: 'media.example.com', flags: { ipv6Only: false } }, { protocol: 'udp', ip: '4.4.4.4' })
-const listenInfos = fc.array(fc.oneof({ weight: 4, arbitrary: listenInfo }, { weight: 1, arbitrary: fc.constant<Template>({ protocol: 'tcp', ip: '127.0.0.1' }) }), { minLength: 1, maxLength: 2 })
-const listenIp = fc.constantFrom<Template>('127.0.0.1', { ip: '127.0.0.1', announcedIp: '9.9.9.2' })
-
-const dtlsParameters: Arbitrary = fc.constantFrom('client', 'server', 'auto', 'chicken', undefined).map(role => ({
-  role, fingerprints: [{ algorithm: 'sha-256', value: '82:5A:68:3D:36:C3:0A:DE:AF:E7:32:43:D2:88:83:57:AC:2D:65:E5:80:C4:B6:FB:AF:1A:A0:21:9F:6D:0C:AD' }]
-}))
-const srtpParameters: Arbitrary = fc.constantFrom<Template>({ cryptoSuite: 'AES_CM_128_HMAC_SHA1_80', keyBase64: 'ZnQ3eWJraDg0d3ZoYzM5cXN1Y2pnaHU5NWxrZTVv' },
-  { cryptoSuite: 'AEAD_AES_256_GCM', keyBase64: 'YTdjcDBvY2JoMGY5YXNlNDc0eDJsdGgwaWRvNnJsamRrdG16aWVpZHphdHo=' })
-const sctpStreamParameters: Arbitrary = fc.constantFrom<Template>({ streamId: 1, ordered: true }, { streamId: 2, ordered: false, maxRetransmits: 3 }, { streamId: 3, ordered: false, maxPacketLifeTime: 500 }, { streamId: 99999 })
-const traceTypes: Arbitrary = fc.subarray(['rtp', 'keyframe', 'nack', 'pli', 'fir', 'probation', 'bwe', 'chicken']) as Arbitrary
-const subchannels: Arbitrary = fc.subarray([1, 2, 3, 44]) as Arbitrary
-const sctpOptions = { enableSctp: bool, maxSendMessageSize: fc.constantFrom(1024, 65536), maxReceiveMessageSize: fc.constantFrom(1024, 65536) }
-// A Producer's id is its application's to choose, too.
-const ownId = fc.constantFrom('p1', 'p2')
-
-export const calls: readonly Call[] = [
-  // Few: a Worker is expensive.
-  { on: 'Worker', member: 'close', args: none, weight: 1 },
-  { on: 'Worker', member: 'kill', args: none, weight: 1 },
-  { on: 'Worker', member: 'dump', args: none, weight: 3 },
-  { on: 'Worker', member: 'getResourceUsage', args: none, weight: 1 },
-  { on: 'Worker', member: 'updateSettings', args: args(options({ logLevel: fc.constantFrom('error', 'none', 'chicken'), logTags: fc.subarray(['ice', 'dtls', 'chicken']) as Arbitrary })), weight: 2 },
-  { on: 'Worker', member: 'createRouter', args: args(options({ mediaCodecs })), weight: 8 },
-  { on: 'Worker', member: 'createWebRtcServer', args: args(options({}, { listenInfos })), weight: 6 },
-
-  { on: 'WebRtcServer', member: 'dump', args: none, weight: 3 },
-
-  { on: 'Router', member: 'dump', args: none, weight: 5 },
-  { on: 'Router', member: 'createWebRtcTransport', args: args(options({ ...sctpOptions, enableUdp: bool, enableTcp: bool, preferUdp: bool, initialAvailableOutgoingBitrate: fc.constant(1_000_000), iceConsentTimeout: fc.constant(20) }, { listenInfos })), weight: 8 },
-  { on: 'Router', member: 'createWebRtcTransport', args: args(options({ enableTcp: bool }, { webRtcServer: ref('WebRtcServer', { near: 'Worker' }) })), weight: 10 },
-  { on: 'Router', member: 'createWebRtcTransport', args: args(options({ enableTcp: bool, preferTcp: bool, enableUdp: bool }, { listenIps: fc.array(listenIp, { minLength: 1, maxLength: 2 }) })), weight: 2 },
-  { on: 'Router', member: 'createPlainTransport', args: args(options({ ...sctpOptions, rtcpMux: bool, comedia: bool, enableSrtp: bool, rtcpListenInfo: listenInfo }, { listenInfo })), weight: 8 },
-  { on: 'Router', member: 'createPlainTransport', args: args(options({ rtcpMux: bool }, { listenIp })), weight: 2 },
-  { on: 'Router', member: 'createPipeTransport', args: args(options({ ...sctpOptions, enableRtx: bool, enableSrtp: bool }, { listenInfo })), weight: 6 },
-  { on: 'Router', member: 'createDirectTransport', args: fc.oneof(none, args(options({ maxSendMessageSize: fc.constant(2048) }))), weight: 6 },
-  { on: 'Router', member: 'createActiveSpeakerObserver', args: args(options({}, { interval: fc.constant(5000) })), weight: 4 },
-  { on: 'Router', member: 'createAudioLevelObserver', args: args(options({ maxEntries: number, threshold: fc.constantFrom(-70, -128, 1) }, { interval: fc.constant(5000) })), weight: 4 },
-  { on: 'Router', member: 'pipeToRouter', args: args(options({ keepId: bool, enableSctp: bool, enableRtx: bool, enableSrtp: bool, listenInfo }, { producerId: idOf('Producer'), router: ref('Router') })), weight: 14 },
-  { on: 'Router', member: 'pipeToRouter', args: args(options({ keepId: bool, enableRtx: bool }, { dataProducerId: idOf('DataProducer'), router: ref('Router') })), weight: 8 },
-  { on: 'Router', member: 'canConsume', args: args(fc.record({ producerId: idOf('Producer'), rtpCapabilities }) as Arbitrary), weight: 6 },
-  { on: 'Router', member: 'updateMediaCodecs', args: args(mediaCodecs), weight: 4 },
-
-  { on: 'WebRtcTransport', member: 'connect', args: args(fc.record({ dtlsParameters }) as Arbitrary), weight: 8 },
-  { on: 'WebRtcTransport', member: 'restartIce', args: none, weight: 4 },
-  { on: 'PlainTransport', member: 'connect', args: args(fc.record({ ip: fc.constant('127.0.0.1'), port: fc.constant(9), rtcpPort: fc.constant(9), srtpParameters }, { requiredKeys: ['ip', 'port'] }) as Arbitrary), weight: 6 },
-  { on: 'PipeTransport', member: 'connect', args: args(fc.record({ ip: fc.constant('127.0.0.1'), port: fc.constant(9), srtpParameters }, { requiredKeys: ['ip', 'port'] }) as Arbitrary), weight: 4 },
-  { on: 'DirectTransport', member: 'connect', args: none, weight: 1 },
-  { on: 'DirectTransport', member: 'sendRtcp', args: args(bytes), weight: 2 },
-  { on: 'Transport', member: 'dump', args: none, weight: 8 },
-  { on: 'Transport', member: 'getStats', args: none, weight: 6 },
-  ...['setMaxIncomingBitrate', 'setMaxOutgoingBitrate', 'setMinOutgoingBitrate'].map(member => ({ on: 'Transport' as const, member, args: args(fc.constantFrom(0, 100_000, 500_000)), weight: 3 })),
-  { on: 'Transport', member: 'enableTraceEvent', args: fc.oneof(none, args(traceTypes)), weight: 3 },
-  { on: 'Transport', member: 'produce', args: args(fc.tuple(produceOptions, options({ paused: bool, id: ownId, keyFrameRequestDelay: number })).map(([one, other]) => ({ ...one as object, ...other as object }))), weight: 26 },
-  { on: 'Transport', member: 'consume', args: args(options({ paused: bool, mid: fc.constantFrom('m1', 'm2', ''), preferredLayers: fc.record({ spatialLayer: number, temporalLayer: number }) as Arbitrary, ignoreDtx: bool, enableRtx: bool, pipe: bool }, { producerId: idOf('Producer'), rtpCapabilities })), weight: 34 },
-  { on: 'Transport', member: 'produceData', args: args(options({ sctpStreamParameters, label: fc.constant('chat'), protocol: fc.constant('json'), paused: bool, id: ownId })), weight: 14 },
-  { on: 'Transport', member: 'consumeData', args: args(options({ ordered: bool, maxRetransmits: number, maxPacketLifeTime: number, paused: bool, subchannels }, { dataProducerId: idOf('DataProducer') })), weight: 18 },
-
-  { on: 'Producer', member: 'send', args: args(rtpPacket), weight: 6 },
-  { on: 'Consumer', member: 'setPreferredLayers', args: args(fc.record({ spatialLayer: number, temporalLayer: number }, { requiredKeys: ['spatialLayer'] }) as Arbitrary), weight: 8 },
-  { on: 'Consumer', member: 'setPriority', args: args(fc.constantFrom(1, 2, 255, 256, -1, 1.5)), weight: 6 },
-  { on: 'Consumer', member: 'unsetPriority', args: none, weight: 3 },
-  { on: 'Consumer', member: 'requestKeyFrame', args: none, weight: 4 },
-  { on: 'DataProducer', member: 'send', args: fc.oneof(args(message), args(message, fc.constantFrom(51, 53, 56, 57)), args(message, fc.constant(undefined), subchannels, fc.constantFrom(1, 2))), weight: 10 },
-  { on: 'DataConsumer', member: 'send', args: fc.oneof(args(message), args(message, fc.constantFrom(51, 53))), weight: 5 },
-  { on: 'DataConsumer', member: 'setBufferedAmountLowThreshold', args: args(fc.constantFrom(0, 1024)), weight: 3 },
-  { on: 'DataConsumer', member: 'getBufferedAmount', args: none, weight: 3 },
-  { on: 'DataConsumer', member: 'setSubchannels', args: args(subchannels), weight: 4 },
-  { on: 'DataConsumer', member: 'addSubchannel', args: args(number), weight: 3 },
-  { on: 'DataConsumer', member: 'removeSubchannel', args: args(number), weight: 3 },
-  ...(['Producer', 'Consumer', 'DataProducer', 'DataConsumer'] as const).flatMap(on => [
-    { on, member: 'pause', args: none, weight: 10 },
-    { on, member: 'resume', args: none, weight: 8 },
-    { on, member: 'dump', args: none, weight: 5 },
-    { on, member: 'getStats', args: none, weight: 4 }
-  ]),
-  ...(['Producer', 'Consumer'] as const).map(on => ({ on, member: 'enableTraceEvent', args: fc.oneof(none, args(traceTypes)), weight: 4 })),
-
-  { on: 'RtpObserver', member: 'addProducer', args: args(fc.record({ producerId: idOf('Producer') }) as Arbitrary), weight: 8 },
-  { on: 'RtpObserver', member: 'removeProducer', args: args(fc.record({ producerId: idOf('Producer') }) as Arbitrary), weight: 5 },
-  { on: 'RtpObserver', member: 'pause', args: none, weight: 3 },
-  { on: 'RtpObserver', member: 'resume', args: none, weight: 3 },
-
-  ...Object.entries({ Router: 3, WebRtcServer: 3, Transport: 8, Producer: 8, Consumer: 6, DataProducer: 5, DataConsumer: 4, RtpObserver: 3 })
-    .map(([on, weight]) => ({ on: on as Group, member: 'close', args: none, weight })),
-  ...(['Worker', 'Router', 'Transport', 'Producer', 'Consumer', 'DataProducer'] as const).map(on => ({ on, member: '=appData', args: args(appData), weight: 2 }))
+// Few that end a Worker: it is expensive.
+const worker = [
+  call('Worker', 'close', 1),
+  call('Worker', 'kill', 1),
+  call('Worker', 'dump', 3),
+  call('Worker', 'getResourceUsage', 1),
+  call('Worker', 'updateSettings', 2, args(some({}, { logLevel: of('error', 'none', 'chicken'), logTags: of([], ['ice', 'dtls'], ['chicken']) }))),
+  call('Worker', 'createRouter', 8, args(creating({}, { mediaCodecs }))),
+  call('Worker', 'createWebRtcServer', 6, args(creating({ listenInfos }))),
+  call('WebRtcServer', 'dump', 3)
 ]
+
+const webRtc = { enableUdp: bool, enableTcp: bool, preferUdp: bool, preferTcp: bool }
+
+const router = [
+  call('Router', 'dump', 5),
+  call('Router', 'createWebRtcTransport', 8, args(creating({ listenInfos },
+    { ...webRtc, ...sctpOptions, initialAvailableOutgoingBitrate: of(1_000_000), iceConsentTimeout: of(20) }))),
+  call('Router', 'createWebRtcTransport', 10, args(creating({ webRtcServer: ref('WebRtcServer', { near: 'Worker' }) }, { enableTcp: bool }))),
+  call('Router', 'createWebRtcTransport', 2, args(creating({ listenIps: fc.array(listenIp, { minLength: 1, maxLength: 2 }) }, webRtc))),
+  call('Router', 'createPlainTransport', 8, args(creating({ listenInfo },
+    { ...sctpOptions, rtcpMux: bool, comedia: bool, enableSrtp: bool, rtcpListenInfo: listenInfo }))),
+  call('Router', 'createPlainTransport', 2, args(creating({ listenIp }, { rtcpMux: bool }))),
+  call('Router', 'createPipeTransport', 6, args(creating({ listenInfo }, { ...sctpOptions, enableRtx: bool, enableSrtp: bool }))),
+  call('Router', 'createDirectTransport', 6, fc.oneof(none, args(creating({}, { maxSendMessageSize: of(2048) })))),
+  // Seldom enough for no timer to fire during a program.
+  call('Router', 'createActiveSpeakerObserver', 4, args(creating({ interval: of(5000) }))),
+  call('Router', 'createAudioLevelObserver', 4, args(creating({ interval: of(5000) }, { maxEntries: number, threshold: of(-70, -128, 1) }))),
+  call('Router', 'pipeToRouter', 14, args(creating({ producerId: idOf('Producer'), router: ref('Router'), ...pipeOptions },
+    { keepId: bool, enableSctp: bool, listenInfo }))),
+  call('Router', 'pipeToRouter', 8, args(creating({ dataProducerId: idOf('DataProducer'), router: ref('Router'), ...pipeOptions }, { keepId: bool }))),
+  call('Router', 'canConsume', 6, args(all({ producerId: idOf('Producer'), rtpCapabilities }))),
+  call('Router', 'updateMediaCodecs', 4, args(mediaCodecs))
+]
+
+const REMOTE = { ip: of('127.0.0.1'), port: of(9) }
+
+const transport = [
+  call('WebRtcTransport', 'connect', 8, args(all({ dtlsParameters }))),
+  call('WebRtcTransport', 'restartIce', 4),
+  call('PlainTransport', 'connect', 6, args(some(REMOTE, { rtcpPort: of(9), srtpParameters }))),
+  call('PipeTransport', 'connect', 4, args(some(REMOTE, { srtpParameters }))),
+  call('DirectTransport', 'connect', 1),
+  call('DirectTransport', 'sendRtcp', 2, args(bytes)),
+  call('Transport', 'dump', 8),
+  call('Transport', 'getStats', 6),
+  ...['setMaxIncomingBitrate', 'setMaxOutgoingBitrate', 'setMinOutgoingBitrate']
+    .map(member => call('Transport', member, 3, args(of(0, 100_000, 500_000)))),
+  call('Transport', 'enableTraceEvent', 3, fc.oneof(none, args(traceTypes))),
+  call('Transport', 'produce', 26, args(fc.tuple(produceOptions, creating({}, { paused: bool, id: ownId, keyFrameRequestDelay: number }))
+    .map(([media, options]) => ({ ...media as object, ...options as object })))),
+  call('Transport', 'consume', 34, args(creating({ producerId: idOf('Producer'), rtpCapabilities }, {
+    paused: bool, mid: of('m1', 'm2', ''), preferredLayers: all({ spatialLayer: number, temporalLayer: number }), ignoreDtx: bool, enableRtx: bool, pipe: bool
+  }))),
+  call('Transport', 'produceData', 14, args(creating({}, { sctpStreamParameters, label: of('chat'), protocol: of('json'), paused: bool, id: ownId }))),
+  call('Transport', 'consumeData', 18, args(creating({ dataProducerId: idOf('DataProducer') },
+    { ordered: bool, maxRetransmits: number, maxPacketLifeTime: number, paused: bool, subchannels })))
+]
+
+const streams = [
+  ...(['Producer', 'Consumer', 'DataProducer', 'DataConsumer'] as const)
+    .flatMap(on => [call(on, 'pause', 10), call(on, 'resume', 8), call(on, 'dump', 5), call(on, 'getStats', 4)]),
+  ...(['Producer', 'Consumer'] as const).map(on => call(on, 'enableTraceEvent', 4, fc.oneof(none, args(traceTypes)))),
+  call('Producer', 'send', 6, args(rtpPacket)),
+  call('Consumer', 'setPreferredLayers', 8, args(some({ spatialLayer: number }, { temporalLayer: number }))),
+  call('Consumer', 'setPriority', 6, args(of(1, 2, 255, 256, -1, 1.5))),
+  call('Consumer', 'unsetPriority', 3),
+  call('Consumer', 'requestKeyFrame', 4),
+  call('DataProducer', 'send', 10, fc.oneof(args(message), args(message, of(51, 53, 56, 57)), args(message, of(undefined), subchannels, of(1, 2)))),
+  call('DataConsumer', 'send', 5, fc.oneof(args(message), args(message, of(51, 53)))),
+  call('DataConsumer', 'setBufferedAmountLowThreshold', 3, args(of(0, 1024))),
+  call('DataConsumer', 'getBufferedAmount', 3),
+  call('DataConsumer', 'setSubchannels', 4, args(subchannels)),
+  call('DataConsumer', 'addSubchannel', 3, args(number)),
+  call('DataConsumer', 'removeSubchannel', 3, args(number))
+]
+
+const observers = [
+  call('RtpObserver', 'addProducer', 8, args(all({ producerId: idOf('Producer') }))),
+  call('RtpObserver', 'removeProducer', 5, args(all({ producerId: idOf('Producer') }))),
+  call('RtpObserver', 'pause', 3),
+  call('RtpObserver', 'resume', 3)
+]
+
+const closes = Object.entries({ Router: 3, WebRtcServer: 3, Transport: 8, Producer: 8, Consumer: 6, DataProducer: 5, DataConsumer: 4, RtpObserver: 3 })
+  .map(([on, weight]) => call(on as Group, 'close', weight))
+
+const assignments = (['Worker', 'Router', 'Transport', 'Producer', 'Consumer', 'DataProducer'] as const)
+  .map(on => call(on, '=appData', 2, args(appData)))
+
+export const calls: readonly Call[] = [...worker, ...router, ...transport, ...streams, ...observers, ...closes, ...assignments]

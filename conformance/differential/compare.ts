@@ -18,6 +18,8 @@ export function* compare(plain: Transcript, tier: Transcript): Generator<Differe
   }
 }
 
+const SHOWN = 5
+
 type Place = Omit<Difference, 'step'>
 
 // The outcome of a call says most; state is what is left in the end.
@@ -32,10 +34,12 @@ function* differ(path: string[], plain: unknown, tier: unknown): Generator<Place
   for (const key of new Set([...Object.keys(plain), ...Object.keys(tier)])) yield* differ([...path, key], plain[key], tier[key])
 }
 
-// What comes after the first item that differs is of no use when items are missing or in another order.
+// Items that are missing, or in another order: from the first that differs.
 function* differInList(path: string[], plain: unknown[], tier: unknown[]): Generator<Place> {
-  if (plain.length !== tier.length || plain.every(item => typeof item !== 'object')) return yield { path, plain, tier }
-  for (const [i, item] of plain.entries()) yield* differ([...path, String(i)], item, tier[i])
+  const first = plain.findIndex((item, i) => !isDeepStrictEqual(item, tier[i]))
+  const at = first === -1 ? plain.length : first
+  if (plain.length === tier.length && typeof plain[at] === 'object') return yield* differ([...path, String(at)], plain[at], tier[at])
+  yield { path: [...path, String(at), '…'], plain: plain.slice(at, at + SHOWN), tier: tier.slice(at, at + SHOWN) }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)

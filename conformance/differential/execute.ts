@@ -1,14 +1,18 @@
 // Runs a program on a mediasoup, and writes down what an application would notice.
 
+import { readFileSync } from 'node:fs'
 import { type Command, type Program, type Template, isBytes, isRef } from './program.ts'
+import { noteResult, reasonNotToPipe } from './pipes.ts'
 import { quiesce } from './quiesce.ts'
 import type { Stage } from './stage.ts'
 import { type Streams, type Subject, type Thing, World } from './world.ts'
 
+const MAX_ANSWER_MS = 2_000
+
 /** How a call ended. */
 export type Outcome =
   | { skipped: string }
-  | { returned?: unknown; threw?: unknown; resolved?: unknown; rejected?: unknown; changed?: unknown }
+  | { returned?: unknown; threw?: unknown; resolved?: unknown; rejected?: unknown; changed?: unknown; pending?: true }
 
 /** What happened because of one call. */
 export interface Step {
@@ -50,15 +54,17 @@ async function perform(command: Command, world: World): Promise<Performed> {
   const skipped = !target ? `there is no ${command.on.ref}` : reasonToSkip(command, target, world)
   if (!target || skipped) return { outcome: { skipped: skipped! }, cascade: [] }
   const args = command.args.map(template => materialize(template, target, world))
+  const why = command.member === 'pipeToRouter' && reasonNotToPipe(target, args[0], world)
+  if (why) return { outcome: { skipped: why }, cascade: [] }
   const before = JSON.stringify(world.normalizer.normalize(args))
-  world.cascade = []
   const { outcome, cascade } = await call(target, command.member, args, world)
   const after = JSON.stringify(world.normalizer.normalize(args))
   return { outcome: after === before ? outcome : { ...outcome, changed: JSON.parse(after) }, target: target.name, cascade }
 }
 
-// What crosses a pipe arrives at any time.
+// What crosses a pipe arrives at any time, and some calls mediasoup itself does not answer.
 function reasonToSkip({ member }: Command, { thing, parent }: Subject, world: World): string | undefined {
+  if (member === 'requestKeyFrame' && thing.type === 'pipe') return 'the worker does not answer'
   if (member !== 'send') return undefined
   const piped = world.subjects.some(subject => subject.parent?.kind === 'PipeTransport' && subject.parent.parent === parent?.parent)
   return piped && !thing.closed ? 'what is sent may cross a pipe' : undefined
@@ -66,26 +72,39 @@ function reasonToSkip({ member }: Command, { thing, parent }: Subject, world: Wo
 
 async function call(target: Subject, member: string, args: unknown[], world: World): Promise<{ outcome: Outcome; cascade: string[] }> {
   const normal = (value: unknown) => world.normalizer.normalize(value)
-  let cascade: string[] = []
+  const known = world.subjects.length
+  world.cascade = []
   try {
     const value = invoke(target.thing, member, args)
-    cascade = world.cascade
+    const cascade = [...world.cascade]
     if (!(value instanceof Promise)) return { outcome: { returned: normal(value) }, cascade }
-    world.cascade = []
-    const known = world.subjects.length
-    const outcome = await value.then(result => ({ resolved: normal(result), ...keptAppData(result, args) }), error => ({ rejected: normal(error) }))
-    world.note(target, [`${member}() is done`])
-    if (member === 'pipeToRouter') for (const subject of world.subjects.slice(known)) subject.piped = true
+    const settled = value.then(result => ({ resolved: normal(result), ...keptAppData(result, args) }), error => ({ rejected: normal(error) }))
+    const outcome = await Promise.race([settled, after(MAX_ANSWER_MS, { pending: true as const })])
+    // When it fails, what it does on its two Routers goes on in any order.
+    const piping = member === 'pipeToRouter'
+    world.note(target, [`${member}() is done`], piping ? ' (pipeToRouter)' : '')
+    if (piping) noteResult(target, args[0], world, world.subjects.slice(known), 'rejected' in outcome ? outcome.rejected : undefined)
     return { outcome, cascade }
   } catch (error) {
-    return { outcome: { threw: normal(error) }, cascade: world.cascade }
+    return { outcome: { threw: normal(error) }, cascade: [...world.cascade] }
   }
 }
 
+function after<T>(ms: number, value: T): Promise<T> {
+  return new Promise(resolve => setTimeout(resolve, ms, value).unref())
+}
+
 function invoke(thing: Thing, member: string, args: unknown[]): unknown {
-  if (member === 'kill') return void process.kill(thing.pid as number, 'SIGKILL')
+  if (member === 'kill') return kill(thing)
   if (member.startsWith('=')) return void (thing[member.slice(1)] = args[0])
   return (thing[member] as (...args: unknown[]) => unknown)(...args)
+}
+
+// Of a Worker that is gone, and of a tier somewhere else, the pid may be that of anybody here.
+function kill({ closed, pid }: Thing) {
+  if (closed) return
+  if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('mediasoup-worker')) throw new Error(`${pid} is no worker of this machine`)
+  process.kill(pid as number, 'SIGKILL')
 }
 
 // appData is the caller's own object, not a copy of it.

@@ -39,7 +39,10 @@ const audio = fc.record({ mid, ssrc, rtcp, dtx: fc.boolean() }).map(({ mid, ssrc
   }
 }))
 
-const video = fc.record({ mid, ssrc, rtcp, codec: fc.constantFrom('video/VP8', 'video/VP8', 'video/VP9', 'video/H264'), shape: fc.constantFrom('simple', 'simulcast', 'rids', 'svc') })
+const codec = fc.constantFrom('video/VP8', 'video/VP8', 'video/VP9', 'video/H264')
+const shape = fc.constantFrom('simple', 'simulcast', 'rids', 'svc')
+
+const video = fc.record({ mid, ssrc, rtcp, codec, shape })
   .map(({ mid, ssrc, rtcp, codec, shape }): Template => ({
     kind: 'video',
     rtpParameters: {

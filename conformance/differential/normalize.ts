@@ -7,8 +7,12 @@ const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const FIRST_RANDOM_SSRC = 100_000_000
 
 /** Members whose values are measured, or made up by mediasoup or the system. */
-const PLACEHOLDERS = new Set(['pid', 'port', 'localPort', 'remotePort', 'timestamp', 'usernameFragment', 'localIceUsernameFragment', 'password', 'keyBase64', 'liburing',
-  'bitrate', 'recvBitrate', 'sendBitrate', 'rtpRecvBitrate', 'rtpSendBitrate', 'rtxRecvBitrate', 'rtxSendBitrate', 'probationSendBitrate', 'jitter', 'bitrateByLayer', 'cname'])
+const PLACEHOLDERS = new Set(['pid', 'port', 'localPort', 'remotePort', 'timestamp', 'usernameFragment', 'localIceUsernameFragment',
+  'password', 'keyBase64', 'cname', 'liburing', 'jitter', 'bitrate', 'bitrateByLayer', 'recvBitrate', 'sendBitrate', 'rtpRecvBitrate',
+  'rtpSendBitrate', 'rtxRecvBitrate', 'rtxSendBitrate', 'probationSendBitrate'])
+
+/** Of a transport: there is padding among them, which goes out by the clock. */
+const BYTES = /bytes(Sent|Received)$/i
 
 /** What the system measures of a process. */
 const MEASURED = /^ru_/
@@ -63,6 +67,7 @@ export class Normalizer {
     const members = Object.keys(object).filter(name => object[name] !== undefined).toSorted()
     const normal = Object.fromEntries(members.map(name => [name, this.normalize(object[name], name)]))
     if ('algorithm' in normal && 'value' in normal) normal.value = '<fingerprint>'
+    if ('probationBytesSent' in normal) for (const name of members) if (BYTES.test(name)) normal[name] = '<bytes>'
     return normal
   }
 }

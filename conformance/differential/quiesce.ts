@@ -5,7 +5,7 @@ import type { Subject, World } from './world.ts'
 // An answer may overtake events that came before it by one turn of the event loop of a leaf, so one round without news
 // is not enough.
 const QUIET_ROUNDS = 2
-const MAX_MS = 10_000
+const MAX_MS = 5_000
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
@@ -20,7 +20,7 @@ export async function quiesce(world: World): Promise<void> {
     await Promise.all(workers(world).filter(({ thing }) => !thing.closed).map(ask))
     await turn()
     quiet = world.count === count ? quiet + 1 : 0
-    if (performance.now() > deadline) return world.note(world.subjects[0]!, ['this did not become quiet'])
+    if (performance.now() > deadline) return world.note(world.subjects[0]!, ['it did not become quiet'])
   }
 }
 
@@ -38,5 +38,5 @@ const isDying = ({ kind, thing }: Subject) => kind === 'Worker' && thing.closed 
 function isConnecting({ piped, kind, thing }: Subject): boolean {
   if (!piped || kind !== 'PipeTransport' || thing.closed) return false
   const { localAddress } = thing.tuple as { localAddress: string }
-  return localAddress === '127.0.0.1' && (thing.sctpState === 'new' || thing.sctpState === 'connecting')
+  return localAddress === '127.0.0.1' && thing.sctpState === 'connecting'
 }

@@ -19,7 +19,7 @@ export function plainSide(): Side {
   return { stage, close: async () => stage.close() }
 }
 
-/** `plain` is plain mediasoup once more: it must not differ from itself. */
+/** By its name, or the URL of one that runs already on this machine. `plain` is plain mediasoup once more: it must not differ from itself. */
 export async function tierSide(name: string): Promise<Side> {
   if (name === 'plain') return plainSide()
   const hosts = new Hosts()
@@ -40,6 +40,7 @@ class Hosts {
   readonly #children: ChildProcess[] = []
 
   async open(name: string) {
+    if (URL.canParse(name)) return connect(name)
     const adapter = tiers[name]
     if (!adapter) throw new Error(`there is no tier ${name}: choose from ${Object.keys(tiers).join(', ')}`)
     if (adapter.served) return connect(await this.#serve(name))

@@ -13,6 +13,12 @@ export interface Mediasoup {
 const WORKERS = 2
 const MAX_TRIES = 10
 
+const LOCAL: ms.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1' }
+const AUDIO: ms.ProducerOptions = {
+  kind: 'audio',
+  rtpParameters: { codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }], encodings: [{ ssrc: 1000 }] }
+}
+
 export class Stage {
   readonly #mediasoup: Mediasoup
   readonly #hosts: number
@@ -68,12 +74,14 @@ export class Stage {
 const hostOf = (worker: ms.Worker) => (worker as unknown as { handle: string }).handle.split('/')[0]
 
 async function furnish(worker: ms.Worker) {
+  await worker.createWebRtcServer({ listenInfos: [LOCAL] })
   const router = await worker.createRouter({ mediaCodecs: ALL_CODECS as unknown as ms.RouterRtpCodecCapability[] })
   const direct = await router.createDirectTransport()
-  const webrtc = await router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }], enableSctp: true })
-  await direct.produceData({ label: 'chat' })
-  await webrtc.produce({
-    kind: 'audio',
-    rtpParameters: { codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }], encodings: [{ ssrc: 1000 }] }
-  })
+  const webrtc = await router.createWebRtcTransport({ listenInfos: [LOCAL], enableSctp: true })
+  await router.createPlainTransport({ listenInfo: LOCAL, enableSctp: true })
+  await router.createAudioLevelObserver({ interval: 5000 })
+  const { id: producerId } = await webrtc.produce(AUDIO)
+  const { id: dataProducerId } = await direct.produceData({ label: 'chat' })
+  await direct.consume({ producerId, rtpCapabilities: router.rtpCapabilities })
+  await direct.consumeData({ dataProducerId })
 }

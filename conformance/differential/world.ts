@@ -36,6 +36,8 @@ export class World {
   count = 0
   /** Names of events in the order of all, for what happens within one call. */
   cascade: string[] = []
+  /** Pairs of Routers between which no pipe can be made any more. */
+  readonly broken = new Set<string>()
   #streams: Streams = {}
   readonly #told = new Map<string, string>()
   readonly #siblings = new Map<string, number>()
@@ -87,6 +89,7 @@ export class World {
   // With what the object says of itself at that moment. An SCTP association is made over the network, and goes its own way.
   #heard(subject: Subject, event: string, args: unknown[]) {
     if (event.endsWith('sctpstatechange')) return this.note(subject, [event, args], ' (SCTP)')
+    if (event.endsWith('trace') && tellsTheTime(args[0] as { type: string })) return
     this.cascade.push(`${subject.name} ${event}`)
     const { sctpState: _state, sctpNegotiatedCapabilities: _capabilities, ...members } = this.membersOf(subject, 'live')
     this.note(subject, [event, args, { closed: subject.thing.closed, ...members }])
@@ -124,12 +127,10 @@ export class World {
   /** The object that is meant, of those that there are. */
   find({ ref, pick, closed = false, near }: Ref, from?: Subject): Subject | undefined {
     const scope = from && near && ancestor(from, near)
-    const candidates = this.subjects.filter(subject => includes(ref, subject.kind) && subject.thing.closed === closed && (!scope || ancestor(subject, near!) === scope))
-    return candidates[pick % candidates.length]
-  }
-
-  nameOf(thing: unknown): string | undefined {
-    return this.#byThing.get(thing as object)?.name
+    const candidates = this.subjects.filter(subject =>
+      includes(ref, subject.kind) && subject.thing.closed === closed && (!scope || ancestor(subject, near!) === scope))
+    // Two ends of a pipe are made at the same time, in any order.
+    return candidates.toSorted(byName)[pick % candidates.length]
   }
 
   subjectOf(thing: unknown): Subject | undefined {
@@ -141,6 +142,11 @@ export class World {
     for (const stop of this.#deaf) stop()
   }
 }
+
+const byName = (one: Subject, other: Subject) => one.name < other.name ? -1 : 1
+
+// Told by timers, and also to who asked for types that do not exist.
+const tellsTheTime = ({ type }: { type: string }) => type === 'probation' || type === 'bwe'
 
 export function ancestor(subject: Subject | undefined, kind: string): Subject | undefined {
   return !subject || subject.kind === kind ? subject : ancestor(subject.parent, kind)

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type * as ms from 'mediasoup/types'
 import { chromium, type BrowserContext, type Page } from 'playwright-core'
 import { findChromium } from '../../build/chromium.mjs'
 import { connect } from '../../client/index.ts'
@@ -29,31 +30,55 @@ const flags = [
   '--autoplay-policy=no-user-gesture-required'
 ]
 
-/** The mediasoup that carries the room: that of a leaf in another process. */
+const mafalda = fileURLToPath(new URL('../../mafalda.ts', import.meta.url))
+
+/** The mediasoup that carries the room: that of two hosts as one, in three processes. Each transport goes to another Worker. */
 export async function openMediasoup() {
-  const command = fileURLToPath(new URL('../../mafalda.ts', import.meta.url))
-  const leaf = spawn(process.execPath, [command, 'serve', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const mediasoup = await connect(await urlOf(leaf))
+  const leaves = await Promise.all([startTier(), startTier()])
+  const aggregator = await startTier(['--vertical', '--policy', 'scatter', '--max-workers', '3', ...leaves.map(({ url }) => url)])
+  const hosts = new Map(leaves.map((leaf, i) => [`host-${'ab'[i]}`, leaf]))
+  const mediasoup = await connect(aggregator.url)
   return {
     mediasoup,
+    async locate(transport: ms.WebRtcTransport) {
+      const { node, pid } = await mediasoup.connection.locate(transport)
+      const [host] = [...hosts].find(([, leaf]) => leaf.node === node)!
+      return { host, workerPid: pid }
+    },
     /** As if its machine had lost its power. */
-    crash: () => leaf.kill('SIGKILL'),
+    crash: (name: string) => (hosts.get(name) ?? aggregator).process.kill('SIGKILL'),
     close: async () => {
       mediasoup.close()
-      if (leaf.kill()) await once(leaf, 'exit')
+      await Promise.all([...leaves, aggregator].map(stop))
     }
   }
 }
 
-function urlOf(leaf: ChildProcessByStdio<null, Readable, null>): Promise<string> {
+interface Tier {
+  process: ChildProcessByStdio<null, Readable, null>
+  url: string
+  node: string
+}
+
+/** Resolves when it can be used: if it is above hosts, when all are up. */
+function startTier(args: string[] = []): Promise<Tier> {
+  const child = spawn(process.execPath, [mafalda, 'serve', '--listen', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let awaited = args.filter((arg) => arg.startsWith('ws:')).length
+  let listening: { url: string, node: string } | undefined
   return new Promise((resolve, reject) => {
-    leaf.once('exit', () => reject(new Error('the leaf must say where it listens (it has ended)')))
-    // To the end: a full pipe would stop the leaf.
-    createInterface({ input: leaf.stdout }).on('line', (line) => {
-      const { msg, url } = JSON.parse(line)
-      if (msg === 'listening') resolve(url)
+    child.once('exit', () => reject(new Error('a tier must say where it listens (it has ended)')))
+    // To the end: a full pipe would stop it.
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const entry = JSON.parse(line)
+      if (entry.msg === 'listening') listening = entry
+      if (entry.msg === 'host is up') awaited--
+      if (listening && awaited <= 0) resolve({ process: child, url: listening.url, node: listening.node })
     })
   })
+}
+
+async function stop({ process }: Tier): Promise<void> {
+  if (process.kill()) await once(process, 'exit')
 }
 
 export interface Browser {

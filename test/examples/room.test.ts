@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Page } from 'playwright-core'
+import * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { startRoom, type RoomServer } from '../../examples/room/server.ts'
 import { openBrowser, openMediasoup, type Browser } from './helper.ts'
@@ -23,7 +24,7 @@ test.before(async () => {
   sfu.mediasoup.observer.on('newworker', (worker) => {
     worker.observer.on('newrouter', (newest) => { router = newest })
   })
-  server = await startRoom({ mediasoup: sfu.mediasoup, carrier: 'host-a' })
+  server = await startRoom(sfu)
   browser = await openBrowser()
 })
 
@@ -39,9 +40,12 @@ test.after(async () => {
   await sfu?.close()
 })
 
-test('two participants see and hear each other', async () => {
-  const [ada, ben] = await Promise.all([joinAs('Ada'), joinAs('Ben')])
+test('two participants on different hosts see and hear each other', async () => {
+  const [ada, ben] = [await joinAs('Ada'), await joinAs('Ben')]
   await Promise.all([seesAndHears(ada, 'Ben'), seesAndHears(ben, 'Ada')])
+  const [carrierOfAda, carrierOfBen] = [await carrierOf(ada, 'Ada (you)'), await carrierOf(ben, 'Ben (you)')]
+  assert.is.not(carrierOfAda.host, carrierOfBen.host)
+  assert.equal([await carrierOf(ben, 'Ada'), await carrierOf(ada, 'Ben')], [carrierOfAda, carrierOfBen], 'all see the same')
 })
 
 test('chat messages arrive both ways', async () => {
@@ -115,26 +119,70 @@ test('who refuses camera and microphone is a viewer and reads why', async () => 
   await reads(ada, 'Vera', 'I only look')
 })
 
-test('when the Worker dies everybody is told, and joining again opens a room on a new one', async () => {
-  const [ada, ben] = await Promise.all([joinAs('Ada'), joinAs('Ben')])
-  const pid = await workerPid(ada)
-  process.kill(pid, 'SIGKILL')
-  for (const page of [ada, ben]) {
-    await page.getByRole('alert').filter({ hasText: 'has died' }).waitFor()
-    await page.click('text=Join')
-  }
+test('when a Worker dies, whom it carried is back by itself and as muted as before, and the others go on', async () => {
+  const [ada, ben] = [await joinAs('Ada'), await joinAs('Ben')]
   await Promise.all([seesAndHears(ada, 'Ben'), seesAndHears(ben, 'Ada')])
-  assert.is.not(await workerPid(ada), pid)
-  assert.is(await workerPid(ada), await workerPid(ben))
+  await says(ada, 'hello')
+  await reads(ben, 'Ada', 'hello')
+  await ben.click('#audio')
+  await tile(ada, 'Ben').getByLabel('microphone off').waitFor()
+
+  const [before, { host, pid }] = [await carrierOf(ada, 'Ada (you)'), await carrierOf(ben, 'Ben (you)')]
+  process.kill(pid, 'SIGKILL')
+  await readsNews(ben, `Worker ${pid} of ${host} is gone. You have joined again.`)
+  await tile(ada, 'Ben').getByLabel('microphone off').waitFor()
+  await ben.click('#audio')
+  await Promise.all([seesAndHears(ada, 'Ben'), seesAndHears(ben, 'Ada')])
+  assert.is.not((await carrierOf(ada, 'Ben')).pid, pid)
+  assert.equal(await carrierOf(ada, 'Ada (you)'), before)
+  await ben.getByRole('log').getByText('hello').waitFor()
+  await says(ben, 'I am back')
+  await reads(ada, 'Ben', 'I am back')
+  await until(() => speakerOn(ada))
 })
 
-test('when the leaf is lost everybody is told', async () => {
-  const lost = await openMediasoup()
-  const { url, close } = await startRoom({ mediasoup: lost.mediasoup })
+test('when a host is lost the room goes on with the other one', async () => {
+  const lossy = await openMediasoup()
+  const { url, close } = await startRoom(lossy)
   try {
-    const pages = await Promise.all([joinAs('Ada', { url }), joinAs('Ben', { url })])
-    lost.crash()
-    await Promise.all(pages.map((page) => page.getByRole('alert').filter({ hasText: 'has died' }).waitFor()))
+    const pages = [await joinAs('Ada', { url }), await joinAs('Ben', { url })] as const
+    lossy.crash('host-a')
+    await Promise.all(pages.map((page) => readsNews(page, 'You have joined again.')))
+    await Promise.all([seesAndHears(pages[0], 'Ben'), seesAndHears(pages[1], 'Ada')])
+    for (const page of pages) {
+      assert.equal(new Set(await page.locator('.carrier b').allTextContents()), new Set(['host-b']))
+    }
+  } finally {
+    await close()
+    await lossy.close()
+  }
+})
+
+test('on mediasoup itself the room is the same, and when its only Worker dies it opens again on a new one', async () => {
+  const { url, close } = await startRoom({ mediasoup })
+  try {
+    const [ada, ben] = [await joinAs('Ada', { url }), await joinAs('Ben', { url })]
+    await Promise.all([seesAndHears(ada, 'Ben'), seesAndHears(ben, 'Ada')])
+    const carriers = await ada.locator('.carrier').allTextContents()
+    const [pid] = carriers.map((carrier) => Number(/this machine\s+worker\s+(\d+)/.exec(carrier)?.[1]))
+    assert.is(carriers.length, 2, 'one for each participant: it sends to the Worker that it receives from')
+    process.kill(pid!, 'SIGKILL')
+    await Promise.all([ada, ben].map((page) => readsNews(page, `Worker ${pid} of this machine is gone. You have joined again.`)))
+    await Promise.all([seesAndHears(ada, 'Ben'), seesAndHears(ben, 'Ada')])
+  } finally {
+    await close()
+  }
+})
+
+test('when all is lost everybody is told, and may leave', async () => {
+  const lost = await openMediasoup()
+  const { url, close } = await startRoom(lost)
+  try {
+    const ada = await joinAs('Ada', { url })
+    lost.crash('the aggregator')
+    await readsNews(ada, 'Joining again…')
+    await ada.click('#leave')
+    await ada.getByRole('button', { name: 'Join' }).waitFor()
   } finally {
     await close()
     await lost.close()
@@ -192,10 +240,15 @@ async function speakerOn(page: Page): Promise<string> {
   return name!.replace(' (you)', '')
 }
 
-async function workerPid(page: Page): Promise<number> {
-  const carrier = await page.locator('.me .carrier').textContent()
-  const [, pid] = /^host-a · worker (\d+)$/.exec(carrier!)!
-  return Number(pid)
+/** What a participant sends to. */
+async function carrierOf(page: Page, name: string): Promise<{ host: string, pid: number }> {
+  const carrier = await tile(page, name).locator('.carrier').first().textContent()
+  const [, host, pid] = /^\s*(host-[ab])\s+worker\s+(\d+)\s*$/.exec(carrier!)!
+  return { host: host!, pid: Number(pid) }
+}
+
+function readsNews(page: Page, text: string): Promise<void> {
+  return page.getByRole('status').filter({ hasText: text }).waitFor()
 }
 
 async function transportsOnTheSfu(): Promise<number> {
