@@ -1,5 +1,5 @@
 // A video room, written against mediasoup's API and nothing else. It cannot tell whether `mediasoup` is the library in
-// this process or a machine far away, so compare it with your own mediasoup application.
+// this process or many machines far away, so compare it with your own mediasoup application.
 
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
@@ -15,16 +15,22 @@ export interface RoomOptions {
   mediasoup: ms.Index
   /** Where the participants' media arrives, on the machine that runs the Worker. */
   listenInfos: ms.TransportListenInfo[]
-  /** The name of that machine, shown with each participant. */
-  carrier: string
+  /** What carries a transport, shown with each participant. Without it: this machine, and the Worker of the room. */
+  locate?(transport: ms.WebRtcTransport): Promise<Carrier>
+}
+
+/** A Worker and the machine that runs it. */
+export interface Carrier {
+  host: string
+  workerPid: number
 }
 
 /** What everybody in the room knows about a participant. */
 export interface ParticipantInfo {
   id: string
   name: string
-  carrier: string
-  workerPid: number
+  sendsTo: Carrier
+  receivesFrom: Carrier
   producerIds: string[]
   dataProducerIds: string[]
 }
@@ -39,7 +45,8 @@ export interface Notices {
   consumerResumed: { consumerId: string }
   consumerClosed: { consumerId: string }
   speaker: { participantId: string }
-  roomClosed: { reason: string }
+  /** What carried this participant is gone. Who joins again is carried by something else. */
+  lost: { reason: string }
 }
 
 export type Notify = <N extends keyof Notices>(notice: N, data: Notices[N]) => void
@@ -49,36 +56,42 @@ export class Room extends EventEmitter<{ close: [] }> {
   readonly router: ms.Router
   readonly participants = new Map<string, Participant>()
   readonly #worker: ms.Worker
-  readonly #speakers: ms.ActiveSpeakerObserver
   readonly #options: RoomOptions
+  readonly #voices = new Set<ms.Producer>()
+  #speakers: Promise<ms.ActiveSpeakerObserver>
   #speakerId: string | undefined
 
   static async open(options: RoomOptions): Promise<Room> {
     const worker = await options.mediasoup.createWorker({ logLevel: 'warn' })
-    const router = await worker.createRouter({ mediaCodecs })
-    const speakers = await router.createActiveSpeakerObserver()
-    return new Room(options, worker, router, speakers)
+    try {
+      const room = new Room(options, worker, await worker.createRouter({ mediaCodecs }))
+      await room.#speakers
+      return room
+    } catch (error) {
+      worker.close()
+      throw error
+    }
   }
 
-  private constructor(
-    options: RoomOptions,
-    worker: ms.Worker,
-    router: ms.Router,
-    speakers: ms.ActiveSpeakerObserver
-  ) {
+  private constructor(options: RoomOptions, worker: ms.Worker, router: ms.Router) {
     super()
     this.router = router
     this.#worker = worker
-    this.#speakers = speakers
     this.#options = options
-    worker.on('died', () => this.#died())
-    speakers.on('dominantspeaker', ({ producer }) => this.#speaks(producer))
+    this.#speakers = this.#observeSpeakers()
+    worker.on('died', () => this.emit('close'))
   }
 
   /** Prepares the transports of somebody who then may enter. */
   async admit(name: string, notify: Notify): Promise<Participant> {
-    const [sendTransport, recvTransport] = await Promise.all([this.#createTransport(), this.#createTransport()])
-    return new Participant(this, name, notify, sendTransport, recvTransport)
+    const creating = [this.#createTransport(), this.#createTransport()] as const
+    try {
+      return new Participant(this, name, notify, ...await Promise.all(creating))
+    } catch (error) {
+      // If only one was refused, the other one has no owner.
+      for (const created of creating) created.then(({ transport }) => transport.close(), () => {})
+      throw error
+    }
   }
 
   tellOthers<N extends keyof Notices>(sender: Participant, notice: N, data: Notices[N]): void {
@@ -87,28 +100,50 @@ export class Room extends EventEmitter<{ close: [] }> {
     }
   }
 
-  watchSpeaker(producer: ms.Producer): Promise<void> {
-    return this.#speakers.addProducer({ producerId: producer.id })
+  async watchSpeaker(producer: ms.Producer): Promise<void> {
+    this.#voices.add(producer)
+    producer.observer.once('close', () => this.#voices.delete(producer))
+    await mark(producer, this.#speakers)
   }
 
   get speakerId(): string | undefined {
     return this.#speakerId
   }
 
-  get carriedBy(): Pick<ParticipantInfo, 'carrier' | 'workerPid'> {
-    return { carrier: this.#options.carrier, workerPid: this.#worker.pid }
-  }
-
   close(): void {
     this.#worker.close()
   }
 
-  #createTransport(): Promise<ms.WebRtcTransport> {
-    return this.router.createWebRtcTransport({
+  async #createTransport(): Promise<CarriedTransport> {
+    const transport = await this.router.createWebRtcTransport({
       listenInfos: this.#options.listenInfos,
       enableSctp: true,
       initialAvailableOutgoingBitrate: 800_000
     })
+    try {
+      return { transport, carrier: await this.#locate(transport) }
+    } catch (error) {
+      transport.close()
+      throw error
+    }
+  }
+
+  async #locate(transport: ms.WebRtcTransport): Promise<Carrier> {
+    return await this.#options.locate?.(transport) ?? { host: 'this machine', workerPid: this.#worker.pid }
+  }
+
+  async #observeSpeakers(): Promise<ms.ActiveSpeakerObserver> {
+    const speakers = await this.router.createActiveSpeakerObserver()
+    speakers.on('dominantspeaker', ({ producer }) => this.#speaks(producer))
+    speakers.on('routerclose', () => this.#replaceObserver())
+    return speakers
+  }
+
+  // A Router that spans machines lives on when one of them is lost, but not the observer that was there.
+  #replaceObserver(): void {
+    if (this.router.closed) return
+    this.#speakers = this.#observeSpeakers()
+    for (const producer of this.#voices) mark(producer, this.#speakers)
   }
 
   #speaks(producer: ms.Producer): void {
@@ -117,13 +152,20 @@ export class Room extends EventEmitter<{ close: [] }> {
       participant.notify('speaker', { participantId: this.#speakerId })
     }
   }
+}
 
-  #died(): void {
-    for (const participant of this.participants.values()) {
-      participant.notify('roomClosed', { reason: 'The media Worker that carried this room has died.' })
-    }
-    this.emit('close')
+/** Who cannot be marked as speaking is still heard. */
+async function mark(producer: ms.Producer, speakers: Promise<ms.ActiveSpeakerObserver>): Promise<void> {
+  try {
+    await (await speakers).addProducer({ producerId: producer.id })
+  } catch (error) {
+    if (!producer.closed) console.warn('a speaker is not marked:', error)
   }
+}
+
+interface CarriedTransport {
+  transport: ms.WebRtcTransport
+  carrier: Carrier
 }
 
 /** Somebody in the room, or about to enter it. What a browser may ask of it is listed in `methods`. */
@@ -134,29 +176,26 @@ export class Participant {
   readonly #room: Room
   readonly #sendTransport: ms.WebRtcTransport
   readonly #recvTransport: ms.WebRtcTransport
+  readonly #carriers: Pick<ParticipantInfo, 'sendsTo' | 'receivesFrom'>
   readonly #producers = new Map<string, ms.Producer>()
   readonly #dataProducers = new Map<string, ms.DataProducer>()
   readonly #consumers = new Map<string, ms.Consumer>()
 
-  constructor(
-    room: Room,
-    name: string,
-    notify: Notify,
-    sendTransport: ms.WebRtcTransport,
-    recvTransport: ms.WebRtcTransport
-  ) {
+  constructor(room: Room, name: string, notify: Notify, send: CarriedTransport, recv: CarriedTransport) {
     this.name = name
     this.notify = notify
     this.#room = room
-    this.#sendTransport = sendTransport
-    this.#recvTransport = recvTransport
+    this.#sendTransport = send.transport
+    this.#recvTransport = recv.transport
+    this.#carriers = { sendsTo: send.carrier, receivesFrom: recv.carrier }
+    for (const { transport, carrier } of [send, recv]) transport.on('routerclose', () => this.#lost(carrier))
   }
 
   get info(): ParticipantInfo {
     return {
       id: this.id,
       name: this.name,
-      ...this.#room.carriedBy,
+      ...this.#carriers,
       producerIds: [...this.#producers.keys()],
       dataProducerIds: [...this.#dataProducers.keys()]
     }
@@ -164,6 +203,7 @@ export class Participant {
 
   /** Tells the others, and returns what the browser needs to begin. What happens from now on comes as notices. */
   enter() {
+    if (this.#sendTransport.closed || this.#recvTransport.closed) throw new Error('What carried you was lost meanwhile.')
     const others = [...this.#room.participants.values()].map(({ info }) => info)
     this.#room.participants.set(this.id, this)
     this.#room.tellOthers(this, 'joined', this.info)
@@ -185,11 +225,13 @@ export class Participant {
     await known(transport, 'WebRtcTransport', transportId).connect({ dtlsParameters })
   }
 
-  async produce({ kind, rtpParameters }: {
+  async produce({ kind, rtpParameters, paused }: {
     kind: ms.MediaKind
     rtpParameters: ms.RtpParameters
+    paused: boolean
   }): Promise<{ id: string }> {
-    const producer = await this.#sendTransport.produce({ kind, rtpParameters, appData: { participantId: this.id } })
+    const appData = { participantId: this.id }
+    const producer = await this.#sendTransport.produce({ kind, rtpParameters, paused, appData })
     this.#producers.set(producer.id, producer)
     if (kind === 'audio') await this.#room.watchSpeaker(producer)
     this.#room.tellOthers(this, 'newProducer', { participantId: this.id, producerId: producer.id })
@@ -246,6 +288,13 @@ export class Participant {
     if (this.#room.participants.delete(this.id)) {
       this.#room.tellOthers(this, 'left', { participantId: this.id })
     }
+  }
+
+  #lost({ host, workerPid }: Carrier): void {
+    // Both transports may have been there.
+    if (!this.#room.participants.has(this.id)) return
+    this.leave()
+    this.notify('lost', { reason: `Worker ${workerPid} of ${host} is gone.` })
   }
 }
 

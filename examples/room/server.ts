@@ -31,7 +31,7 @@ export async function startRoom({
   mediasoup,
   port = 0,
   host = '127.0.0.1',
-  carrier = 'this machine',
+  locate,
   listenInfos = [{ protocol: 'udp', ip: '127.0.0.1' }, { protocol: 'tcp', ip: '127.0.0.1' }]
 }: RoomServerOptions): Promise<RoomServer> {
   const files = await bundlePage()
@@ -49,7 +49,7 @@ export async function startRoom({
 
   async function openRoom(): Promise<Room> {
     try {
-      return (await Room.open({ mediasoup, carrier, listenInfos })).once('close', forgetRoom)
+      return (await Room.open({ mediasoup, listenInfos, locate })).once('close', forgetRoom)
     } catch (error) {
       forgetRoom()
       throw error

@@ -1,5 +1,6 @@
-// What `npm start` runs: a leaf, which is a mediasoup of its own process with a WebSocket in front, and the room's
-// application server, which uses that mediasoup as if it were its own. Elsewhere the leaf runs on another machine.
+// What `npm start` runs: two hosts, each a mediasoup in a process of its own; above them an aggregator, which makes one
+// mediasoup of the two; and the room's application server, which uses that as if it were its own. Elsewhere the hosts are
+// machines.
 // @ts-check
 
 import { spawn } from 'node:child_process'
@@ -12,10 +13,20 @@ import { parseArgs } from 'node:util'
 import { connect } from 'mafalda/client'
 
 const PINO_WARN = 40
-const LEAF_GRACE_MS = 5000
+const GRACE_MS = 5000
+const TELL_AFTER_MS = 200
+// What a Worker complains of when it is closed: nobody hears its last words.
+const LAST_WORDS = /UnixStreamSocketHandle::.*broken pipe/
+const MAFALDA = fileURLToPath(new URL('../../dist/mafalda.js', import.meta.url))
+const HOSTS = ['host-a', 'host-b']
+// `scatter` takes another Worker for each transport: a room of two spans the hosts already. (The default, `pack`, would
+// keep it on one Worker.) An odd number, because everybody has two transports: so not all send to the same host.
+const AS_ONE = ['--vertical', '--policy', 'scatter', '--max-workers', '3']
 
-/** @type {import('node:child_process').ChildProcess | undefined} */
-let leaf
+/** @typedef {{ name: string, url: string, node: string, process: import('node:child_process').ChildProcess }} Tier */
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const children = new Set()
 /** @type {Awaited<ReturnType<typeof connect>> | undefined} */
 let mediasoup
 /** @type {import('./server.ts').RoomServer | undefined} */
@@ -26,27 +37,33 @@ async function main() {
   if (!process.features.typescript) {
     throw new Error(`Node must be 22.18 or newer to run TypeScript as it is (got ${process.versions.node}): npm start finds one.`)
   }
-  const { startRoom } = await import('./server.ts')
   const { port, host, announcedAddress } = settings()
   const { address: ip } = await lookup(host)
   const lanAddress = announcedAddress ?? (isUnspecified(ip) ? firstLanAddress() : undefined)
 
-  const leafUrl = await startLeaf()
-  mediasoup = await connect(leafUrl)
+  const [{ startRoom }, ...hosts] = await Promise.all([import('./server.ts'), ...HOSTS.map((name) => startTier(name))])
+  const aggregator = await startTier('the aggregator', [...AS_ONE, ...hosts.map(({ url }) => url)])
+  watch(hosts, aggregator)
+
+  const { connection } = mediasoup = await connect(aggregator.url)
   server = await startRoom({
     mediasoup,
-    carrier: new URL(leafUrl).host,
     host,
     port,
     listenInfos: [
       { protocol: 'udp', ip, announcedAddress: lanAddress },
       { protocol: 'tcp', ip, announcedAddress: lanAddress }
-    ]
+    ],
+    async locate(transport) {
+      const { node, pid } = await connection.locate(transport)
+      return { host: hosts.find((host) => host.node === node)?.name ?? node, workerPid: pid }
+    }
   }).catch((error) => { throw explained(error, host, port) })
 
   console.log(`
   The room     ${isUnspecified(ip) ? `http://localhost:${port}/` : server.url}
-  Its leaf     ${leafUrl}   (mediasoup in a process of its own)
+  Its hosts    ${hosts.map(({ name, url }) => `${name}  ${url}`).join(`\n${' '.repeat(15)}`)}
+  As one       ${aggregator.url}
 
   Open the page in two tabs. Ctrl-C ends everything.`)
   if (!isLoopback(ip)) {
@@ -72,21 +89,46 @@ function settings() {
   return { port, host: values.host, announcedAddress: values['announced-address'] }
 }
 
-/** Starts the leaf, and resolves with its URL. */
-async function startLeaf() {
-  const mafalda = fileURLToPath(new URL('../../dist/mafalda.js', import.meta.url))
-  leaf = spawn(process.execPath, [mafalda, 'serve', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] })
-  leaf.once('exit', (code, signal) => {
-    end(1, `The leaf has ended (${signal ?? `exit code ${code}`}), and the room with it.`)
-  })
+/**
+ * Starts `mafalda serve`, and resolves when it listens.
+ *
+ * @param {string} name @param {string[]} args
+ * @returns {Promise<Tier>}
+ */
+function startTier(name, args = []) {
+  const child = spawn(process.execPath, [MAFALDA, 'serve', '--listen', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  children.add(child)
+  child.once('exit', () => children.delete(child))
   return new Promise((resolve, reject) => {
-    leaf?.once('error', reject)
-    createInterface({ input: /** @type {import('node:stream').Readable} */ (leaf?.stdout) }).on('line', (line) => {
-      const { msg, url, level } = parseLog(line)
-      if (msg === 'listening' && url) resolve(url)
-      else if (level >= PINO_WARN) console.error(`leaf: ${msg}`)
+    child.once('error', reject)
+    child.once('exit', (code, signal) => reject(new Error(`${name} has ended before it could listen (${signal ?? `exit code ${code}`}).`)))
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const { msg, url, node, level, reason } = parseLog(line)
+      if (msg === 'listening') resolve({ name, url, node, process: child })
+      else if (level >= PINO_WARN && !LAST_WORDS.test(msg)) tell(`${name}: ${reason ? `${msg}: ${reason}` : msg}`)
     })
   })
+}
+
+/** @param {Tier[]} hosts @param {Tier} aggregator */
+function watch(hosts, aggregator) {
+  aggregator.process.once('exit', (code, signal) => {
+    end(1, `The aggregator has ended (${signal ?? `exit code ${code}`}), and the room with it.`)
+  })
+  const alive = new Set(hosts)
+  for (const host of hosts) {
+    host.process.once('exit', () => {
+      alive.delete(host)
+      const [other] = alive
+      if (!other) end(1, `${host.name} has ended, too, and the room with it.`)
+      else tell(`${host.name} has ended. The room goes on with ${other.name}.`)
+    })
+  }
+}
+
+/** What is no news when all ends: Ctrl-C reaches every process, and some are faster than this one. @param {string} sentence */
+function tell(sentence) {
+  setTimeout(() => { if (!ending) console.error(sentence) }, TELL_AFTER_MS)
 }
 
 /** @param {string} line */
@@ -98,20 +140,22 @@ function parseLog(line) {
   }
 }
 
-/** Closes the room, its connection, its leaf. @param {number} code @param {string} [sentence] */
+/** Closes the room, its connection, and all processes. @param {number} code @param {string} [sentence] */
 async function end(code, sentence) {
   if (ending) return
   ending = true
   if (sentence) console.error(sentence)
   await server?.close()
   mediasoup?.close()
-  if (leaf?.pid && leaf.exitCode === null && leaf.signalCode === null) {
-    const impatience = setTimeout(() => leaf?.kill('SIGKILL'), LEAF_GRACE_MS)
-    leaf.kill('SIGTERM')
-    await once(leaf, 'exit')
-    clearTimeout(impatience)
-  }
+  await Promise.all(Array.from(children, stop))
   process.exit(code)
+}
+
+/** @param {import('node:child_process').ChildProcess} child */
+async function stop(child) {
+  const impatience = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+  if (child.kill('SIGTERM')) await once(child, 'exit')
+  clearTimeout(impatience)
 }
 
 /** @param {NodeJS.ErrnoException} error @param {string} host @param {number} port */

@@ -21,6 +21,8 @@ export interface View {
   chat(participantId: string, text: string): void
   /** What is wrong with the media connection at the moment, if anything. */
   trouble(sentence: string | undefined): void
+  /** What carried the call is gone; the devices are still open, for another call. */
+  lost(sentence: string, tracks: MediaStreamTrack[]): void
   /** The call is over, and not because the user left. */
   ended(sentence: string): void
 }
@@ -54,17 +56,20 @@ export class Call {
   #recvTransport!: Transport
   #chat: DataProducer | undefined
   #me = ''
+  #joined = false
   #over = false
 
+  /** A track that is not enabled is muted, and remains so. Until it has joined, the tracks are the caller's. */
   static async join(name: string, tracks: MediaStreamTrack[], view: View): Promise<Call> {
     const call = new Call(view, await Device.factory())
     try {
       await call.#join(name)
       await Promise.all([...tracks.map((track) => call.#produce(track)), call.#openChat()])
     } catch (error) {
-      call.leave()
+      call.#close()
       throw error
     }
+    call.#joined = true
     return call
   }
 
@@ -100,10 +105,19 @@ export class Call {
   }
 
   leave(): void {
+    this.#close()
+    for (const track of this.#tracks) track.stop()
+  }
+
+  #close(): void {
     this.#over = true
     this.#sendTransport?.close()
     this.#recvTransport?.close()
     this.#signalling?.close()
+  }
+
+  get #tracks(): MediaStreamTrack[] {
+    return [...this.#producers.values()].flatMap(({ track }) => track?.readyState === 'live' ? track : [])
   }
 
   async #join(name: string): Promise<void> {
@@ -136,8 +150,8 @@ export class Call {
     transport.on('connect', ({ dtlsParameters }, done, fail) => {
       this.#request('connectTransport', { transportId: transport.id, dtlsParameters }).then(done, fail)
     })
-    transport.on('produce', ({ kind, rtpParameters }, done, fail) => {
-      this.#request('produce', { kind, rtpParameters }).then(done, fail)
+    transport.on('produce', ({ kind, rtpParameters, appData }, done, fail) => {
+      this.#request('produce', { kind, rtpParameters, paused: Boolean(appData.paused) }).then(done, fail)
     })
     transport.on('producedata', ({ sctpStreamParameters, label }, done, fail) => {
       this.#request('produceData', { sctpStreamParameters: sctpStreamParameters as SctpStreamParameters, label })
@@ -148,6 +162,7 @@ export class Call {
   }
 
   #showTrouble(): void {
+    if (this.#over) return
     const states = [this.#sendTransport.connectionState, this.#recvTransport.connectionState]
     if (states.includes('failed')) this.#view.trouble('Sound and picture do not reach the server: is a firewall in the way?')
     else if (states.includes('disconnected')) this.#view.trouble('Sound and picture are interrupted.')
@@ -158,11 +173,16 @@ export class Call {
     const kind = track.kind as MediaKind
     // Two sizes of the picture: mediasoup sends everybody the one that fits.
     const encodings = [{ scaleResolutionDownBy: 2, maxBitrate: 150_000 }, { maxBitrate: 600_000 }]
-    const producer = await this.#sendTransport.produce({ track, ...(kind === 'video' && { encodings }) })
+    const producer = await this.#sendTransport.produce({
+      track,
+      stopTracks: false,
+      appData: { paused: !track.enabled },
+      ...(kind === 'video' && { encodings })
+    })
     producer.on('trackended', () => this.turnOff(kind))
     this.#producers.set(kind, producer)
     this.#view.track(this.#me, track)
-    this.#view.live(this.#me, kind, true)
+    this.#view.live(this.#me, kind, track.enabled)
   }
 
   async #resume(producer: Producer): Promise<void> {
@@ -188,9 +208,10 @@ export class Call {
       case 'consumerResumed': return void this.#setLive(data.consumerId, true)
       case 'consumerClosed': return void this.#closeConsumer(data.consumerId)
       case 'speaker': return this.#view.speaker(data.participantId)
-      case 'roomClosed': return this.#end(data.reason)
+      case 'lost': return this.#lost(data.reason)
     }
   }
+
   async #consume(participantId: string, producerId: string): Promise<void> {
     try {
       const { recvRtpCapabilities: rtpCapabilities } = this.#device
@@ -241,8 +262,17 @@ export class Call {
     consumer?.close()
   }
 
+  // Before the call is joined, to close it makes join() fail, and that tells the user.
+
+  #lost(sentence: string): void {
+    const tracks = this.#tracks
+    this.#close()
+    if (this.#joined) this.#view.lost(sentence, tracks)
+  }
+
   #end(sentence: string): void {
     if (this.#over) return
+    if (!this.#joined) return this.#close()
     this.leave()
     this.#view.ended(sentence)
   }

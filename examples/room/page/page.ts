@@ -3,8 +3,12 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 import type { MediaKind } from 'mediasoup-client/types'
-import type { ParticipantInfo } from '../room.ts'
+import type { Carrier, ParticipantInfo } from '../room.ts'
 import { Call, openDevices, type View } from './call.ts'
+
+const REJOIN_ATTEMPTS = 8
+const REJOIN_PAUSE_MS = 1000
+const NEWS_MS = 10_000
 
 const element = <E extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as E
 
@@ -19,10 +23,12 @@ const sendButton = element('say').querySelector('button')!
 const chatButton = element('toggle-chat')
 
 let call: Call | undefined
+// Counts the times in the room. One may take several calls.
+let visit = 0
 let myId = ''
 const tiles = new Map<string, HTMLElement>()
 const names = new Map<string, string>()
-const sentences = { trouble: '', device: '' }
+const sentences = { trouble: '', news: '', device: '' }
 
 const view: View = {
   joined(participant) {
@@ -77,17 +83,22 @@ const view: View = {
     say({ trouble: sentence })
   },
 
+  lost(sentence, tracks) {
+    rejoin(sentence, tracks)
+  },
+
   ended(sentence) {
     showLobby(`${sentence} Join again to go on.`)
   }
 }
 
-function newTile({ id, name, carrier, workerPid }: ParticipantInfo): HTMLElement {
-  const { content } = element<HTMLTemplateElement>('participant')
-  const tile = content.firstElementChild!.cloneNode(true) as HTMLElement
+function newTile({ id, name, sendsTo, receivesFrom }: ParticipantInfo): HTMLElement {
+  const tile = copyOf('participant')
   const part = (selector: string) => tile.querySelector<HTMLElement>(selector)!
   part('.name').textContent = id === myId ? `${name} (you)` : name
-  part('.carrier').textContent = `${carrier} · worker ${workerPid}`
+  part('.carriers').append(...sendsTo.host === receivesFrom.host && sendsTo.workerPid === receivesFrom.workerPid
+    ? [newCarrier('sends to and receives from', sendsTo)]
+    : [newCarrier('sends to', sendsTo), newCarrier('receives from', receivesFrom)])
   part('.initial').textContent = name.charAt(0).toUpperCase()
   tile.style.setProperty('--hue', hue(id))
   tile.classList.toggle('me', id === myId)
@@ -95,6 +106,26 @@ function newTile({ id, name, carrier, workerPid }: ParticipantInfo): HTMLElement
   video.srcObject = new MediaStream()
   video.muted = id === myId
   return tile
+}
+
+function newCarrier(way: string, { host, workerPid }: Carrier): HTMLElement {
+  const line = copyOf('carrier')
+  const part = (selector: string) => line.querySelector<HTMLElement>(selector)!
+  part('.way').ariaLabel = line.title = way
+  part('b').textContent = host
+  part('.pid').textContent = String(workerPid)
+  line.style.setProperty('--hue', hostHue(host))
+  return line
+}
+
+function copyOf(template: string): HTMLElement {
+  return element<HTMLTemplateElement>(template).content.firstElementChild!.cloneNode(true) as HTMLElement
+}
+
+/** The same for all who see the host, and far from that of its neighbour in the alphabet. */
+function hostHue(host: string): string {
+  const sum = [...host].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)
+  return String(sum * 137 % 360)
 }
 
 /** A colour of one's own, though two may have the same name. */
@@ -107,19 +138,25 @@ function showCount(): void {
 }
 
 function say(what: Partial<typeof sentences>): void {
-  const { trouble, device } = Object.assign(sentences, what)
-  element('room-message').textContent = trouble || device
+  const { trouble, news, device } = Object.assign(sentences, what)
+  element('room-message').textContent = trouble || news || device
 }
 
-function showLobby(sentence = ''): void {
+/** What one sees between two calls. */
+function emptyRoom(): void {
   call = undefined
   tiles.clear()
   participants.replaceChildren()
-  messages.querySelectorAll('p:not(.hint)').forEach((line) => line.remove())
   textField.disabled = sendButton.disabled = true
   textField.placeholder = 'Opening the chat…'
-  joinButton.disabled = false
   for (const kind of ['audio', 'video']) element(kind).ariaPressed = 'false'
+}
+
+function showLobby(sentence = ''): void {
+  visit++
+  emptyRoom()
+  messages.querySelectorAll('p:not(.hint)').forEach((line) => line.remove())
+  joinButton.disabled = false
   room.hidden = true
   lobby.hidden = false
   element('lobby-message').textContent = sentence
@@ -140,8 +177,9 @@ function showChat(open: boolean): void {
 
 async function join(): Promise<void> {
   joinButton.disabled = true
+  emptyRoom()
   element('lobby-message').textContent = 'Your browser asks for the camera and the microphone…'
-  say({ trouble: '', device: '' })
+  say({ trouble: '', news: '', device: '' })
   const tracks = await openDevices().catch((error) => {
     say({ device: `You are here as a viewer: ${whyNoDevice(error)}` })
     return []
@@ -150,9 +188,39 @@ async function join(): Promise<void> {
     call = await Call.join(nameField.value, tracks, view)
     showRoom()
   } catch (error) {
-    for (const track of tracks) track.stop()
+    stop(tracks)
     showLobby(`The room could not be joined: ${(error as Error).message}`)
   }
+}
+
+/** What carried the call is gone: the room goes on elsewhere, with the same devices and the same chat. */
+async function rejoin(reason: string, tracks: MediaStreamTrack[]): Promise<void> {
+  const mine = visit
+  say({ trouble: '', news: `${reason} Joining again…` })
+  for (let attempt = 1; visit === mine; attempt++) {
+    emptyRoom()
+    try {
+      const next = await Call.join(nameField.value, tracks, view)
+      if (visit !== mine) return next.leave()
+      call = next
+      const news = `${reason} You have joined again.`
+      say({ news })
+      setTimeout(() => { if (sentences.news === news) say({ news: '' }) }, NEWS_MS)
+      return
+    } catch (error) {
+      if (visit !== mine) break
+      if (attempt === REJOIN_ATTEMPTS) {
+        showLobby(`${reason} The room could not be joined again: ${(error as Error).message}`)
+        break
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, REJOIN_PAUSE_MS))
+  }
+  stop(tracks)
+}
+
+function stop(tracks: MediaStreamTrack[]): void {
+  for (const track of tracks) track.stop()
 }
 
 function whyNoDevice(error: Error): string {
