@@ -18,8 +18,10 @@ export class Entity extends EnhancedEventEmitter<Events> {
   readonly parent: Entity | undefined
   readonly observer = new EnhancedEventEmitter<Events>()
   appData: Record<string, unknown>
-  /** What went to the host in place of appData; see session.ts. */
+  /** What went to the host in place of appData, when a call of this client created it; see session.ts. */
   token: number | undefined
+  /** The token of its appData: its own, or that of what it is piped from. */
+  appDataToken: number | undefined
   /** Fixed and live members, as last told. */
   protected readonly members: Record<string, unknown>
   // By the event that announced them, in the order in which a closing parent closes them.

@@ -109,7 +109,7 @@ class RouterImpl extends classOf('Router') {
   async pipeToRouter(options: ms.PipeToRouterOptions) {
     // A pipe between hosts is made by a tier in between, which gives the pipe Producer this appData.
     const original = this.producers.get(options?.producerId!) ?? this.dataProducers.get(options?.dataProducerId!)
-    const piping = this.call('pipeToRouter', [original ? { ...options, appData: { token: original.token } } : options])
+    const piping = this.call('pipeToRouter', [original ? { ...options, appData: { token: original.appDataToken } } : options])
     // Also when it failed: the transports may be there, because they serve any number of Producers.
     const result = await piping.finally(() => this.#pairTransports(options?.router)) as Record<keyof ms.PipeToRouterResult, Entity | undefined>
     const consumer = result.pipeConsumer ?? result.pipeDataConsumer

@@ -176,6 +176,7 @@ export class Session {
     const token = appData?.token as number
     const kept = this.#creating.get(token) ?? this.#created.get(token)?.appData ?? {}
     const entity = new type(this, announcement, parent, kept)
+    entity.appDataToken = token
     this.#entities.set($, entity)
     if (this.#creating.has(token)) {
       entity.token = token
