@@ -56,7 +56,7 @@ Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all se
   .action(async (urls, options) => (await import('./serve.ts')).serveTier(urls, options))
 
 const conformanceCommand = () => new Command('conformance')
-  .description("Replays mediasoup's own tests against tiers: those at the URLs, or else a leaf and the mock.")
+  .description("Replays mediasoup's own tests against tiers: those at the URLs, or else one of each sort.")
   .argument('[urls...]', 'tiers that are already up', collectUrls)
   .addOption(releaseOption())
   .addOption(jsonOption())
