@@ -94,7 +94,14 @@ export class Session {
     const token = role === 'create' ? this.#keepAppData(args) : undefined
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { method, role, target, token, resolve, reject })
-      this.#link.send(encodeRequest(id, method, target ? [target.handle, ...args] : args))
+      try {
+        this.#link.send(encodeRequest(id, method, target ? [target.handle, ...args] : args))
+      } catch (error) {
+        // What JSON cannot hold: a cycle, a bigint.
+        this.#pending.delete(id)
+        this.#creating.delete(token!)
+        reject(error as Error)
+      }
     })
   }
 

@@ -434,4 +434,15 @@ test('version, capabilities and functions are those of the host', async () => {
   assert.equal(Object.keys(localMediasoup).filter(name => !(name in mediasoup)).toSorted(), ofCommonJs)
 })
 
+test('arguments that no message can hold are refused, and nothing is left pending', async () => {
+  const mediasoup = await mock()
+  const worker = await mediasoup.createWorker()
+  const cycle: Record<string, unknown> = {}
+  cycle.itself = cycle
+  const refused = async (mediaCodecs: unknown) => worker.createRouter({ mediaCodecs } as ms.RouterOptions).then(() => undefined, (error: Error) => error.name)
+  assert.is(await refused(cycle), 'TypeError')
+  assert.is(await refused([{ clockRate: 1n }]), 'TypeError')
+  assert.ok(await worker.createRouter())
+})
+
 test.run()
