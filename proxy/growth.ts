@@ -95,6 +95,7 @@ export class Growth {
   /** The WebRtcServer's part on a Worker. */
   async serverOn({ $ }: Reference, worker: WorkerPart): Promise<Reference> {
     const server = this.#spans.servers.get($)
+    if (typeof $ !== 'string') throw new TypeError('webRtcServer must be a WebRtcServer of this session')
     if (!server) throw new errors.NotFoundError(unknownHandle('WebRtcServer', $))
     let part = server.parts.get(worker)
     if (!part) {
@@ -117,12 +118,12 @@ export class Growth {
   giveBackLater(part: WorkerPart) {
     const { owner } = part
     const isIdle = () => part !== owner.parts[0] && owner.parts.includes(part) && !owner.closing && [...owner.routers].every(({ counts }) => !counts.get(part))
-    if (isIdle()) setTimeout(() => { if (isIdle()) void this.#giveBack(part) }, this.#settings.linger).unref()
+    if (isIdle()) setTimeout(() => { if (isIdle()) this.#giveBack(part) }, this.#settings.linger).unref()
   }
 
-  async #giveBack(part: WorkerPart) {
+  #giveBack(part: WorkerPart) {
     this.#spans.removeWorkerPart(part)
-    await Promise.all([...part.owner.routers].map(router => this.#spans.detach(router, part)))
+    for (const router of part.owner.routers) this.#spans.detach(router, part)
     this.#below.notify('Worker.close', part.handle)
   }
 

@@ -101,6 +101,7 @@ export class SpanSession extends ProxySession {
   #callWorker({ id, method, handle }: CallHead, frame: Frame) {
     const worker = this.#spans.workers.get(handle!)
     if (!worker) return this.#unknown('Worker', id, handle)
+    if (!worker.parts.length && id != null) return this.#forward(id, method, [worker.last, ...paramsOf(frame).slice(1)])
     const each = (member: string, ...args: unknown[]) => Promise.all(worker.parts.map(part => this.#call(`Worker.${member}`, part.handle, ...args)))
     switch (method) {
       case 'Worker.close': return this.#closeWorker(worker)
@@ -140,7 +141,7 @@ export class SpanSession extends ProxySession {
     const router = this.#spans.routers.get(handle!)
     if (!router) return this.#unknown('Router', id, handle)
     const [, options] = paramsOf(frame) as [Handle, Options | undefined]
-    if (router.closed && method !== 'Router.close') return this.#forward(id, method, [router.home, options])
+    if (router.closed && method !== 'Router.close') return this.#forward(id, method, [router.home, this.#spans.below(options)])
     switch (method) {
       case 'Router.close': return this.#closeRouter(router)
       case 'Router.dump': return this.settle(id, this.#dumpRouter(router))
@@ -391,19 +392,22 @@ export class SpanSession extends ProxySession {
     if (event === 'subprocessclose' && owner.closing && owner.parts.every(({ handle }) => !this.#spans.workerParts.has(handle))) {
       this.link.send(encodeNotification('Worker.subprocessclose', [owner.handle, { subprocessClosed: true }]))
     }
-    if (event === 'died' || (event === 'close' && !owner.closing)) void this.#lostPart(part, paramsOf(frame)[2] ?? { $: 'error', ...describeError(new Error('the Worker was closed on its host')) })
+    if (event === 'died' || (event === 'close' && !owner.closing)) this.#lostPart(part, paramsOf(frame)[2] ?? { $: 'error', ...describeError(new Error('the Worker was closed on its host')) })
   }
 
   /** A Worker below died: what was on it is closed, as if its Router had; the rest lives on. */
-  async #lostPart(part: WorkerPart, error: unknown) {
+  #lostPart(part: WorkerPart, error: unknown) {
     const { owner } = part
+    if (owner.closing) return
     this.#spans.removeWorkerPart(part)
-    for (const router of owner.routers) {
-      for (const { kind, handle } of await this.#spans.detach(router, part)) this.link.send(encodeNotification(`${kind}.routerclose`, [handle, null]))
+    if (!owner.parts.length) {
+      this.#spans.closeWorker(owner)
+      this.link.send(encodeNotification('Worker.died', [owner.handle, { died: true, subprocessClosed: true }, error]))
+      return
     }
-    if (owner.parts.length || owner.closing) return
-    this.#spans.closeWorker(owner)
-    this.link.send(encodeNotification('Worker.died', [owner.handle, { died: true, subprocessClosed: true }, error]))
+    for (const router of owner.routers) {
+      for (const { kind, handle } of this.#spans.detach(router, part)) this.link.send(encodeNotification(`${kind}.routerclose`, [handle, null]))
+    }
   }
 
   // Load

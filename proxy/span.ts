@@ -10,6 +10,8 @@ export interface SpanningWorker {
   /** What further Workers are created with. */
   settings: Record<string, unknown>
   parts: WorkerPart[]
+  /** The handle of the part that was last among them; it says what there is to say of a Worker without parts. */
+  last: Handle
   /** Those on their way. */
   growing: number
   routers: Set<SpanningRouter>

@@ -2,7 +2,7 @@
 // are closed. Nothing here sends anything.
 
 import type * as ms from 'mediasoup/types'
-import type { Announcement } from '../lib/codec.ts'
+import type { Announcement, Reference } from '../lib/codec.ts'
 import type { Handle } from '../lib/wire.ts'
 import type { View } from './dumps.ts'
 import type { Pipes } from './pipes.ts'
@@ -40,7 +40,7 @@ export class Spans {
   // Workers
 
   addWorker(handle: Handle, settings: Record<string, unknown>): SpanningWorker {
-    const worker: SpanningWorker = { handle, settings, parts: [], growing: 0, routers: new Set(), servers: new Set(), closing: false }
+    const worker: SpanningWorker = { handle, settings, parts: [], last: '', growing: 0, routers: new Set(), servers: new Set(), closing: false }
     this.workers.set(handle, worker)
     return worker
   }
@@ -51,6 +51,7 @@ export class Spans {
     while (taken.has(ordinal)) ordinal++
     const part: WorkerPart = { handle: $, owner, ordinal, used: 0, promised: 0, cpuTime: 0 }
     owner.parts.push(part)
+    owner.last = $
     this.workerParts.set($, part)
     return part
   }
@@ -58,6 +59,7 @@ export class Spans {
   removeWorkerPart(part: WorkerPart) {
     const { owner } = part
     owner.parts.splice(owner.parts.indexOf(part), 1)
+    owner.last = owner.parts.at(-1)?.handle ?? part.handle
     for (const server of owner.servers) server.parts.delete(part)
   }
 
@@ -114,8 +116,8 @@ export class Spans {
   }
 
   /** Forgets a Router's part on a Worker that is gone, and answers what was on it. */
-  async detach(router: SpanningRouter, worker: WorkerPart): Promise<Placed[]> {
-    const part = await router.parts.get(worker)?.catch(() => undefined)
+  detach(router: SpanningRouter, worker: WorkerPart): Placed[] {
+    const part = [...router.made].find(part => part.worker === worker)
     router.parts.delete(worker)
     router.counts.delete(worker)
     if (!part) return []
@@ -146,6 +148,15 @@ export class Spans {
   /** What stands below for an object that has parts. */
   homeOf(handle: Handle): Handle {
     return this.routers.get(handle)?.home ?? this.workers.get(handle)?.parts[0]?.handle ?? handle
+  }
+
+  /** Options with what stands below in place of the client's own objects. */
+  below(options: Record<string, unknown> = {}): Record<string, unknown> {
+    const handleOf = (value: unknown) => (value as Partial<Reference> | undefined)?.$ ?? ''
+    const server = this.servers.get(handleOf(options.webRtcServer))
+    const target = this.routers.get(handleOf(options.router))
+    const part = server && [...this.serverParts].find(([, owner]) => owner === server)?.[0]
+    return { ...options, ...part && { webRtcServer: { $: part } }, ...target && { router: { $: target.home } } }
   }
 
   // WebRtcServers
