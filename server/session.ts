@@ -16,6 +16,7 @@ import type { Leaf } from './leaf.ts'
 // Packets are dropped, rather than queued, when this much waits to be sent.
 const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
 
+// How many closed objects of a session are kept, for calls that come after.
 const MAX_CLOSED = 100
 
 type Method<R> = (...args: unknown[]) => R

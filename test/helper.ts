@@ -83,6 +83,16 @@ export async function until<T>(condition: () => T | undefined | false | Promise<
   }
 }
 
+/** What a promise is rejected with. */
+export async function rejection(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('this should have been rejected')
+}
+
 /** A bare WebSocket that speaks frames, and keeps what it hears. */
 export async function raw(url: string) {
   const socket = new WebSocket(url, PROTOCOL)

@@ -12,18 +12,9 @@ import { ConnectionError, IncompatibleError, client, connect } from '../../clien
 import { PROTOCOL } from '../../lib/hello.ts'
 import { type Frame, type Link, type Tier, pair } from '../../lib/tier.ts'
 import { leaf, serve } from '../../server/index.ts'
-import { afterTest, audio, cleanUp, connectLeaf, isAlive, opus, startLeaf, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, connectLeaf, isAlive, opus, rejection, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
-
-async function rejection(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise
-  } catch (error) {
-    return error as Error
-  }
-  return assert.unreachable('this should have been rejected') as never
-}
 
 /** An HTTP server with, or without, something behind it. */
 async function listen(server = createServer((_, response) => response.writeHead(404).end('no such page\n'))) {

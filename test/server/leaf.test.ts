@@ -11,18 +11,9 @@ import * as assert from 'uvu/assert'
 import { type RemoteMediasoup, client, connect } from '../../client/index.ts'
 import { certificate } from '../../conformance/certificate.ts'
 import { leaf } from '../../server/index.ts'
-import { afterTest, audio, cleanUp, connectLeaf, isAlive, mock, opus, startLeaf, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, connectLeaf, isAlive, mock, opus, rejection, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
-
-async function rejection(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise
-  } catch (error) {
-    return error as Error
-  }
-  return assert.unreachable('this should have been rejected') as never
-}
 
 test('the worker is that of the host: another program is refused, its own may be named', async () => {
   const mediasoup = await mock()
