@@ -8,12 +8,10 @@ import type { Handle } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
 import { unknownHandle } from './session.ts'
 import type { RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
-import { type Spans, count } from './spans.ts'
+import { type Spans, count, promise } from './spans.ts'
 import type { SpanSettings } from './vertical.ts'
 
 const INTERVAL_MS = 1_000
-// Until a measurement covers it.
-const TRANSPORT_LOAD = 0.002
 
 export class Growth {
   /** That of the tier below. */
@@ -36,16 +34,22 @@ export class Growth {
   /** The Worker, as the policy says, for one more transport of a Router. */
   async choose(router: SpanningRouter): Promise<WorkerPart> {
     const { worker } = router
-    const places = worker.parts.map(part => ({
+    const places = [...worker.parts, ...worker.growing.keys()].map(part => ({
       part,
-      load: part.used + part.promised,
+      load: part.used + part.settling + part.promised,
       holdsRouter: router.parts.has(part),
       transports: router.counts.get(part) ?? 0
     }))
-    const chosen = this.#settings.policy({ places, mayGrow: this.#mayGrow(worker) })?.part ?? await this.#grow(worker)
-    chosen.promised += TRANSPORT_LOAD
+    const chosen = this.#settings.policy({ places, mayGrow: this.#mayGrow(worker) })?.part ?? this.#grow(worker)
+    promise(chosen)
     count(router, chosen, 1)
-    return chosen
+    try {
+      await worker.growing.get(chosen)
+      return chosen
+    } catch (error) {
+      count(router, chosen, -1)
+      throw error
+    }
   }
 
   /** The Worker of the Router's first part. */
@@ -57,21 +61,25 @@ export class Growth {
 
   #mayGrow({ parts, growing }: SpanningWorker) {
     const { maxWorkers } = this.#settings
-    if (maxWorkers !== undefined) return parts.length + growing < maxWorkers
+    if (maxWorkers !== undefined) return parts.length + growing.size < maxWorkers
     return this.load.workers < this.load.capacity
   }
 
-  async #grow(worker: SpanningWorker): Promise<WorkerPart> {
-    worker.growing++
+  /** A Worker that is on its way can be chosen already: a storm of joins does not start more than it fills. */
+  #grow(worker: SpanningWorker): WorkerPart {
+    const part = this.#spans.newWorkerPart(worker)
     this.load = { ...this.load, workers: this.load.workers + 1 } // Until the tier below reports it.
-    try {
-      const part = this.#spans.addWorkerPart(worker, await this.#below.call('mediasoup.createWorker', worker.settings) as Announcement)
-      if (!worker.closing) return part
-      this.#below.notify('Worker.close', part.handle)
-      throw new errors.WorkerClosedError('the Worker was closed in the meantime')
-    } finally {
-      worker.growing--
-    }
+    worker.growing.set(part, this.#start(part))
+    return part
+  }
+
+  async #start(part: WorkerPart) {
+    const { owner } = part
+    const announcement = await this.#below.call('mediasoup.createWorker', owner.settings).finally(() => owner.growing.delete(part))
+    this.#spans.addWorkerPart(part, announcement as Announcement)
+    if (!owner.closing) return
+    this.#below.notify('Worker.close', part.handle)
+    throw new errors.WorkerClosedError('the Worker was closed in the meantime')
   }
 
   /** The Router's part on a Worker, which is made when it is first needed. */
@@ -133,6 +141,8 @@ export class Growth {
         const { ru_utime, ru_stime } = await this.#below.call('Worker.getResourceUsage', part.handle) as ms.WorkerResourceUsage
         part.used = (ru_utime + ru_stime - part.cpuTime) / INTERVAL_MS
         part.cpuTime = ru_utime + ru_stime
+        // What was promised within the interval is covered by the next one.
+        part.settling = part.promised
         part.promised = 0
       } catch {
         // It died, or was closed, in the meantime.

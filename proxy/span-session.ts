@@ -94,7 +94,7 @@ export class SpanSession extends ProxySession {
     const announcement = await this.#call('mediasoup.createWorker', settings) as Announcement
     const { appData: _, ...shared } = settings
     const worker = this.#spans.addWorker(this.#nextHandle(), shared)
-    this.#spans.addWorkerPart(worker, announcement)
+    this.#spans.addWorkerPart(this.#spans.newWorkerPart(worker), announcement)
     return { ...announcement, $: worker.handle }
   }
 

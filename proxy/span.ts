@@ -13,7 +13,7 @@ export interface SpanningWorker {
   /** The handle of the part that was last among them; it says what there is to say of a Worker without parts. */
   last: Handle
   /** Those on their way. */
-  growing: number
+  growing: Map<WorkerPart, Promise<void>>
   routers: Set<SpanningRouter>
   servers: Set<SpanningServer>
   closing: boolean
@@ -25,10 +25,15 @@ export interface WorkerPart {
   owner: SpanningWorker
   /** Its place among its siblings, for the ports that are derived from it. */
   ordinal: number
-  /** Share of a core that it used over the last interval, and what was promised since then. */
+  /** Share of a core that it used over the last interval. */
   used: number
+  /** What was promised since then, and in that interval, which saw only a part of it. */
   promised: number
+  settling: number
+  /** In ms, when it was last asked. */
   cpuTime: number
+  /** How many transports and Consumers are on it. */
+  objects: number
 }
 
 /** A Router of the client. */

@@ -6,11 +6,10 @@ import type { Announcement, Reference } from '../lib/codec.ts'
 import type { Handle } from '../lib/wire.ts'
 import type { View } from './dumps.ts'
 import type { Pipes } from './pipes.ts'
+import { expectedLoad } from './placement/expected-load.ts'
 import type { Replicas } from './replicas.ts'
 import type { Placed, Produced, Replica, RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
 
-// Until a measurement covers it: a core carries some 500 Consumers.
-const CONSUMER_LOAD = 0.002
 const MAX_CLOSED = 100
 
 export class Spans {
@@ -40,20 +39,24 @@ export class Spans {
   // Workers
 
   addWorker(handle: Handle, settings: Record<string, unknown>): SpanningWorker {
-    const worker: SpanningWorker = { handle, settings, parts: [], last: '', growing: 0, routers: new Set(), servers: new Set(), closing: false }
+    const worker: SpanningWorker = { handle, settings, parts: [], last: '', growing: new Map(), routers: new Set(), servers: new Set(), closing: false }
     this.workers.set(handle, worker)
     return worker
   }
 
-  addWorkerPart(owner: SpanningWorker, { $ }: Announcement): WorkerPart {
-    const taken = new Set(owner.parts.map(({ ordinal }) => ordinal))
+  newWorkerPart(owner: SpanningWorker): WorkerPart {
+    const taken = new Set([...owner.parts, ...owner.growing.keys()].map(({ ordinal }) => ordinal))
     let ordinal = 0
     while (taken.has(ordinal)) ordinal++
-    const part: WorkerPart = { handle: $, owner, ordinal, used: 0, promised: 0, cpuTime: 0 }
+    return { handle: '', owner, ordinal, used: 0, promised: 0, settling: 0, cpuTime: 0, objects: 0 }
+  }
+
+  addWorkerPart(part: WorkerPart, { $ }: Announcement) {
+    const { owner } = part
+    part.handle = $
     owner.parts.push(part)
     owner.last = $
     this.workerParts.set($, part)
-    return part
   }
 
   removeWorkerPart(part: WorkerPart) {
@@ -189,6 +192,7 @@ export class Spans {
   addPlaced(part: RouterPart, handle: Handle, kind: string) {
     const placed: Placed = { handle, kind, part, produced: new Set(), uses: new Map() }
     part.placed.add(placed)
+    part.worker.objects++
     this.placed.set(handle, placed)
   }
 
@@ -196,6 +200,7 @@ export class Spans {
     if (!this.placed.delete(placed.handle)) return
     const { owner, worker } = placed.part
     placed.part.placed.delete(placed)
+    worker.objects--
     count(owner, worker, -1)
     for (const produced of placed.produced) this.#removeProduced(produced)
     for (const consumer of placed.uses.keys()) this.#removeConsumer(consumer)
@@ -221,7 +226,8 @@ export class Spans {
   addConsumer(handle: Handle, placed: Placed, replica: Replica | undefined) {
     this.#consumers.set(handle, placed)
     placed.uses.set(handle, replica)
-    placed.part.worker.promised += CONSUMER_LOAD
+    promise(placed.part.worker)
+    placed.part.worker.objects++
   }
 
   /** The pipe that a Consumer needs, if any. */
@@ -231,8 +237,10 @@ export class Spans {
 
   #removeConsumer(handle: Handle) {
     const placed = this.#consumers.get(handle)
+    if (!placed) return
     this.#consumers.delete(handle)
-    if (placed) this.releaseUse(placed, handle)
+    placed.part.worker.objects--
+    this.releaseUse(placed, handle)
   }
 
   releaseUse(placed: Placed, user: Handle) {
@@ -254,6 +262,11 @@ export class Spans {
 /** How many transports of a Router are, or are about to be, on a Worker. */
 export function count(router: SpanningRouter, worker: WorkerPart, by: number) {
   router.counts.set(worker, (router.counts.get(worker) ?? 0) + by)
+}
+
+/** Reserves what one more transport or Consumer will cost, until a measurement covers it. */
+export function promise(worker: WorkerPart) {
+  worker.promised += expectedLoad(worker)
 }
 
 const producersLike = ({ isData, at: { part: { owner } } }: Produced) => isData ? owner.dataProducers : owner.producers

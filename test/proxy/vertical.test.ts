@@ -76,6 +76,22 @@ test('with the usual policy a small Router stays on one Worker', async () => {
   assert.is(workersOf().length - before, 1)
 })
 
+test('a storm of joins is spread before the CPU shows it', async () => {
+  const mediasoup = await scattered({ policy: 'pack', watermark: 0.01 })
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  await Promise.all(Array.from({ length: 20 }, () => router.createDirectTransport()))
+  assert.is(workersOf().length, 3)
+})
+
+test('joins at once do not start more Workers than they fill', async () => {
+  const mediasoup = await scattered({ policy: 'pack', watermark: 0.05 })
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  await Promise.all(Array.from({ length: 30 }, () => router.createDirectTransport()))
+  assert.is(workersOf().length, 2)
+})
+
 test('RTP flows from one Worker to Consumers on all others, and dumps show no pipes', async () => {
   const { worker, router, transports } = await stage(await scattered(), 3)
   const producer = await transports[0].produce(audio())
