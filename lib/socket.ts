@@ -5,7 +5,7 @@ import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { ConnectionError } from './errors.ts'
 import type { SocketOptions } from './socket-options.ts'
-import type { Frame, Link } from './tier.ts'
+import type { Frame, Link, LinkEvents } from './tier.ts'
 
 /** What `ws` is told on both ends. */
 export const webSocketOptions = {
@@ -20,7 +20,7 @@ const ABNORMAL = 1006
 const INTERNAL_ERROR = 1011
 const MAX_REASON_BYTES = 123
 
-export class SocketLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }> implements Link {
+export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   readonly #socket: WebSocket
   readonly #stream: Writable
   readonly #maxBacklog: number
@@ -42,6 +42,7 @@ export class SocketLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }
     socket.on('ping', heard)
     socket.on('pong', heard)
     socket.on('error', error => { this.#error ??= error })
+    stream.on('drain', () => this.emit('drain'))
     const watch = this.#watch(silence)
     socket.on('close', (code, reason) => {
       clearInterval(watch)
@@ -53,6 +54,14 @@ export class SocketLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }
 
   get bufferedAmount() {
     return this.#socket.bufferedAmount
+  }
+
+  pause() {
+    this.#socket.pause()
+  }
+
+  resume() {
+    this.#socket.resume()
   }
 
   send(frame: Frame) {
@@ -77,6 +86,7 @@ export class SocketLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }
   }
 
   close(error?: Error) {
+    this.resume() // The answer to the closing has to be read.
     const reason = Buffer.from(error?.message ?? '').subarray(0, MAX_REASON_BYTES).toString()
     this.#socket.close(error ? INTERNAL_ERROR : NORMAL, reason.replace(/\uFFFD+$/, ''))
   }
@@ -90,7 +100,7 @@ export class SocketLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }
   #watch(silence: number) {
     let missed = 0
     return setInterval(() => {
-      missed = this.#heard ? 0 : missed + 1
+      missed = this.#heard || this.#socket.isPaused ? 0 : missed + 1
       this.#heard = false
       if (missed >= 3) this.#lose(`the peer has been silent for ${silence} ms`)
       else if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping()

@@ -15,6 +15,13 @@ export interface Tier {
   open(): Promise<Link>
 }
 
+export type LinkEvents = {
+  frame: [frame: Frame]
+  /** What waited to leave has left. */
+  drain: []
+  close: [error?: Error]
+}
+
 /**
  * One session on a tier: what is created through it belongs to it and is closed with it.
  *
@@ -22,20 +29,24 @@ export interface Tier {
  * carries frames and not calls, because that keeps one order for answers and events, and lets a proxy pass on what it
  * does not treat itself without taking it apart.
  */
-export interface Link extends EventEmitter<{ frame: [frame: Frame]; close: [error?: Error] }> {
+export interface Link extends EventEmitter<LinkEvents> {
   /** Frames sent after the link has closed are dropped: `close` tells. */
   send(frame: Frame): void
   /** Bytes that wait to leave this process on the way to the peer. */
   readonly bufferedAmount: number
+  /** Asks the peer to hold back: what it sends waits on its side, and is in its `bufferedAmount`. A little may still arrive. */
+  pause(): void
+  resume(): void
   /** Ends the session; both ends emit `close`, the other one with the error if there is one. */
   close(error?: Error): void
 }
 
-class PairedLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }> implements Link {
+class PairedLink extends EventEmitter<LinkEvents> implements Link {
   /** Where what arrives here goes on to. */
   onward: Link | undefined
   #peer!: PairedLink
   #inbox: (Frame | { error?: Error })[] = []
+  #paused = false
   #closed = false
 
   static pair(): [PairedLink, PairedLink] {
@@ -45,8 +56,23 @@ class PairedLink extends EventEmitter<{ frame: [Frame]; close: [Error?] }> imple
     return [one, other]
   }
 
+  // Nothing waits in between: who sends is asked to stop, and what is sent nevertheless arrives.
   get bufferedAmount() {
-    return this.#peer.onward?.bufferedAmount ?? 0
+    return this.#peer.#paused ? Infinity : this.#peer.onward?.bufferedAmount ?? 0
+  }
+
+  pause() {
+    this.#paused = true
+  }
+
+  resume() {
+    this.#paused = false
+    this.drained()
+  }
+
+  /** What the peer sent has gone on. */
+  drained() {
+    this.#peer.emit('drain')
   }
 
   send(frame: Frame) {
@@ -85,7 +111,10 @@ export const pair = (): [Link, Link] => PairedLink.pair()
 /** Makes one session of two: what arrives on either goes on to the other, and they close together. */
 export function join(one: Link, other: Link) {
   for (const [from, to] of [[one, other], [other, one]] as const) {
-    if (from instanceof PairedLink) from.onward = to
+    if (from instanceof PairedLink) {
+      from.onward = to
+      to.on('drain', () => from.drained())
+    }
     from.on('frame', frame => to.send(frame))
     from.on('close', error => to.close(error))
   }

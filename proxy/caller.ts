@@ -5,10 +5,25 @@ import { ConnectionError, reviveError } from '../lib/errors.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Id, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
 
+export interface CallerOptions {
+  /** Of the tier, for errors. */
+  name?: string
+  /** How long the tier may take to answer, in ms. Default: as long as it is there. */
+  timeout?: number
+}
+
 interface Pending {
+  method: string
+  since: number
   resolve(result: unknown): void
   reject(error: Error): void
 }
+
+/** How often, within the time that an answer may take, it is looked for. */
+export const TIMEOUT_CHECKS = 10
+
+export const timeoutError = (name: string, method: string, timeout: number) =>
+  new ConnectionError(`the host ${name} did not answer ${method}() within ${timeout} ms`)
 
 export class Caller {
   readonly #link: Link
@@ -18,16 +33,20 @@ export class Caller {
   #serial = 0
   #closed: Error | undefined
 
-  constructor(link: Link) {
+  constructor(link: Link, { name, timeout }: CallerOptions = {}) {
     this.#link = link
-    link.once('close', error => this.#fail(error))
+    const timer = timeout === undefined ? undefined : setInterval(() => this.#checkTimeouts(timeout, name), timeout / TIMEOUT_CHECKS).unref()
+    link.once('close', error => {
+      clearInterval(timer)
+      this.#fail(error)
+    })
   }
 
   call(method: string, ...params: unknown[]): Promise<unknown> {
     if (this.#closed) return Promise.reject(this.#closed)
     const id = this.#prefix + ++this.#serial
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject })
+      this.#pending.set(id, { method, since: performance.now(), resolve, reject })
       this.#link.send(encodeRequest(id, method, params))
     })
   }
@@ -45,6 +64,14 @@ export class Caller {
     if (error) pending.reject(reviveError(error))
     else pending.resolve(result)
     return true
+  }
+
+  #checkTimeouts(timeout: number, name = '') {
+    for (const [id, { method, since, reject }] of this.#pending) {
+      if (performance.now() - since < timeout) return // They are in the order in which they were sent.
+      this.#pending.delete(id)
+      reject(timeoutError(name, method, timeout))
+    }
   }
 
   #fail(error: Error = new ConnectionError('the connection was closed')) {

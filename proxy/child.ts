@@ -27,6 +27,7 @@ export class Child extends EventEmitter<ChildEvents> {
   readonly tier: Tier
   readonly #via: () => string[]
   readonly #check: Check
+  readonly #timeout: number
   readonly #removed = new AbortController()
   /** It gets no new Workers. */
   draining = false
@@ -36,12 +37,16 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Workers placed on it since it reported its load. */
   promised = 0
 
-  /** @param via the tiers on the way to it */
-  constructor(tier: Tier, via: () => string[], check: Check) {
+  /**
+   * @param via the tiers on the way to it
+   * @param timeout how long it may take to answer, in ms
+   */
+  constructor(tier: Tier, via: () => string[], check: Check, timeout: number) {
     super()
     this.tier = tier
     this.#via = via
     this.#check = check
+    this.#timeout = timeout
   }
 
   /** Watches the child until it is removed, on a session of our own through which nothing is created. */
@@ -73,7 +78,7 @@ export class Child extends EventEmitter<ChildEvents> {
     signal.addEventListener('abort', remove)
     const closed = new Promise<Error | undefined>(resolve => link.once('close', resolve))
     void closed.then(() => signal.removeEventListener('abort', remove))
-    const caller = new Caller(link)
+    const caller = new Caller(link, { name: this.tier.name, timeout: this.#timeout })
     link.on('frame', frame => {
       const head = headOf(frame)
       if (caller.takes(head?.id, frame) || head?.method !== 'tier.load') return

@@ -5,7 +5,7 @@ import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, encodeNotification } from '../lib/wire.ts'
-import { Caller } from './caller.ts'
+import { Caller, TIMEOUT_CHECKS, timeoutError } from './caller.ts'
 import type { Child } from './child.ts'
 import { type Head, announcedNodes, headOf, nodeOf } from './head.ts'
 import type { Cluster } from './horizontal.ts'
@@ -21,8 +21,6 @@ interface InFlight {
   method: string
   since: number
 }
-
-const TIMEOUT_CHECKS = 10
 
 // The parent of a new Router: what an answer says in its first bytes.
 const ROUTER = /"result":\{"\$":"([^"]+)","kind":"Router","of":"([^"]+)"/
@@ -110,7 +108,7 @@ export class ClusterSession extends ProxySession {
 
   async #open(child: Child): Promise<ChildBranch> {
     const link = await child.tier.open()
-    const branch = { child, link, caller: new Caller(link) }
+    const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.#cluster.timeout }) }
     link.on('frame', frame => this.#fromChild(branch, frame))
     link.once('close', error => this.#lost(branch, error ?? new ConnectionError('the connection to the host was closed')))
     if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
@@ -118,6 +116,7 @@ export class ClusterSession extends ProxySession {
   }
 
   #fromChild(branch: ChildBranch, frame: Frame) {
+    this.holdBack(branch.link)
     const head = headOf(frame)
     if (branch.caller.takes(head?.id, frame)) return
     for (const node of announcedNodes(frame)) this.#routes.set(node, branch)
@@ -184,7 +183,7 @@ export class ClusterSession extends ProxySession {
     for (const [id, { branch, method, since }] of this.#inFlight) {
       if (performance.now() - since < timeout) return // They are in the order in which they were sent.
       this.#inFlight.delete(id)
-      this.fail(id, new ConnectionError(`the host ${branch.child.tier.name ?? ''} did not answer ${method}() within ${timeout} ms`))
+      this.fail(id, timeoutError(branch.child.tier.name ?? '', method, timeout))
     }
   }
 

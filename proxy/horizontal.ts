@@ -98,7 +98,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
 
   add(tier: Tier): this {
     if (this.#children.has(tier)) return this
-    const child = new Child(tier, () => [this.node, ...this.#above], hello => this.#check(hello, child))
+    const child = new Child(tier, () => [this.node, ...this.#above], hello => this.#check(hello, child), this.timeout)
     this.#children.set(tier, child)
     child.on('up', () => this.emit('up', tier))
     child.on('down', error => this.emit('down', tier, error))

@@ -15,12 +15,17 @@ export interface Branch {
 /** The head of a request or a notification. */
 export type CallHead = Head & { method: string }
 
+// When this much waits for a client that reads too slowly, whoever below sends more has to wait.
+const MAX_BACKLOG_BYTES = 256 * 1024
+
 export abstract class ProxySession {
   protected readonly link: Link
+  readonly #held = new Set<Link>()
 
   constructor(link: Link) {
     this.link = link
     link.on('frame', frame => this.#receive(frame))
+    link.on('drain', () => this.#letGo())
     link.once('close', () => this.end())
   }
 
@@ -29,6 +34,18 @@ export abstract class ProxySession {
 
   /** The client is gone. */
   protected abstract end(): void
+
+  /** Something came from below: if the client does not keep up, what follows waits there, and nobody else does. */
+  protected holdBack(below: Link) {
+    if (this.link.bufferedAmount <= MAX_BACKLOG_BYTES || this.#held.has(below)) return
+    this.#held.add(below)
+    below.pause()
+  }
+
+  #letGo() {
+    for (const link of this.#held) link.resume()
+    this.#held.clear()
+  }
 
   #receive(frame: Frame) {
     let head: Head | undefined

@@ -337,6 +337,7 @@ export class SpanSession extends ProxySession {
   // From below
 
   #fromBelow(frame: Frame) {
+    this.holdBack(this.#branch.link)
     const head = headOf(frame)
     if (this.#branch.caller.takes(head?.id, frame)) return
     if (head?.method !== undefined) return this.#happened(head as CallHead, frame)

@@ -1,14 +1,16 @@
 // Hosts here are leaves in processes of their own.
 
+import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type RemoteMediasoup, client, connect, remote } from '../../client/index.ts'
 import type { Hello } from '../../lib/hello.ts'
-import { type Tier, pair } from '../../lib/tier.ts'
-import { decode, encodeResult } from '../../lib/wire.ts'
+import { type Link, type Tier, join, pair } from '../../lib/tier.ts'
+import { decode, encodeNotification, encodeResult } from '../../lib/wire.ts'
 import { type HorizontalOptions, horizontal } from '../../proxy/index.ts'
-import { afterTest, audio, cleanUp, isAlive, opus, rtp, run, startLeaf, until } from '../helper.ts'
+import { leaf, serve } from '../../server/index.ts'
+import { afterTest, audio, cleanUp, isAlive, opus, raw, rtp, run, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 
@@ -344,6 +346,46 @@ test('a host that does not answer fails its own calls, by name, and stalls nobod
   assert.match(error!.message, new RegExp(`${sleeper.url}/ did not answer Worker.getResourceUsage`))
   assert.ok(await workers[1].getResourceUsage())
   assert.ok(await workers[0].getResourceUsage(), 'late is not lost for good')
+})
+
+/** A tier whose sessions can be made to say more than they do. */
+function talkative(tier: Tier): Tier & { sessions: Link[] } {
+  const sessions: Link[] = []
+  return {
+    sessions,
+    async open() {
+      const [ours, theirs] = pair()
+      join(ours, await tier.open())
+      sessions.push(ours)
+      return theirs
+    }
+  }
+}
+
+test('a host that floods a client that does not read has to wait, loses nothing, and stalls nobody else', async () => {
+  const MEBIBYTE = 1024 * 1024
+  const noisy = talkative(leaf(localMediasoup))
+  const [host, other] = [await serve(noisy), await serve(leaf(localMediasoup))]
+  const { tier, up } = cluster([remote(host.url), remote(other.url)], { policy: 'scatter' })
+  const entry = await serve(tier)
+  for (const server of [host, other, entry]) afterTest(() => server.close())
+  await until(() => up.size === 2)
+
+  const slow = await raw(entry.url)
+  const workers = [await slow.call('mediasoup.createWorker', {}), await slow.call('mediasoup.createWorker', {})]
+  const flood = noisy.sessions.at(-1)!
+  const bystander = await use(remote(entry.url))
+  const [theirs] = [await bystander.createWorker(), await bystander.createWorker()]
+  slow.socket.pause()
+  const event = encodeNotification('Worker.noise', ['unknown/1', 'x'.repeat(MEBIBYTE)])
+  for (let i = 0; i < 48; i++) flood.send(event)
+  // Long enough for it to have gone through, if nobody held it back.
+  for (let i = 0; i < 200; i++) await theirs.getResourceUsage()
+  assert.ok(flood.bufferedAmount > 16 * MEBIBYTE, `${flood.bufferedAmount} bytes wait at the host`)
+
+  slow.socket.resume()
+  await until(() => slow.heard.filter(({ method }) => method === 'Worker.noise').length === 48)
+  for (const { result } of workers as { result: { $: string } }[]) assert.ok((await slow.call('Worker.getResourceUsage', result.$)).result)
 })
 
 test('sessions end with their client, on every host', async () => {
