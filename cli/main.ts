@@ -35,6 +35,8 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--announced-address <address>', "this host's address for media, told to clients that listen on 0.0.0.0 or :: and announce none"))
   .addOption(option('--pipe-address <address>', "this host's address for pipes from other hosts; default: the announced one if an interface has it, else 127.0.0.1"))
   .addOption(option('--allow-files <folders>', `folders (divided by "${delimiter}") in which clients may name DTLS certificates`).default([], 'none').argParser(parseFolders))
+  .addOption(option('--allow-origin <origins>', 'origins of pages (https://app.example, divided by ",") from which browsers may connect, or *').default([], 'none').argParser(parseOrigins))
+  .addOption(option('--insecure', 'let other hosts connect although nobody is asked who they are'))
   .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
   .addOption(option('--max-payload <bytes>', 'the largest message').default(socketDefaults.maxPayload).argParser(positiveInteger))
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
@@ -45,10 +47,10 @@ const serveCommand = () => new Command('serve')
   .addHelpText('after', `
 Examples:
   mafalda serve
-  mafalda serve --listen 0.0.0.0:4000 --announced-address 203.0.113.7
-  mafalda serve --listen 0.0.0.0:4100 ws://media-1:4000 ws://media-2:4000
-  mafalda serve --listen 0.0.0.0:4100 --vertical ws://media-1:4000 ws://media-2:4000
-  MAFALDA_LISTEN=[::]:4000 mafalda serve
+  mafalda serve --listen 10.0.0.7:4000 --announced-address 203.0.113.7 --insecure
+  mafalda serve --listen 127.0.0.1:4100 ws://media-1:4000 ws://media-2:4000
+  mafalda serve --listen 127.0.0.1:4100 --vertical ws://media-1:4000 ws://media-2:4000
+  MAFALDA_LISTEN=[::1]:4000 mafalda serve
   mafalda serve --openrpc > openrpc.json
 
 The worker is the one that MEDIASOUP_WORKER_BIN names, or else is found, downloaded or built.
@@ -103,6 +105,13 @@ function collectUrls(value: string, others: string[] = []): string[] {
 }
 
 const parseFolders = (value: string): string[] => value.split(delimiter).filter(Boolean)
+
+function parseOrigins(value: string): string[] {
+  const origins = value.split(',').map(origin => origin.trim())
+  const wrong = origins.find(origin => origin !== '*' && !(URL.canParse(origin) && new URL(origin).origin === origin))
+  if (wrong !== undefined) throw new InvalidArgumentError(`An origin is like https://app.example, without a path ("${wrong}" is not).`)
+  return origins
+}
 
 function positiveInteger(value: string): number {
   const number = Number(value)

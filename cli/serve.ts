@@ -17,6 +17,8 @@ interface Options {
   allowFiles: string[]
   silence: number
   maxPayload: number
+  allowOrigin: string[]
+  insecure?: boolean
   logLevel: string
   vertical?: boolean
   policy: 'pack' | 'scatter'
@@ -31,8 +33,8 @@ export async function serveTier(urls: string[], options: Options) {
   const hosts = urls.length ? cluster(urls, logger) : undefined
   const below = hosts ?? await host(options, logger)
   const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: options.maxWorkers }) : below
-  const { listen, silence, maxPayload } = options
-  const server = await serve(tier, { ...listen, silence, maxPayload, logger }).catch(error => {
+  const { listen, silence, maxPayload, insecure, allowOrigin: allowOrigins } = options
+  const server = await serve(tier, { ...listen, silence, maxPayload, insecure, allowOrigins, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')
@@ -83,6 +85,7 @@ function explain(error: NodeJS.ErrnoException, { host, port }: Address): string 
   switch (error.code) {
     case 'EADDRINUSE': return `port ${port} of ${host} is in use: choose another one with --listen, 0 for any that is free`
     case 'EACCES': return `port ${port} of ${host} may not be opened by this user: choose one above 1023 with --listen`
+    case 'ERR_INSECURE': return `whoever reaches ${host} could use this tier: listen on 127.0.0.1, or say --insecure if only your own machines reach it`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND': return `${host} is not an address of this host: choose another one with --listen, 0.0.0.0 for all`
     default: return error.message

@@ -1,6 +1,6 @@
 // Serves a tier over WebSocket: one HTTP port for sessions, /healthz and /readyz.
 
-import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
+import { type IncomingMessage, STATUS_CODES, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { pino } from 'pino'
@@ -9,12 +9,17 @@ import { PROTOCOL } from '../lib/hello.ts'
 import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import { type Tier, join } from '../lib/tier.ts'
+import { checkProtection, isOriginAllowed } from './door.ts'
 
 export interface ServeOptions extends SocketOptions {
   /** Default 127.0.0.1. */
   host?: string
   /** Default 0: the system chooses. */
   port?: number
+  /** Whether other hosts may reach the tier although nobody is asked who they are. Default false: serve() rejects. */
+  insecure?: boolean
+  /** Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default: none. What is no browser needs none. */
+  allowOrigins?: string[]
   /** Default: warnings and errors, to stdout. */
   logger?: pino.Logger
 }
@@ -29,17 +34,19 @@ export interface Server {
 }
 
 /**
- * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …).
+ * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …), and with
+ * ERR_INSECURE when other hosts could reach it and nobody would be asked who they are.
  *
  * @example
  * ```ts
- * const server = await serve(leaf(mediasoup), { host: '0.0.0.0', port: 4000 })
+ * const server = await serve(leaf(mediasoup), { port: 4000 })
  * console.log(server.url)
  * ```
  */
 export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Server> {
-  const { host = '127.0.0.1', port = 0, logger = pino({ name: 'mafalda', level: 'warn' }) } = options
+  const { host = '127.0.0.1', port = 0, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
   const { silence, maxPayload, maxBacklog } = { ...socketDefaults, ...options }
+  checkProtection({ host, authenticates: false, insecure })
   const links = new Set<SocketLink>()
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
   const http = createServer(answer)
@@ -77,6 +84,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
     if (closing) return refuse(socket, 503, 'the server is shutting down')
     if (!offered.includes(PROTOCOL)) return refuse(socket, 400, `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`)
+    const { origin } = request.headers
+    if (!isOriginAllowed(origin, allowOrigins)) return refuse(socket, 403, `pages of ${origin} may not connect: the operator allows origins by --allow-origin`)
     sockets.handleUpgrade(request, socket, head, webSocket => onSocket(webSocket, socket, request))
   }
 
@@ -115,7 +124,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
 function refuse(socket: Duplex, status: number, message: string) {
   socket.on('error', () => {}) // Whoever is refused may be gone already.
-  socket.end(`HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : 'Service Unavailable'}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${message}\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${message}\n`)
 }
 
 const urlHost = (host: string) => host.includes(':') ? `[${host}]` : host

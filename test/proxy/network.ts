@@ -108,7 +108,7 @@ function start(namespace: string, script: string, args: string[]) {
 
 /** `mafalda serve …` on a host, and its URL. */
 export async function serveOn(host: Host, ...args: string[]) {
-  const server = host.start('../../mafalda.ts', 'serve', '--listen', `${host.address}:0`, ...args)
+  const server = host.start('../../mafalda.ts', 'serve', '--listen', `${host.address}:0`, '--insecure', ...args)
   const url = await until(() => {
     server.alive()
     return server.lines.map(line => JSON.parse(line)).find(({ msg }) => msg === 'listening')?.url as string | undefined
