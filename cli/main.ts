@@ -35,6 +35,12 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--announced-address <address>', "this host's address for media, told to clients that listen on 0.0.0.0 or :: and announce none"))
   .addOption(option('--pipe-address <address>', "this host's address for pipes from other hosts; default: the announced one if an interface has it, else 127.0.0.1"))
   .addOption(option('--allow-files <folders>', `folders (divided by "${delimiter}") in which clients may name DTLS certificates`).default([], 'none').argParser(parseFolders))
+  .addOption(option('--tls-cert <file>', 'its certificate, PEM: clients connect to wss://'))
+  .addOption(option('--tls-key <file>', 'the private key of --tls-cert'))
+  .addOption(option('--tls-ca <file>', 'authorities of client certificates: whoever connects must have one'))
+  .addOption(option('--ca <file>', "authorities of the tiers at the URLs; default: those of Node.js"))
+  .addOption(option('--cert <file>', 'its certificate for the tiers at the URLs'))
+  .addOption(option('--key <file>', 'the private key of --cert'))
   .addOption(option('--allow-origin <origins>', 'origins of pages (https://app.example, divided by ",") from which browsers may connect, or *').default([], 'none').argParser(parseOrigins))
   .addOption(option('--insecure', 'let other hosts connect although nobody is asked who they are'))
   .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
@@ -50,11 +56,14 @@ Examples:
   mafalda serve --listen 10.0.0.7:4000 --announced-address 203.0.113.7 --insecure
   mafalda serve --listen 127.0.0.1:4100 ws://media-1:4000 ws://media-2:4000
   mafalda serve --listen 127.0.0.1:4100 --vertical ws://media-1:4000 ws://media-2:4000
+  mafalda serve --listen 0.0.0.0:4000 --tls-cert leaf.crt --tls-key leaf.key --tls-ca tiers.crt
+  mafalda serve --listen 127.0.0.1:4100 --ca leaves.crt --cert tier.crt --key tier.key wss://media-1:4000
   MAFALDA_LISTEN=[::1]:4000 mafalda serve
   mafalda serve --openrpc > openrpc.json
 
 The worker is the one that MEDIASOUP_WORKER_BIN names, or else is found, downloaded or built.
-Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all sessions; a second one forces.`)
+Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all sessions; a second one forces.
+Certificates are read again when their files change, and on SIGHUP.`)
   .action(async (urls, options) => (await import('./serve.ts')).serveTier(urls, options))
 
 const conformanceCommand = () => new Command('conformance')

@@ -6,7 +6,7 @@ import { discover } from '../lib/openrpc.ts'
 import { remote } from '../client/index.ts'
 import type { Tier } from '../lib/index.ts'
 import { type Horizontal, horizontal, vertical } from '../proxy/index.ts'
-import { leaf, serve } from '../server/index.ts'
+import { type ServerTls, leaf, serve } from '../server/index.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import type { Address } from './main.ts'
 
@@ -17,6 +17,12 @@ interface Options {
   allowFiles: string[]
   silence: number
   maxPayload: number
+  tlsCert?: string
+  tlsKey?: string
+  tlsCa?: string
+  ca?: string
+  cert?: string
+  key?: string
   allowOrigin: string[]
   insecure?: boolean
   logLevel: string
@@ -30,17 +36,19 @@ export async function serveTier(urls: string[], options: Options) {
   if (options.openrpc) return console.log(JSON.stringify(discover(), null, 2))
 
   const logger = pino({ name: 'mafalda', level: options.logLevel }, await logStream())
-  const hosts = urls.length ? cluster(urls, logger) : undefined
+  const hosts = urls.length ? cluster(urls, options, logger) : undefined
   const below = hosts ?? await host(options, logger)
   const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: options.maxWorkers }) : below
   const { listen, silence, maxPayload, insecure, allowOrigin: allowOrigins } = options
-  const server = await serve(tier, { ...listen, silence, maxPayload, insecure, allowOrigins, logger }).catch(error => {
+  const tls = serverTls(options)
+  const server = await serve(tier, { ...listen, silence, maxPayload, tls, insecure, allowOrigins, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')
 
   // What one client's call makes mediasoup reject and forget must not end the sessions of all others.
   process.on('unhandledRejection', err => logger.error({ err }, 'a rejection was not handled'))
+  if (tls) process.on('SIGHUP', () => server.reload())
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
 
@@ -68,9 +76,15 @@ async function host({ announcedAddress, pipeAddress, allowFiles }: Options, logg
   return leaf(mediasoup, { announcedAddress, pipeAddress, allowFiles, log })
 }
 
+function serverTls({ tlsCert: cert, tlsKey: key, tlsCa: ca }: Options): ServerTls | undefined {
+  if (cert && key) return { cert, key, ca }
+  if (cert || key || ca) throw new Error('--tls-cert and --tls-key are given together, with or without --tls-ca')
+}
+
 /** Many hosts as one. */
-function cluster(urls: string[], logger: pino.Logger): Horizontal {
-  const tier = horizontal(urls.map(url => remote(url)))
+function cluster(urls: string[], { ca, cert, key }: Options, logger: pino.Logger): Horizontal {
+  const tls = ca || cert || key ? { ca, cert, key } : undefined
+  const tier = horizontal(urls.map(url => remote(url, { tls })))
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))
   tier.on('refused', (child, err) => logger.error({ host: child.name, reason: err.message }, 'host refused'))
@@ -85,7 +99,7 @@ function explain(error: NodeJS.ErrnoException, { host, port }: Address): string 
   switch (error.code) {
     case 'EADDRINUSE': return `port ${port} of ${host} is in use: choose another one with --listen, 0 for any that is free`
     case 'EACCES': return `port ${port} of ${host} may not be opened by this user: choose one above 1023 with --listen`
-    case 'ERR_INSECURE': return `whoever reaches ${host} could use this tier: listen on 127.0.0.1, or say --insecure if only your own machines reach it`
+    case 'ERR_INSECURE': return `whoever reaches ${host} could use this tier: ask for client certificates (--tls-cert, --tls-key, --tls-ca), listen on 127.0.0.1, or say --insecure if only your own machines reach it`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND': return `${host} is not an address of this host: choose another one with --listen, 0.0.0.0 for all`
     default: return error.message

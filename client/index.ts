@@ -8,6 +8,7 @@ export { client, remote }
 export type { ClientOptions, Connection, ConnectionEvents, Locatable, RemoteMediasoup } from './client.ts'
 export type { Location } from '../lib/hello.ts'
 export type { Load } from '../lib/load.ts'
+export type { Pem, Tls } from '../lib/tls.ts'
 export { RemoteMediasoupClient, type RemoteMediasoupClientEvents, type RemoteMediasoupClientOptions } from './remote-mediasoup-client.ts'
 export type { RemoteOptions } from './remote.ts'
 export type { MediasoupStats, ObjectStats, RouterStats, TransportStats, WorkerStats } from './stats.ts'

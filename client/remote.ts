@@ -6,20 +6,26 @@ import { PROTOCOL } from '../lib/hello.ts'
 import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import type { Link, Tier } from '../lib/tier.ts'
+import { type Tls, readTls } from '../lib/tls.ts'
 
 export interface RemoteOptions extends SocketOptions {
   /** How long connecting may take, in ms. Default 10 s. */
   timeout?: number
   /** Headers of the HTTP request that opens the connection. */
   headers?: Record<string, string>
+  /** Of a `wss://` URL: its own certificate and key, and the authorities it trusts. Files are read at each connect. */
+  tls?: Tls
 }
 
 const MAX_EXPLANATION_BYTES = 500
 
+// Of something that may be no URL.
+const USER_INFO = /\/\/.*@/
+
 /**
  * A tier at a URL. Each session is a connection of its own.
  *
- * @throws TypeError when the URL is not one of a WebSocket.
+ * @throws TypeError when the URL is not one of a WebSocket, or has credentials in it.
  * @example
  * ```ts
  * const mediasoup = await client(remote('ws://host:4000'))
@@ -27,32 +33,41 @@ const MAX_EXPLANATION_BYTES = 500
  */
 export function remote(url: string | URL, options: RemoteOptions = {}): Tier {
   const address = parseUrl(url)
+  if (options.tls && address.protocol !== 'wss:') throw new TypeError(`tls needs a URL like wss://host:port (got ${address.href})`)
   return { name: address.href, open: () => dial(address, options) }
 }
 
 function parseUrl(url: string | URL): URL {
   const address = URL.canParse(String(url)) ? new URL(url) : undefined
   if (!address || !/^wss?:$/.test(address.protocol)) {
-    throw new TypeError(`the URL of a tier must be like ws://host:port or wss://host:port (got ${JSON.stringify(String(url))})`)
+    throw new TypeError(`the URL of a tier must be like ws://host:port or wss://host:port (got ${JSON.stringify(String(url).replace(USER_INFO, '//…@'))})`)
   }
+  if (address.username || address.password) throw new TypeError('the URL of a tier has no credentials in it, because URLs end up in logs')
   return address
 }
 
-function dial(url: URL, { timeout = 10_000, headers, ...options }: RemoteOptions): Promise<Link> {
+async function dial(url: URL, options: RemoteOptions): Promise<Link> {
+  try {
+    return await openSocket(url, options)
+  } catch (cause) {
+    throw new ConnectionError(`cannot connect to ${url.href}: ${reasonOf(cause as Error)}`, { cause })
+  }
+}
+
+function openSocket(url: URL, { timeout = 10_000, headers, tls, ...options }: RemoteOptions): Promise<Link> {
   const { silence, maxBacklog, maxPayload } = { ...socketDefaults, ...options }
-  const socket = new WebSocket(url, PROTOCOL, { handshakeTimeout: timeout, headers, maxPayload, ...webSocketOptions })
+  const socket = new WebSocket(url, PROTOCOL, { handshakeTimeout: timeout, headers, maxPayload, ...readTls(tls ?? {}), ...webSocketOptions })
 
   return new Promise((resolve, reject) => {
-    const fail = (cause: Error) => reject(new ConnectionError(`cannot connect to ${url.href}: ${reasonOf(cause)}`, { cause }))
-    socket.once('error', fail)
+    socket.once('error', reject)
     socket.once('unexpected-response', async (_request, response) => {
       const explanation = await textOf(response)
-      fail(new Error(`it answered ${response.statusCode} ${explanation || response.statusMessage}`))
+      reject(new Error(`it answered ${response.statusCode} ${explanation || response.statusMessage}`))
       socket.terminate()
     })
     // 'open' comes in the same turn, so that no message is missed.
     socket.once('upgrade', ({ socket: stream }) => socket.once('open', () => {
-      socket.off('error', fail)
+      socket.off('error', reject)
       resolve(new SocketLink(socket, stream, { silence, maxBacklog }))
     }))
   })

@@ -2,3 +2,4 @@
 
 export { leaf, type LeafOptions } from './leaf.ts'
 export { serve, type ServeOptions, type Server } from './serve.ts'
+export type { ServerTls } from './secure.ts'

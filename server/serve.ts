@@ -1,6 +1,6 @@
 // Serves a tier over WebSocket: one HTTP port for sessions, /healthz and /readyz.
 
-import { type IncomingMessage, STATUS_CODES, type ServerResponse, createServer } from 'node:http'
+import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { pino } from 'pino'
@@ -10,12 +10,15 @@ import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import { type Tier, join } from '../lib/tier.ts'
 import { checkProtection, isOriginAllowed } from './door.ts'
+import { type ServerTls, createHttp } from './secure.ts'
 
 export interface ServeOptions extends SocketOptions {
   /** Default 127.0.0.1. */
   host?: string
   /** Default 0: the system chooses. */
   port?: number
+  /** Serves `wss://`; with a `ca`, only to whoever has a certificate of it. Files are read again within a second of a change. */
+  tls?: ServerTls
   /** Whether other hosts may reach the tier although nobody is asked who they are. Default false: serve() rejects. */
   insecure?: boolean
   /** Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default: none. What is no browser needs none. */
@@ -25,10 +28,12 @@ export interface ServeOptions extends SocketOptions {
 }
 
 export interface Server {
-  /** Where clients connect to: `ws://host:port`. */
+  /** Where clients connect to: `ws://host:port`, or `wss://`. */
   readonly url: string
   /** How many sessions are open. */
   readonly sessions: number
+  /** Reads the files of `tls` again, at once. Open sessions go on. */
+  reload(): void
   /** Ends every session, and with them what they own; resolves when the port is free. */
   close(): Promise<void>
 }
@@ -44,21 +49,25 @@ export interface Server {
  * ```
  */
 export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Server> {
-  const { host = '127.0.0.1', port = 0, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
+  const { host = '127.0.0.1', port = 0, tls, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
   const { silence, maxPayload, maxBacklog } = { ...socketDefaults, ...options }
-  checkProtection({ host, authenticates: false, insecure })
+  checkProtection({ host, authenticates: tls?.ca !== undefined, insecure })
   const links = new Set<SocketLink>()
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
-  const http = createServer(answer)
+  const { http, reload, unwatch } = createHttp(answer, tls, logger)
   let closing = false
 
   http.on('upgrade', onUpgrade)
-  await listen()
+  await listen().catch(error => {
+    unwatch()
+    throw error
+  })
   http.on('error', error => logger.error(error))
 
   return {
-    url: `ws://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
+    url: `${tls ? 'wss' : 'ws'}://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
     get sessions() { return links.size },
+    reload,
     close
   }
 
@@ -112,6 +121,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   async function close() {
     closing = true
+    unwatch()
     const closed = new Promise<void>(resolve => http.close(() => resolve()))
     const left = [...links].map(link => new Promise<void>(resolve => link.once('close', () => resolve())))
     for (const link of links) link.leave()

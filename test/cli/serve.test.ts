@@ -66,6 +66,13 @@ test('a wrong value is wrong usage: the option and the value are named, with the
   await fails(['serve', ...LISTEN, '--log-level', 'loud'], 2, /'--log-level <level>' argument 'loud' is invalid\. Allowed choices are/)
 })
 
+test('a certificate without its key, or the other way round, is refused', async () => {
+  for (const args of [['--tls-cert', 'a.crt'], ['--tls-key', 'a.key'], ['--tls-ca', 'ca.crt']]) {
+    await fails(['serve', ...LISTEN, ...args], 1, /^mafalda: --tls-cert and --tls-key are given together, with or without --tls-ca$/)
+  }
+  await fails(['serve', ...LISTEN, '--tls-cert', '/nowhere.crt', '--tls-key', '/nowhere.key'], 1, /^mafalda: ENOENT.*\/nowhere\.crt/)
+})
+
 test('a wrong variable is wrong usage: it is named', async () => {
   await fails(['serve'], 2, /'nonsense' from env 'MAFALDA_LISTEN' is invalid/, { MAFALDA_LISTEN: 'nonsense' })
 })
