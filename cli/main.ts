@@ -41,6 +41,12 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--ca <file>', "authorities of the tiers at the URLs; default: those of Node.js"))
   .addOption(option('--cert <file>', 'its certificate for the tiers at the URLs'))
   .addOption(option('--key <file>', 'the private key of --cert'))
+  .addOption(option('--token-keys <file>', 'public keys of whoever issues tokens, JWKS or PEM: whoever connects must have a token'))
+  .addOption(option('--token-secret <file>', 'the secret shared with whoever issues tokens, instead of --token-keys'))
+  .addOption(option('--token-audience <audience>', 'what tokens must be for'))
+  .addOption(option('--token-issuer <issuer>', 'who must have issued tokens; default: anybody who has the key'))
+  .addOption(option('--token-grace <ms>', 'how long a session lives on when its token has expired, to be renewed; default: 30000').argParser(positiveInteger))
+  .addOption(option('--token <file>', 'its token for the tiers at the URLs; read again at each connect, and before it expires'))
   .addOption(option('--allow-origin <origins>', 'origins of pages (https://app.example, divided by ",") from which browsers may connect, or *').default([], 'none').argParser(parseOrigins))
   .addOption(option('--insecure', 'let other hosts connect although nobody is asked who they are'))
   .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
@@ -58,12 +64,13 @@ Examples:
   mafalda serve --listen 127.0.0.1:4100 --vertical ws://media-1:4000 ws://media-2:4000
   mafalda serve --listen 0.0.0.0:4000 --tls-cert leaf.crt --tls-key leaf.key --tls-ca tiers.crt
   mafalda serve --listen 127.0.0.1:4100 --ca leaves.crt --cert tier.crt --key tier.key wss://media-1:4000
+  mafalda serve --listen 0.0.0.0:4000 --tls-cert leaf.crt --tls-key leaf.key --token-keys jwks.json --token-audience media
   MAFALDA_LISTEN=[::1]:4000 mafalda serve
   mafalda serve --openrpc > openrpc.json
 
 The worker is the one that MEDIASOUP_WORKER_BIN names, or else is found, downloaded or built.
 Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all sessions; a second one forces.
-Certificates are read again when their files change, and on SIGHUP.`)
+Certificates, keys and tokens are files, which are read again when they change, and on SIGHUP.`)
   .action(async (urls, options) => (await import('./serve.ts')).serveTier(urls, options))
 
 const conformanceCommand = () => new Command('conformance')

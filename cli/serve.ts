@@ -1,12 +1,13 @@
 // `mafalda serve`: this host's mediasoup, until a signal ends it.
 
+import { readFile } from 'node:fs/promises'
 import type * as ms from 'mediasoup/types'
 import { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
 import { remote } from '../client/index.ts'
 import type { Tier } from '../lib/index.ts'
 import { type Horizontal, horizontal, vertical } from '../proxy/index.ts'
-import { type ServerTls, leaf, serve } from '../server/index.ts'
+import { type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import type { Address } from './main.ts'
 
@@ -20,6 +21,12 @@ interface Options {
   tlsCert?: string
   tlsKey?: string
   tlsCa?: string
+  tokenKeys?: string
+  tokenSecret?: string
+  tokenAudience?: string
+  tokenIssuer?: string
+  tokenGrace?: number
+  token?: string
   ca?: string
   cert?: string
   key?: string
@@ -40,15 +47,15 @@ export async function serveTier(urls: string[], options: Options) {
   const below = hosts ?? await host(options, logger)
   const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: options.maxWorkers }) : below
   const { listen, silence, maxPayload, insecure, allowOrigin: allowOrigins } = options
-  const tls = serverTls(options)
-  const server = await serve(tier, { ...listen, silence, maxPayload, tls, insecure, allowOrigins, logger }).catch(error => {
+  const [tls, tokens] = [serverTls(options), tokenOptions(options)]
+  const server = await serve(tier, { ...listen, silence, maxPayload, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')
 
   // What one client's call makes mediasoup reject and forget must not end the sessions of all others.
   process.on('unhandledRejection', err => logger.error({ err }, 'a rejection was not handled'))
-  if (tls) process.on('SIGHUP', () => server.reload())
+  if (tls || tokens) process.on('SIGHUP', () => server.reload())
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
 
@@ -81,10 +88,17 @@ function serverTls({ tlsCert: cert, tlsKey: key, tlsCa: ca }: Options): ServerTl
   if (cert || key || ca) throw new Error('--tls-cert and --tls-key are given together, with or without --tls-ca')
 }
 
+function tokenOptions({ tokenKeys: keys, tokenSecret: secret, tokenAudience: audience, tokenIssuer: issuer, tokenGrace: grace }: Options): TokenOptions | undefined {
+  if (!keys && !secret && !audience && !issuer && !grace) return undefined
+  if (!audience || !keys === !secret) throw new Error('tokens take --token-audience, and either --token-keys or --token-secret')
+  return { keys, secret, audience, issuer, grace }
+}
+
 /** Many hosts as one. */
-function cluster(urls: string[], { ca, cert, key }: Options, logger: pino.Logger): Horizontal {
+function cluster(urls: string[], { ca, cert, key, token: file }: Options, logger: pino.Logger): Horizontal {
   const tls = ca || cert || key ? { ca, cert, key } : undefined
-  const tier = horizontal(urls.map(url => remote(url, { tls })))
+  const token = file ? async () => (await readFile(file, 'utf8')).trim() : undefined
+  const tier = horizontal(urls.map(url => remote(url, { tls, token })))
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))
   tier.on('refused', (child, err) => logger.error({ host: child.name, reason: err.message }, 'host refused'))
@@ -99,7 +113,7 @@ function explain(error: NodeJS.ErrnoException, { host, port }: Address): string 
   switch (error.code) {
     case 'EADDRINUSE': return `port ${port} of ${host} is in use: choose another one with --listen, 0 for any that is free`
     case 'EACCES': return `port ${port} of ${host} may not be opened by this user: choose one above 1023 with --listen`
-    case 'ERR_INSECURE': return `whoever reaches ${host} could use this tier: ask for client certificates (--tls-cert, --tls-key, --tls-ca), listen on 127.0.0.1, or say --insecure if only your own machines reach it`
+    case 'ERR_INSECURE': return `whoever reaches ${host} could use this tier: ask for tokens (--token-keys) or client certificates (--tls-ca), listen on 127.0.0.1, or say --insecure if only your own machines reach it`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND': return `${host} is not an address of this host: choose another one with --listen, 0.0.0.0 for all`
     default: return error.message

@@ -3,13 +3,14 @@
 import { type ClientOptions, type RemoteMediasoup, client } from './client.ts'
 import { type RemoteOptions, remote } from './remote.ts'
 
-export { ConnectionError, IncompatibleError, ProtocolError } from '../lib/errors.ts'
+export { AccessError, ConnectionError, IncompatibleError, ProtocolError } from '../lib/errors.ts'
 export { client, remote }
 export type { ClientOptions, Connection, ConnectionEvents, Locatable, RemoteMediasoup } from './client.ts'
 export type { Location } from '../lib/hello.ts'
 export type { Load } from '../lib/load.ts'
 export type { Pem, Tls } from '../lib/tls.ts'
 export { RemoteMediasoupClient, type RemoteMediasoupClientEvents, type RemoteMediasoupClientOptions } from './remote-mediasoup-client.ts'
+export type { Token } from './credentials.ts'
 export type { RemoteOptions } from './remote.ts'
 export type { MediasoupStats, ObjectStats, RouterStats, TransportStats, WorkerStats } from './stats.ts'
 

@@ -7,12 +7,15 @@ import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import type { Link, Tier } from '../lib/tier.ts'
 import { type Tls, readTls } from '../lib/tls.ts'
+import { Renewal, type Token, freshToken } from './credentials.ts'
 
 export interface RemoteOptions extends SocketOptions {
   /** How long connecting may take, in ms. Default 10 s. */
   timeout?: number
   /** Headers of the HTTP request that opens the connection. */
   headers?: Record<string, string>
+  /** Says who connects: a token, or a function that gives a fresh one, called at each connect and before the last one expires. */
+  token?: Token
   /** Of a `wss://` URL: its own certificate and key, and the authorities it trusts. Files are read at each connect. */
   tls?: Tls
 }
@@ -48,7 +51,9 @@ function parseUrl(url: string | URL): URL {
 
 async function dial(url: URL, options: RemoteOptions): Promise<Link> {
   try {
-    return await openSocket(url, options)
+    const token = await freshToken(options.token)
+    const link = await openSocket(url, { ...options, headers: { ...options.headers, ...token !== undefined && { authorization: `Bearer ${token}` } } })
+    return typeof options.token === 'function' ? new Renewal(link, options.token, token!) : link
   } catch (cause) {
     throw new ConnectionError(`cannot connect to ${url.href}: ${reasonOf(cause as Error)}`, { cause })
   }

@@ -11,7 +11,11 @@ export const codes = {
   params: -32602,
   internal: -32603,
   /** mediasoup's own errors: `data.name` is the class. */
-  mediasoup: -32000
+  mediasoup: -32000,
+  /** Nobody has said who they are, or their token is not valid (any more). */
+  unauthenticated: -32001,
+  /** The token does not allow it. */
+  forbidden: -32002
 } as const
 
 /** What was sent is not the protocol. `code` is JSON-RPC's; `id` the request's, where it could be read. */
@@ -24,6 +28,17 @@ export class ProtocolError extends Error {
     super(message)
     this.code = code
     this.id = id
+  }
+}
+
+/** Refused for want of a right. `code` says of which: `codes.unauthenticated` or `codes.forbidden`. */
+export class AccessError extends Error {
+  override name = 'AccessError'
+  readonly code: number
+
+  constructor(code: number, message: string) {
+    super(message)
+    this.code = code
   }
 }
 
@@ -45,7 +60,7 @@ const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<s
 
 /** An error to what goes on the wire, without its stack: that is the host's own business. */
 export function describeError(error: unknown): Failure {
-  if (error instanceof ProtocolError) return { code: error.code, message: error.message, data: { name: error.name } }
+  if (error instanceof ProtocolError || error instanceof AccessError) return { code: error.code, message: error.message, data: { name: error.name } }
   if (error instanceof Error) return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
   return { code: codes.internal, message: String(error) }
 }
@@ -53,6 +68,7 @@ export function describeError(error: unknown): Failure {
 /** The inverse of describeError. */
 export function reviveError({ code, message, data }: Failure): Error {
   if (data?.name === 'ProtocolError' || (data === undefined && code <= codes.request)) return new ProtocolError(code, message)
+  if (data?.name === 'AccessError') return new AccessError(code, message)
   const type = revivable.get(data?.name ?? '')
   if (type) return new type(message)
   return Object.assign(new Error(message), data && { name: data.name })

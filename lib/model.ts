@@ -36,7 +36,7 @@ export type Interface<K extends Kind> = Objects[K][0]
  * - fixed:  a property that never changes; sent once, when the object is announced
  * - live:   a property that changes; sent again with the next message about the object
  * - query:  a method answered by the peer, which changes nothing
- * - call:   a method answered by the peer, which may change live members
+ * - call:   a method answered by the peer, which does something: live members may change
  * - create: a call whose result is a new object
  * - cast:   a method the caller does not wait for
  * - media:  a cast of RTP or RTCP, dropped rather than queued when the peer is slow
@@ -296,7 +296,7 @@ export const model = {
       setPreferredLayers: 'call',
       setPriority: 'call',
       unsetPriority: 'call',
-      requestKeyFrame: 'query',
+      requestKeyFrame: 'call',
       enableTraceEvent: 'call',
       transportClosed: 'hidden'
     },
@@ -349,7 +349,7 @@ export const model = {
       resume: 'call',
       setBufferedAmountLowThreshold: 'call',
       getBufferedAmount: 'query',
-      send: 'query',
+      send: 'call',
       setSubchannels: 'call',
       addSubchannel: 'call',
       removeSubchannel: 'call',

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { ConnectionError } from './errors.ts'
+import { AccessError, ConnectionError } from './errors.ts'
 import type { SocketOptions } from './socket-options.ts'
 import type { Frame, Link, LinkEvents } from './tier.ts'
 
@@ -18,6 +18,8 @@ const NORMAL = 1000
 const GOING_AWAY = 1001
 const ABNORMAL = 1006
 const INTERNAL_ERROR = 1011
+// As HTTP's 401: who is there has not said, or not said again, who they are.
+const UNAUTHENTICATED = 4401
 const MAX_REASON_BYTES = 123
 
 export class SocketLink extends EventEmitter<LinkEvents> implements Link {
@@ -88,7 +90,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   close(error?: Error) {
     this.resume() // The answer to the closing has to be read.
     const reason = Buffer.from(error?.message ?? '').subarray(0, MAX_REASON_BYTES).toString()
-    this.#socket.close(error ? INTERNAL_ERROR : NORMAL, reason.replace(/\uFFFD+$/, ''))
+    this.#socket.close(codeOf(error), reason.replace(/\uFFFD+$/, ''))
   }
 
   /** Ends the session because this end is about to stop. */
@@ -111,4 +113,9 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
     this.#error ??= new Error(why)
     this.#socket.terminate()
   }
+}
+
+function codeOf(error: Error | undefined) {
+  if (error instanceof AccessError) return UNAUTHENTICATED
+  return error ? INTERNAL_ERROR : NORMAL
 }

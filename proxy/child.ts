@@ -8,7 +8,7 @@ import { IDLE, type Load } from '../lib/load.ts'
 import type { Tier } from '../lib/tier.ts'
 import { decode } from '../lib/wire.ts'
 import { Caller } from './caller.ts'
-import { headOf } from './head.ts'
+import { headOf } from '../lib/head.ts'
 
 export type ChildEvents = {
   /** It can be reached. */

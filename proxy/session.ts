@@ -4,7 +4,7 @@ import { ProtocolError, codes, describeError } from '../lib/errors.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, decode, encodeFailure, encodeResult } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
-import { type Head, canonical, headOf } from './head.ts'
+import { type Head, canonical, headOf } from '../lib/head.ts'
 
 /** A session on a tier below. */
 export interface Branch {
@@ -51,7 +51,7 @@ export abstract class ProxySession {
     let head: Head | undefined
     try {
       head = headOf(frame)
-      if (!head) head = headOf(frame = canonical(frame))!
+      if (!head) ({ frame, head } = canonical(frame))
       if (head.method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', head.id)
       this.dispatch(head as CallHead, frame)
     } catch (error) {

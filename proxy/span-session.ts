@@ -13,7 +13,7 @@ import { version } from '../lib/version.ts'
 import { type Handle, type Id, decode, encodeNotification, encodeRequest, encodeResult } from '../lib/wire.ts'
 import { mergeRouterDumps, mergeServerDumps, mergeWorkerDumps, sumUsages } from './dumps.ts'
 import { Growth } from './growth.ts'
-import { type Head, headOf } from './head.ts'
+import { type Head, headOf } from '../lib/head.ts'
 import { Pipes } from './pipes.ts'
 import { Replicas } from './replicas.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf, unknownHandle } from './session.ts'
@@ -449,7 +449,7 @@ const CREATED = /"result":\{"\$":"([^"]+)"(?:,"kind":"([^"]+)")?/
 
 const createdBy = (frame: Frame): Handle | undefined => CREATED.exec(frame as string)?.[1]
 const kindOf = (frame: Frame): string => CREATED.exec(frame as string)![2]!
-const isFailure = (frame: Frame) => /^\{"jsonrpc":"2\.0","id":(?:\d+|"[^"]*"),"error":/.test(frame as string)
+const isFailure = (frame: Frame) => /^\{"jsonrpc":"2\.0","id":(?:[^",]+|"(?:[^"\\]|\\.)*"),"error":/.test(frame as string)
 const resultOf = (frame: Frame) => (decode(frame) as { result?: unknown }).result
 
 /** What is announced as the child of a part is the child of the whole. */

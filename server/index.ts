@@ -3,3 +3,4 @@
 export { leaf, type LeafOptions } from './leaf.ts'
 export { serve, type ServeOptions, type Server } from './serve.ts'
 export type { ServerTls } from './secure.ts'
+export type { TokenOptions } from './tokens.ts'

@@ -5,12 +5,16 @@ import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { AccessError, codes } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
 import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import { type Tier, join } from '../lib/tier.ts'
 import { checkProtection, isOriginAllowed } from './door.ts'
+import { Gate } from './gate.ts'
+import { Guard } from './guard.ts'
 import { type ServerTls, createHttp } from './secure.ts'
+import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
 
 export interface ServeOptions extends SocketOptions {
   /** Default 127.0.0.1. */
@@ -19,6 +23,8 @@ export interface ServeOptions extends SocketOptions {
   port?: number
   /** Serves `wss://`; with a `ca`, only to whoever has a certificate of it. Files are read again within a second of a change. */
   tls?: ServerTls
+  /** Lets in only who has a token, for what it allows. */
+  tokens?: TokenOptions
   /** Whether other hosts may reach the tier although nobody is asked who they are. Default false: serve() rejects. */
   insecure?: boolean
   /** Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default: none. What is no browser needs none. */
@@ -32,7 +38,7 @@ export interface Server {
   readonly url: string
   /** How many sessions are open. */
   readonly sessions: number
-  /** Reads the files of `tls` again, at once. Open sessions go on. */
+  /** Reads the files of `tls` and `tokens` again, at once. Open sessions go on. */
   reload(): void
   /** Ends every session, and with them what they own; resolves when the port is free. */
   close(): Promise<void>
@@ -49,12 +55,14 @@ export interface Server {
  * ```
  */
 export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Server> {
-  const { host = '127.0.0.1', port = 0, tls, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
+  const { host = '127.0.0.1', port = 0, tls, tokens: tokenOptions, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
   const { silence, maxPayload, maxBacklog } = { ...socketDefaults, ...options }
-  checkProtection({ host, authenticates: tls?.ca !== undefined, insecure })
+  checkProtection({ host, authenticates: tls?.ca !== undefined || tokenOptions !== undefined, insecure })
+  const tokens = tokenOptions && await createTokens(tokenOptions, logger)
   const links = new Set<SocketLink>()
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
-  const { http, reload, unwatch } = createHttp(answer, tls, logger)
+  const secure = createHttp(answer, tls, logger)
+  const { http } = secure
   let closing = false
 
   http.on('upgrade', onUpgrade)
@@ -67,8 +75,16 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   return {
     url: `${tls ? 'wss' : 'ws'}://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
     get sessions() { return links.size },
-    reload,
+    reload() {
+      secure.reload()
+      tokens?.reload()
+    },
     close
+  }
+
+  function unwatch() {
+    secure.unwatch()
+    tokens?.unwatch()
   }
 
   function listen() {
@@ -89,33 +105,55 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body) + '\n')
   }
 
-  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
+  async function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
     if (closing) return refuse(socket, 503, 'the server is shutting down')
     if (!offered.includes(PROTOCOL)) return refuse(socket, 400, `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`)
     const { origin } = request.headers
     if (!isOriginAllowed(origin, allowOrigins)) return refuse(socket, 403, `pages of ${origin} may not connect: the operator allows origins by --allow-origin`)
-    sockets.handleUpgrade(request, socket, head, webSocket => onSocket(webSocket, socket, request))
+    let grant: Grant | undefined
+    try {
+      grant = await bearerOf(request, socket)
+    } catch (error) {
+      return refuse(socket, 401, (error as Error).message)
+    }
+    sockets.handleUpgrade(request, socket, head, webSocket => onSocket(webSocket, socket, request, grant))
   }
 
-  async function onSocket(socket: WebSocket, stream: Duplex, { socket: { remoteAddress: peer } }: IncomingMessage) {
+  /** What a token in the upgrade allows, if there is one. */
+  async function bearerOf({ headers: { authorization } }: IncomingMessage, socket: Duplex): Promise<Grant | undefined> {
+    if (!tokens || authorization === undefined) return undefined
+    const ignore = () => {} // The socket is looked at again when it is known who this is.
+    socket.on('error', ignore)
+    try {
+      return await tokens.verify(tokenIn(authorization))
+    } finally {
+      socket.off('error', ignore)
+    }
+  }
+
+  async function onSocket(socket: WebSocket, stream: Duplex, { socket: { remoteAddress: peer } }: IncomingMessage, grant?: Grant) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
+    const gate = tokens && new Gate(link, tokens, grant)
     links.add(link)
     link.on('close', error => {
       links.delete(link)
       logger.info({ peer, sessions: links.size, reason: error?.message }, 'session closed')
     })
-    logger.info({ peer, sessions: links.size }, 'session opened')
+    await gate?.opened
+    if (!links.has(link)) return
+    logger.info({ peer, sessions: links.size, subject: gate?.grant?.subject }, 'session opened')
     // What the client sends meanwhile waits in the socket.
     socket.pause()
     try {
       const session = await tier.open()
-      if (links.has(link)) join(link, session)
+      if (links.has(link)) join(new Guard(gate ?? link, () => gate?.grant), session)
       else session.close()
     } catch (error) {
       logger.error({ peer, err: error }, 'the tier could not be opened')
       link.close(error as Error)
     }
+    gate?.start()
     socket.resume()
   }
 
@@ -132,9 +170,16 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   }
 }
 
+// RFC 6750, 2.1
+function tokenIn(authorization: string): string {
+  const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? []
+  if (!token) throw new AccessError(codes.unauthenticated, 'Authorization must be Bearer, and a token')
+  return token
+}
+
 function refuse(socket: Duplex, status: number, message: string) {
   socket.on('error', () => {}) // Whoever is refused may be gone already.
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${message}\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain${status === 401 ? '\r\nwww-authenticate: Bearer' : ''}\r\nconnection: close\r\n\r\n${message}\n`)
 }
 
 const urlHost = (host: string) => host.includes(':') ? `[${host}]` : host

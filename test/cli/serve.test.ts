@@ -73,6 +73,12 @@ test('a certificate without its key, or the other way round, is refused', async 
   await fails(['serve', ...LISTEN, '--tls-cert', '/nowhere.crt', '--tls-key', '/nowhere.key'], 1, /^mafalda: ENOENT.*\/nowhere\.crt/)
 })
 
+test('tokens that nobody could verify are refused', async () => {
+  for (const args of [['--token-keys', 'k'], ['--token-audience', 'a'], ['--token-audience', 'a', '--token-keys', 'k', '--token-secret', 's']]) {
+    await fails(['serve', ...LISTEN, ...args], 1, /^mafalda: tokens take --token-audience, and either --token-keys or --token-secret$/)
+  }
+})
+
 test('a wrong variable is wrong usage: it is named', async () => {
   await fails(['serve'], 2, /'nonsense' from env 'MAFALDA_LISTEN' is invalid/, { MAFALDA_LISTEN: 'nonsense' })
 })

@@ -1,7 +1,7 @@
-// What a proxy reads of a frame: its first bytes. The rest passes as it is.
+// What a tier reads of a frame that it passes on: its first bytes.
 
-import type { Frame } from '../lib/tier.ts'
-import { type Handle, type Id, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
+import type { Frame } from './tier.ts'
+import { type Handle, type Id, decode, encodeNotification, encodeRequest } from './wire.ts'
 
 export interface Head {
   /** Of a request or an answer. */
@@ -13,7 +13,7 @@ export interface Head {
 }
 
 // The keys are in the order that PROTOCOL.md asks for: that is what makes this possible.
-const HEAD = /^\{"jsonrpc":"2\.0",(?:"id":(null|\d+|"[^"\\]*"),)?(?:"method":"([^"\\]*)","params":\[(?:"([^"\\]*)")?|"result":|"error":)/
+const HEAD = /^\{"jsonrpc":"2\.0",(?:"id":(null|-?\d+(?:\.\d+)?|"(?:[^"\\]|\\.)*"),)?(?:"method":"([^"\\]*)","params":\[(?:"([^"\\]*)")?|"result":|"error":)/
 
 // No method and no handle are longer.
 const HEAD_BYTES = 256
@@ -28,11 +28,14 @@ export function headOf(frame: Frame): Head | undefined {
   return { id: id === undefined ? undefined : JSON.parse(id), method, handle }
 }
 
-/** A frame with its keys in order. Throws a ProtocolError for what is no message. */
-export function canonical(frame: Frame): Frame {
+/** A frame with its keys in order, and its head. Throws a ProtocolError for what is no message. */
+export function canonical(frame: Frame): { frame: Frame; head: Head } {
   const message = decode(frame)
-  if (message.method === undefined) return frame
-  return message.id === undefined ? encodeNotification(message.method, message.params) : encodeRequest(message.id, message.method, message.params)
+  const { id, method } = message
+  if (method === undefined) return { frame, head: { id } }
+  const { params } = message
+  const handle = typeof params[0] === 'string' ? params[0] : undefined
+  return { frame: id === undefined ? encodeNotification(method, params) : encodeRequest(id, method, params), head: { id, method, handle } }
 }
 
 /** The node of a handle: the leaf that gave it out. */

@@ -1,0 +1,39 @@
+// A Link with something between it and its user: what a layer does not treat itself passes through.
+
+import { EventEmitter } from 'node:events'
+import type { Frame, Link, LinkEvents } from './tier.ts'
+
+export abstract class Layer extends EventEmitter<LinkEvents> implements Link {
+  protected readonly below: Link
+
+  constructor(below: Link) {
+    super()
+    this.below = below
+    below.on('frame', frame => this.receive(frame))
+    below.on('drain', () => this.emit('drain'))
+    below.on('close', error => this.emit('close', error))
+  }
+
+  /** A frame came from the peer. */
+  protected abstract receive(frame: Frame): void
+
+  get bufferedAmount() {
+    return this.below.bufferedAmount
+  }
+
+  send(frame: Frame) {
+    this.below.send(frame)
+  }
+
+  pause() {
+    this.below.pause()
+  }
+
+  resume() {
+    this.below.resume()
+  }
+
+  close(error?: Error) {
+    this.below.close(error)
+  }
+}

@@ -1,0 +1,118 @@
+// Authentication of a connection: by its first message, unless the upgrade brought a token, and again before the token expires.
+// What this layer treats is about the connection, and the session above it never sees it.
+
+import { AccessError, ProtocolError, codes, describeError } from '../lib/errors.ts'
+import { headOf } from '../lib/head.ts'
+import { Layer } from '../lib/layer.ts'
+import type { Frame, Link } from '../lib/tier.ts'
+import { decode, encodeFailure, encodeResult } from '../lib/wire.ts'
+import type { Grant, Tokens } from './tokens.ts'
+
+const AUTHENTICATE = 'tier.authenticate'
+// How long the first message may take.
+const PATIENCE_MS = 10_000
+// Of setTimeout().
+const MAX_DELAY_MS = 2 ** 31 - 1
+
+// Also the reason of a close, which holds 123 bytes.
+const NO_TOKEN = 'the first message is tier.authenticate with {"token": …}, or the upgrade has Authorization: Bearer …'
+
+export class Gate extends Layer {
+  readonly #tokens: Tokens
+  /** Resolves when it is known who is there; or when they are gone. */
+  readonly opened: Promise<void>
+  #open!: () => void
+  #grant: Grant | undefined
+  #timer: NodeJS.Timeout | undefined
+  // What came while a token was being verified, or before anybody listened.
+  #waiting: Frame[] | undefined = []
+  #verifying = false
+  #closed = false
+
+  /** @param grant of the token that the upgrade brought */
+  constructor(below: Link, tokens: Tokens, grant?: Grant) {
+    super(below)
+    this.#tokens = tokens
+    this.opened = new Promise(resolve => { this.#open = resolve })
+    below.once('close', () => this.#end())
+    if (grant) this.#admit(grant)
+    else this.#timer = setTimeout(() => this.#refuse(NO_TOKEN), PATIENCE_MS).unref()
+  }
+
+  get grant() {
+    return this.#grant
+  }
+
+  /** There is a session: what came meanwhile goes to it. */
+  start() {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const frame of waiting) this.receive(frame)
+  }
+
+  protected override receive(frame: Frame) {
+    if (this.#closed) return
+    if (this.#verifying || (this.#grant && this.#waiting)) {
+      this.#waiting ??= []
+      this.#waiting.push(frame)
+    } else if (headOf(frame)?.method === AUTHENTICATE || !this.#grant) {
+      void this.#authenticate(frame)
+    } else {
+      this.emit('frame', frame)
+    }
+  }
+
+  // → {"id": 1, "method": "tier.authenticate", "params": [{"token": "…"}]}
+  // ← {"id": 1, "result": {"subject": "…", "scopes": ["create"], "expires": 1700000000}}
+  async #authenticate(frame: Frame) {
+    const started = !this.#waiting
+    const known = this.#grant
+    this.#verifying = true
+    let id
+    try {
+      const message = decode(frame)
+      id = message.id
+      if (message.method !== AUTHENTICATE) throw new AccessError(codes.unauthenticated, NO_TOKEN)
+      const grant = await this.#tokens.verify(tokenOf(message.params))
+      if (known && known.subject !== grant.subject) throw new AccessError(codes.forbidden, 'a token is renewed for the subject that it was for')
+      this.#admit(grant)
+      if (id !== undefined) this.below.send(encodeResult(id!, { subject: grant.subject, scopes: [...grant.scopes], expires: grant.expires / 1000 }))
+    } catch (error) {
+      this.below.send(encodeFailure(id ?? (error as ProtocolError).id ?? null, describeError(error)))
+      if (!known) this.#refuse(error instanceof AccessError ? error.message : NO_TOKEN)
+    }
+    this.#verifying = false
+    if (started) this.start()
+  }
+
+  #admit(grant: Grant) {
+    if (this.#closed) return
+    this.#grant = grant
+    this.#open()
+    this.#expire()
+  }
+
+  #expire() {
+    clearTimeout(this.#timer)
+    const left = this.#grant!.expires + this.#tokens.grace - Date.now()
+    this.#timer = setTimeout(() => left > MAX_DELAY_MS ? this.#expire() : this.#refuse('the token has expired, and was not renewed'), Math.min(left, MAX_DELAY_MS)).unref()
+  }
+
+  #refuse(reason: string) {
+    this.#end()
+    this.close(new AccessError(codes.unauthenticated, reason))
+  }
+
+  #end() {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.#waiting = undefined
+    this.#open()
+  }
+}
+
+function tokenOf([credentials]: unknown[]): string {
+  const token = (credentials as { token?: unknown } | null | undefined)?.token
+  if (typeof token !== 'string') throw new ProtocolError(codes.params, 'tier.authenticate takes {"token": …}, a string')
+  return token
+}

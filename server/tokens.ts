@@ -1,0 +1,116 @@
+// Tokens: who signed them, and what they allow.
+
+import { createPublicKey, createSecretKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { JWTPayload, JWTVerifyGetKey, KeyObject } from 'jose'
+import type { Logger } from 'pino'
+import { AccessError, codes } from '../lib/errors.ts'
+import { SCOPES, type Scope } from '../lib/scopes.ts'
+import { watchFiles } from './files.ts'
+
+export interface TokenOptions {
+  /** The secret shared with whoever issues tokens (HS256, HS384, HS512): the path of a file, or its contents as a Buffer; 32 bytes or more. */
+  secret?: string | Buffer
+  /** The public keys of whoever issues tokens: a JWKS, or one key as PEM; the path of a file, or its contents as a Buffer. */
+  keys?: string | Buffer
+  /** What tokens must have as `aud`. */
+  audience: string
+  /** What tokens must have as `iss`. Default: anything. */
+  issuer?: string
+  /** How long a session lives on when its token has expired, in ms, so that it can be renewed. Default 30 s. */
+  grace?: number
+}
+
+/** What a token allows. */
+export interface Grant {
+  subject: string | undefined
+  scopes: ReadonlySet<Scope>
+  /** Until when, in ms since 1970. */
+  expires: number
+}
+
+export interface Tokens {
+  readonly grace: number
+  /** Rejects with an AccessError that says what is wrong with it, and never quotes it. */
+  verify(token: string): Promise<Grant>
+  /** Reads secret and keys again. Those before stay when the new ones cannot be used. */
+  reload(): void
+  /** No longer watches the files. */
+  unwatch(): void
+}
+
+// RFC 7518, 3.2
+const MIN_SECRET_BYTES = 32
+const SYMMETRIC = ['HS256', 'HS384', 'HS512']
+const ASYMMETRIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+
+/** Throws when secret or keys cannot be read or used. */
+export async function createTokens({ secret, keys, audience, issuer, grace = 30_000 }: TokenOptions, logger: Logger): Promise<Tokens> {
+  if ((secret === undefined) === (keys === undefined)) throw new TypeError('tokens are verified with a secret or with public keys: give one of them')
+  if (!audience) throw new TypeError('tokens need an audience, so that one for something else is not taken here')
+  // Not before it is needed: a tier should be ready at once.
+  const jose = await import('jose')
+  const options = { audience, issuer, algorithms: secret ? SYMMETRIC : ASYMMETRIC, requiredClaims: ['exp'] }
+  let key = readKey()
+  const files = [secret, keys].filter(source => typeof source === 'string')
+  return { grace, verify, reload, unwatch: watchFiles(files, reload) }
+
+  async function verify(token: string): Promise<Grant> {
+    try {
+      const { payload } = await jose.jwtVerify(token, key, options)
+      return grantOf(payload)
+    } catch (error) {
+      throw error instanceof AccessError ? error : new AccessError(codes.unauthenticated, reasonOf(error, options))
+    }
+  }
+
+  function readKey(): JWTVerifyGetKey {
+    if (secret !== undefined) return always(createSecretKey(secretBytes(read(secret))))
+    const text = read(keys!).toString()
+    return text.trimStart().startsWith('{') ? jose.createLocalJWKSet(JSON.parse(text)) : always(createPublicKey(text))
+  }
+
+  function reload() {
+    try {
+      key = readKey()
+      logger.info({ files }, 'the keys of tokens were read again')
+    } catch (error) {
+      // Not the error: that of JSON quotes what it has read.
+      logger.error({ files, reason: (error as Error).name }, 'the keys of tokens cannot be used: those before stay')
+    }
+  }
+}
+
+const read = (source: string | Buffer) => typeof source === 'string' ? readFileSync(source) : source
+const always = (key: KeyObject): JWTVerifyGetKey => async () => key
+
+// Whoever writes a file with an editor, or with echo, ends the line.
+function secretBytes(contents: Buffer): Buffer {
+  const bytes = Buffer.from(contents.toString('latin1').replace(/\r?\n$/, ''), 'latin1')
+  if (bytes.length < MIN_SECRET_BYTES) throw new TypeError(`the secret of tokens has at least ${MIN_SECRET_BYTES} bytes (it has ${bytes.length})`)
+  return bytes
+}
+
+function grantOf({ sub, scope, exp }: JWTPayload): Grant {
+  const given = typeof scope === 'string' ? scope.split(' ') : []
+  const scopes = new Set(SCOPES.filter(scope => given.includes(scope)))
+  if (!scopes.size) throw new AccessError(codes.forbidden, `the token has no scope of this tier: ${SCOPES.join(', ')}`)
+  return { subject: sub, scopes, expires: exp! * 1000 }
+}
+
+/** What is wrong with a token, without a word of it. */
+function reasonOf(error: unknown, { audience, issuer, algorithms }: { audience: string; issuer?: string; algorithms: string[] }): string {
+  const { code, claim } = error as { code?: string; claim?: string }
+  switch (code) {
+    case 'ERR_JWT_EXPIRED': return 'the token has expired'
+    case 'ERR_JWT_CLAIM_VALIDATION_FAILED':
+      if (claim === 'aud') return `the token must be for the audience ${audience}`
+      if (claim === 'iss') return `the token must be issued by ${issuer}`
+      return `the claim ${claim} of the token is missing or not valid`
+    case 'ERR_JOSE_ALG_NOT_ALLOWED': return `the token must be signed with one of ${algorithms.join(', ')}`
+    case 'ERR_JWKS_NO_MATCHING_KEY':
+    case 'ERR_JWKS_MULTIPLE_MATCHING_KEYS': return 'the kid of the token must be that of a key which this tier has'
+    case 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED': return 'the signature of the token is not valid'
+    default: return 'the token must be a JWT that is signed with a key of this tier'
+  }
+}
