@@ -6,6 +6,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { mafalda } from './product.ts'
 
+// The rate is kept nevertheless: it is measured with the rest.
+const UNLIMITED = ['--limits', 'rate=1000000000']
+
 const running = new Set<ChildProcess>()
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
@@ -27,7 +30,7 @@ export async function end(child: ChildProcess) {
 
 /** `mafalda serve`; resolves when it listens. */
 export async function startLeaf(nodeArgs: string[] = []): Promise<{ child: ChildProcess; url: string }> {
-  const child = run([...nodeArgs, mafalda, 'serve', '--listen', '127.0.0.1:0'])
+  const child = run([...nodeArgs, mafalda, 'serve', '--listen', '127.0.0.1:0', ...UNLIMITED])
   for await (const line of createInterface(child.stdout!)) {
     const { msg, url } = JSON.parse(line)
     if (msg !== 'listening') continue

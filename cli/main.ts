@@ -49,6 +49,7 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--token <file>', 'its token for the tiers at the URLs; read again at each connect, and before it expires'))
   .addOption(option('--allow-origin <origins>', 'origins of pages (https://app.example, divided by ",") from which browsers may connect, or *').default([], 'none').argParser(parseOrigins))
   .addOption(option('--insecure', 'let other hosts connect although nobody is asked who they are'))
+  .addOption(option('--limits <limits>', 'what sessions may ask for, and how many there may be: sessions=100,rate=500,workers=4,…').default({}, 'in the README').argParser(parseLimits))
   .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
   .addOption(option('--max-payload <bytes>', 'the largest message').default(socketDefaults.maxPayload).argParser(positiveInteger))
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
@@ -127,6 +128,15 @@ function parseOrigins(value: string): string[] {
   const wrong = origins.find(origin => origin !== '*' && !(URL.canParse(origin) && new URL(origin).origin === origin))
   if (wrong !== undefined) throw new InvalidArgumentError(`An origin is like https://app.example, without a path ("${wrong}" is not).`)
   return origins
+}
+
+function parseLimits(value: string): Record<string, number> {
+  const limits: Record<string, number> = {}
+  for (const [, name, number, rest] of value.split(',').map(limit => /^(\w+)=(\d+)$|(.*)/.exec(limit)!)) {
+    if (name === undefined) throw new InvalidArgumentError(`Limits are like rate=500,workers=4 ("${rest}" is not).`)
+    limits[name] = Number(number)
+  }
+  return limits
 }
 
 function positiveInteger(value: string): number {

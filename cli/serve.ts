@@ -7,7 +7,7 @@ import { discover } from '../lib/openrpc.ts'
 import { remote } from '../client/index.ts'
 import type { Tier } from '../lib/index.ts'
 import { type Horizontal, horizontal, vertical } from '../proxy/index.ts'
-import { type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
+import { type Limits, type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import type { Address } from './main.ts'
 
@@ -30,6 +30,7 @@ interface Options {
   ca?: string
   cert?: string
   key?: string
+  limits: Partial<Limits>
   allowOrigin: string[]
   insecure?: boolean
   logLevel: string
@@ -46,9 +47,9 @@ export async function serveTier(urls: string[], options: Options) {
   const hosts = urls.length ? cluster(urls, options, logger) : undefined
   const below = hosts ?? await host(options, logger)
   const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: options.maxWorkers }) : below
-  const { listen, silence, maxPayload, insecure, allowOrigin: allowOrigins } = options
+  const { listen, silence, maxPayload, limits, insecure, allowOrigin: allowOrigins } = options
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
-  const server = await serve(tier, { ...listen, silence, maxPayload, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
+  const server = await serve(tier, { ...listen, silence, maxPayload, limits, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')

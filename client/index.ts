@@ -3,7 +3,7 @@
 import { type ClientOptions, type RemoteMediasoup, client } from './client.ts'
 import { type RemoteOptions, remote } from './remote.ts'
 
-export { AccessError, ConnectionError, IncompatibleError, ProtocolError } from '../lib/errors.ts'
+export { AccessError, ConnectionError, IncompatibleError, LimitError, ProtocolError } from '../lib/errors.ts'
 export { client, remote }
 export type { ClientOptions, Connection, ConnectionEvents, Locatable, RemoteMediasoup } from './client.ts'
 export type { Location } from '../lib/hello.ts'

@@ -15,7 +15,15 @@ export const codes = {
   /** Nobody has said who they are, or their token is not valid (any more). */
   unauthenticated: -32001,
   /** The token does not allow it. */
-  forbidden: -32002
+  forbidden: -32002,
+  /** More than a session may ask for: in a second, */
+  rate: -32010,
+  /** at once, */
+  inFlight: -32011,
+  /** in one message, */
+  depth: -32012,
+  /** or have. */
+  objects: -32013
 } as const
 
 /** What was sent is not the protocol. `code` is JSON-RPC's; `id` the request's, where it could be read. */
@@ -42,6 +50,17 @@ export class AccessError extends Error {
   }
 }
 
+/** More than the limits of the tier, or of the token, allow. `code` says of which limit: `codes.rate`, `inFlight`, `depth` or `objects`. */
+export class LimitError extends Error {
+  override name = 'LimitError'
+  readonly code: number
+
+  constructor(code: number, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
 /** The tier could not be reached, or the connection to it was lost. `cause` has the socket's own error. */
 export class ConnectionError extends Error {
   override name = 'ConnectionError'
@@ -60,7 +79,7 @@ const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<s
 
 /** An error to what goes on the wire, without its stack: that is the host's own business. */
 export function describeError(error: unknown): Failure {
-  if (error instanceof ProtocolError || error instanceof AccessError) return { code: error.code, message: error.message, data: { name: error.name } }
+  if (error instanceof ProtocolError || error instanceof AccessError || error instanceof LimitError) return { code: error.code, message: error.message, data: { name: error.name } }
   if (error instanceof Error) return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
   return { code: codes.internal, message: String(error) }
 }
@@ -69,6 +88,7 @@ export function describeError(error: unknown): Failure {
 export function reviveError({ code, message, data }: Failure): Error {
   if (data?.name === 'ProtocolError' || (data === undefined && code <= codes.request)) return new ProtocolError(code, message)
   if (data?.name === 'AccessError') return new AccessError(code, message)
+  if (data?.name === 'LimitError') return new LimitError(code, message)
   const type = revivable.get(data?.name ?? '')
   if (type) return new type(message)
   return Object.assign(new Error(message), data && { name: data.name })

@@ -1,5 +1,6 @@
 // The brackets of a frame: read once, and without making anything of them.
 
+import type { ReadHead } from './head.ts'
 import type { Frame } from './tier.ts'
 
 const HEADER_LENGTH_BYTES = 2
@@ -10,17 +11,19 @@ const [OPEN_OBJECT, CLOSE_OBJECT] = [0x7b, 0x7d]
 export interface Shape {
   /** How deep it nests: a message without params is 1 deep. */
   depth: number
-  /** Whether nothing follows its first array or object: no second `method`, `id` or `params`. */
+  /** Whether nothing follows its params: no second `method`, `id` or `params`. */
   plain: boolean
 }
 
-/** The shape of a frame whose first bytes are a head. What is no JSON has one, too. */
-export function scan(frame: Frame): Shape {
+/** The shape of a frame. What is no JSON has one, too. */
+export function scan(frame: Frame, head: ReadHead | undefined): Shape {
   const text = typeof frame === 'string' ? frame : headerOf(frame)
-  let depth = 0
-  let deepest = 0
+  // The head of a request ends in its params.
+  const isCall = head?.method !== undefined
+  let depth = isCall ? 2 : 0
+  let deepest = depth
   let end = -1
-  for (let i = 0; i < text.length; i++) {
+  for (let i = isCall ? head.length : 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code === QUOTE) {
       i = endOfString(text, i)
@@ -30,7 +33,7 @@ export function scan(frame: Frame): Shape {
       if (--depth === 1 && end === -1) end = i
     }
   }
-  return { depth: deepest, plain: end !== -1 && end === text.length - 2 && text.charCodeAt(end + 1) === CLOSE_OBJECT }
+  return { depth: deepest, plain: isCall && end !== -1 && end === text.length - 2 && text.charCodeAt(end + 1) === CLOSE_OBJECT }
 }
 
 const headerOf = (frame: Buffer) => frame.length < HEADER_LENGTH_BYTES ? '' : frame.toString('latin1', HEADER_LENGTH_BYTES, HEADER_LENGTH_BYTES + frame.readUInt16BE())

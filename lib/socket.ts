@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { AccessError, ConnectionError } from './errors.ts'
+import { AccessError, ConnectionError, LimitError } from './errors.ts'
 import type { SocketOptions } from './socket-options.ts'
 import type { Frame, Link, LinkEvents } from './tier.ts'
 
@@ -20,6 +20,8 @@ const ABNORMAL = 1006
 const INTERNAL_ERROR = 1011
 // As HTTP's 401: who is there has not said, or not said again, who they are.
 const UNAUTHENTICATED = 4401
+// As HTTP's 429.
+const TOO_MUCH = 4429
 const MAX_REASON_BYTES = 123
 
 export class SocketLink extends EventEmitter<LinkEvents> implements Link {
@@ -117,5 +119,6 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
 
 function codeOf(error: Error | undefined) {
   if (error instanceof AccessError) return UNAUTHENTICATED
+  if (error instanceof LimitError) return TOO_MUCH
   return error ? INTERNAL_ERROR : NORMAL
 }

@@ -68,6 +68,7 @@ export class Gate extends Layer {
     const started = !this.#waiting
     const known = this.#grant
     this.#verifying = true
+    this.below.pause()
     let id
     try {
       const message = decode(frame)
@@ -82,6 +83,7 @@ export class Gate extends Layer {
       if (!known) this.#refuse(error instanceof AccessError ? error.message : NO_TOKEN)
     }
     this.#verifying = false
+    this.below.resume()
     if (started) this.start()
   }
 

@@ -1,38 +1,118 @@
-// What of a session's frames goes on to the tier: what its token allows.
+// What of a session's frames goes on to the tier: what its token allows, and within its limits. Whatever is refused here has
+// touched nobody.
 
-import { AccessError, type ProtocolError, codes, describeError } from '../lib/errors.ts'
+import { AccessError, LimitError, ProtocolError, codes, describeError } from '../lib/errors.ts'
 import { type Head, canonical, headOf } from '../lib/head.ts'
 import { Layer } from '../lib/layer.ts'
+import { isAnswered, methods } from '../lib/methods.ts'
 import { scan } from '../lib/scan.ts'
 import { scopeOf } from '../lib/scopes.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { encodeFailure } from '../lib/wire.ts'
+import { type Id, encodeFailure } from '../lib/wire.ts'
+import { Bucket } from './bucket.ts'
+import { Census, type Expected } from './census.ts'
+import { type SessionLimits, lower } from './limits.ts'
 import type { Grant } from './tokens.ts'
 
-export class Guard extends Layer {
-  readonly #grant: () => Grant | undefined
+type CallHead = Head & { method: string }
 
-  /** @param grant what the session may do now; undefined where there are no tokens */
-  constructor(below: Link, grant: () => Grant | undefined = () => undefined) {
+interface InFlight {
+  bytes: number
+  expected: Expected | undefined
+}
+
+export class Guard extends Layer {
+  readonly #limits: SessionLimits
+  readonly #grant: () => Grant | undefined
+  readonly #bucket = new Bucket()
+  readonly #census = new Census()
+  readonly #inFlight = new Map<Id, InFlight>()
+  #bytesInFlight = 0
+  // The limits of the session, and the grant that they follow from.
+  #granted: Grant | undefined
+  #effective: SessionLimits
+  #closed = false
+
+  /** @param grant what the token of the session allows now; undefined where there are no tokens */
+  constructor(below: Link, limits: SessionLimits, grant: () => Grant | undefined = () => undefined) {
     super(below)
+    this.#limits = this.#effective = limits
     this.#grant = grant
   }
 
   protected override receive(frame: Frame) {
-    let head = headOf(frame)
+    if (this.#closed) return
+    const read = headOf(frame)
+    let head: Head | undefined = read
     try {
+      const { depth, plain } = scan(frame, read)
+      const limits = this.#limitsNow()
+      if (depth > limits.depth) throw new LimitError(codes.depth, `a message nests at most ${limits.depth} levels deep`)
       // Whoever reads the frame after us must not read another method than we do: of two keys, JSON.parse takes the last.
-      if (head?.method === undefined || !scan(frame).plain) ({ frame, head } = canonical(frame))
-      const grant = this.#grant()
-      if (grant && head.method !== undefined) checkAccess(grant, head as Head & { method: string })
+      if (!head || !plain) ({ frame, head } = canonical(frame))
+      if (head.method !== undefined) this.#check(head as CallHead, frame, limits)
     } catch (error) {
       return this.below.send(encodeFailure(head?.id ?? (error as ProtocolError).id ?? null, describeError(error)))
     }
-    this.emit('frame', frame)
+    if (!this.#closed) this.emit('frame', frame)
+  }
+
+  override send(frame: Frame) {
+    if (typeof frame === 'string') this.#told(frame)
+    this.below.send(frame)
+  }
+
+  override close(error?: Error) {
+    this.#closed = true
+    super.close(error)
+  }
+
+  #limitsNow(): SessionLimits {
+    const grant = this.#grant()
+    if (grant !== this.#granted) {
+      this.#granted = grant
+      this.#effective = grant ? lower(this.#limits, grant.limits) : this.#limits
+    }
+    return this.#effective
+  }
+
+  #check(head: CallHead, frame: Frame, limits: SessionLimits) {
+    const { id, method, handle } = head
+    if (this.#granted) checkAccess(this.#granted, head)
+    const row = methods.get(method)
+    if (id == null) {
+      if (row && isAnswered(row.role)) throw new ProtocolError(codes.request, `${method} is answered, so it needs an id`)
+      // To refuse what nobody waits for would leave the two ends with different objects. Packets and bytes are not counted.
+      if (typeof frame === 'string' && !this.#bucket.owe(limits.rate)) return this.close(new LimitError(codes.rate, `a session sends at most ${limits.rate} messages per second`))
+    } else {
+      this.#depart(id, head, frame, limits)
+    }
+    if (row?.role === 'close') this.#census.closed(row, handle)
+  }
+
+  #depart(id: Id, head: CallHead, frame: Frame, limits: SessionLimits) {
+    if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
+    if (!this.#bucket.take(limits.rate)) throw new LimitError(codes.rate, `a session asks at most ${limits.rate} times per second`)
+    if (this.#inFlight.size >= limits.inFlight) throw new LimitError(codes.inFlight, `a session waits for at most ${limits.inFlight} answers`)
+    const bytes = frame.length
+    if (this.#bytesInFlight + bytes > limits.bytesInFlight) throw new LimitError(codes.inFlight, `the requests of a session that are not answered have at most ${limits.bytesInFlight} bytes`)
+    this.#inFlight.set(id, { bytes, expected: this.#census.asked(head, frame, limits) })
+    this.#bytesInFlight += bytes
+  }
+
+  #told(frame: string) {
+    const head = headOf(frame)
+    if (!head) return
+    if (head.method !== undefined) return this.#census.told(head as CallHead, frame)
+    const inFlight = this.#inFlight.get(head.id!)
+    if (!inFlight) return
+    this.#inFlight.delete(head.id!)
+    this.#bytesInFlight -= inFlight.bytes
+    if (inFlight.expected) this.#census.answered(inFlight.expected, frame)
   }
 }
 
-function checkAccess({ scopes, expires }: Grant, { id, method }: Head & { method: string }) {
+function checkAccess({ scopes, expires }: Grant, { id, method }: CallHead) {
   const scope = scopeOf(method)
   if (!scope) return
   if (!scopes.has(scope)) throw new AccessError(codes.forbidden, `${method} needs the scope ${scope}, and the token has ${[...scopes].join(', ')}`)

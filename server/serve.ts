@@ -13,8 +13,10 @@ import { type Tier, join } from '../lib/tier.ts'
 import { checkProtection, isOriginAllowed } from './door.ts'
 import { Gate } from './gate.ts'
 import { Guard } from './guard.ts'
+import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './secure.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
+import { Visitors } from './visitors.ts'
 
 export interface ServeOptions extends SocketOptions {
   /** Default 127.0.0.1. */
@@ -25,6 +27,8 @@ export interface ServeOptions extends SocketOptions {
   tls?: ServerTls
   /** Lets in only who has a token, for what it allows. */
   tokens?: TokenOptions
+  /** What sessions may ask for, and how many there may be: some of `sessions`, `rate`, `inFlight`, `workers`, … (see limits.ts). */
+  limits?: Partial<Limits>
   /** Whether other hosts may reach the tier although nobody is asked who they are. Default false: serve() rejects. */
   insecure?: boolean
   /** Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default: none. What is no browser needs none. */
@@ -58,6 +62,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const { host = '127.0.0.1', port = 0, tls, tokens: tokenOptions, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
   const { silence, maxPayload, maxBacklog } = { ...socketDefaults, ...options }
   checkProtection({ host, authenticates: tls?.ca !== undefined || tokenOptions !== undefined, insecure })
+  const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
+  const visitors = new Visitors(limits)
   const tokens = tokenOptions && await createTokens(tokenOptions, logger)
   const links = new Set<SocketLink>()
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
@@ -111,6 +117,10 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     if (!offered.includes(PROTOCOL)) return refuse(socket, 400, `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`)
     const { origin } = request.headers
     if (!isOriginAllowed(origin, allowOrigins)) return refuse(socket, 403, `pages of ${origin} may not connect: the operator allows origins by --allow-origin`)
+    const address = request.socket.remoteAddress ?? ''
+    const refusal = visitors.refusal(address)
+    if (refusal) return refuse(socket, ...refusal)
+    socket.once('close', visitors.enter(address))
     let grant: Grant | undefined
     try {
       grant = await bearerOf(request, socket)
@@ -147,7 +157,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     socket.pause()
     try {
       const session = await tier.open()
-      if (links.has(link)) join(new Guard(gate ?? link, () => gate?.grant), session)
+      if (links.has(link)) join(new Guard(gate ?? link, limits, () => gate?.grant), session)
       else session.close()
     } catch (error) {
       logger.error({ peer, err: error }, 'the tier could not be opened')
@@ -179,6 +189,7 @@ function tokenIn(authorization: string): string {
 
 function refuse(socket: Duplex, status: number, message: string) {
   socket.on('error', () => {}) // Whoever is refused may be gone already.
+  socket.once('finish', () => socket.destroy()) // Or stay.
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain${status === 401 ? '\r\nwww-authenticate: Bearer' : ''}\r\nconnection: close\r\n\r\n${message}\n`)
 }
 

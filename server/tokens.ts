@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { AccessError, codes } from '../lib/errors.ts'
 import { SCOPES, type Scope } from '../lib/scopes.ts'
 import { watchFiles } from './files.ts'
+import { type SessionLimits, checkLimits, sessionDefaults } from './limits.ts'
 
 export interface TokenOptions {
   /** The secret shared with whoever issues tokens (HS256, HS384, HS512): the path of a file, or its contents as a Buffer; 32 bytes or more. */
@@ -25,6 +26,7 @@ export interface TokenOptions {
 export interface Grant {
   subject: string | undefined
   scopes: ReadonlySet<Scope>
+  limits: Partial<SessionLimits>
   /** Until when, in ms since 1970. */
   expires: number
 }
@@ -91,11 +93,15 @@ function secretBytes(contents: Buffer): Buffer {
   return bytes
 }
 
-function grantOf({ sub, scope, exp }: JWTPayload): Grant {
+function grantOf({ sub, scope, exp, limits = {} }: JWTPayload): Grant {
   const given = typeof scope === 'string' ? scope.split(' ') : []
   const scopes = new Set(SCOPES.filter(scope => given.includes(scope)))
   if (!scopes.size) throw new AccessError(codes.forbidden, `the token has no scope of this tier: ${SCOPES.join(', ')}`)
-  return { subject: sub, scopes, expires: exp! * 1000 }
+  try {
+    return { subject: sub, scopes, limits: checkLimits(limits, sessionDefaults), expires: exp! * 1000 }
+  } catch (error) {
+    throw new AccessError(codes.unauthenticated, `the limits of the token cannot be kept: ${(error as Error).message}`)
+  }
 }
 
 /** What is wrong with a token, without a word of it. */

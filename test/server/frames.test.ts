@@ -201,13 +201,19 @@ offence('more arguments than a method takes are left aside', async offender => {
   assert.is((await offender.call('Router.dump', offender.router, { more: true }, 8, 9)).error, undefined)
 })
 
-offence('arguments that nest 10,000 levels deep are refused', async offender => {
+offence('messages that nest 10,000 levels deep are refused', async offender => {
   const deep = '['.repeat(10_000) + ']'.repeat(10_000)
   const objects = '{"a":'.repeat(10_000) + '1' + '}'.repeat(10_000)
   for (const argument of [deep, objects]) {
-    await refused(offender, `{"jsonrpc":"2.0","id":7,"method":"Worker.createRouter","params":["${offender.worker}",${argument}]}`, 7, -32602, /at most 32 levels deep/)
+    await refused(offender, `{"jsonrpc":"2.0","id":7,"method":"Worker.createRouter","params":["${offender.worker}",${argument}]}`, 7, -32012, /at most 32 levels deep/)
   }
-  await refused(offender, deep, null, -32600, /batches are not supported/)
+  await refused(offender, deep, null, -32012, /at most 32 levels deep/)
+})
+
+offence('what is answered is not sent without an id', async offender => {
+  for (const [method, ...params] of [['Worker.createRouter', offender.worker, {}], ['Router.dump', offender.router], ['mediasoup.createWorker', {}]]) {
+    await refused(offender, { jsonrpc: '2.0', method, params }, null, -32600, new RegExp(`^${method} is answered, so it needs an id$`))
+  }
 })
 
 offence('a member named __proto__ is refused', async offender => {

@@ -1,0 +1,29 @@
+// A token bucket: `rate` in each second, and as many at once.
+
+export class Bucket {
+  #level = 1
+  #filled = performance.now()
+
+  /** Whether there was one left; of 0 per second there never is. */
+  take(rate: number): boolean {
+    this.#fill(rate)
+    if (this.#level * rate < 1) return false
+    this.#level -= 1 / rate
+    return true
+  }
+
+  /** Takes one that may not be refused. False when as many were owed as come in a second. */
+  owe(rate: number): boolean {
+    this.#fill(rate)
+    this.#level -= 1 / rate
+    return this.#level > -1
+  }
+
+  // The level is in seconds, so that the rate may change.
+  #fill(rate: number) {
+    const now = performance.now()
+    if (rate === 0) this.#level = 0
+    else this.#level = Math.min(1, this.#level + (now - this.#filled) / 1000)
+    this.#filled = now
+  }
+}

@@ -1,0 +1,98 @@
+// Which objects a session makes and closes, as far as frames tell: those that the client creates, those that mediasoup creates
+// itself (pipeToRouter), and all that ends.
+
+import type { Announcement, Reference } from '../lib/codec.ts'
+import { LimitError, codes } from '../lib/errors.ts'
+import type { Head } from '../lib/head.ts'
+import { type MethodRow, type ObjectKind, kinds, methods } from '../lib/methods.ts'
+import type { Frame } from '../lib/tier.ts'
+import { type Handle, decode } from '../lib/wire.ts'
+import { type Group, type SessionLimits, groupOf } from './limits.ts'
+import { Tally } from './tally.ts'
+
+/** What the answer to a request may bring. */
+export interface Expected {
+  groups: readonly Group[]
+  kind: ObjectKind | undefined
+  on: Handle | undefined
+  server: Handle | undefined
+}
+
+type CallHead = Head & { method: string }
+
+const PIPE_TO_ROUTER = 'Router.pipeToRouter'
+const RESULT = /"result":\{"\$":"([^"\\]+)"/
+
+/** What each method makes. pipeToRouter tells by events what it has made. */
+const made: ReadonlyMap<string, { groups: readonly Group[]; kind?: ObjectKind }> = new Map<string, { groups: readonly Group[]; kind?: ObjectKind }>([
+  ...[...methods].filter(([, { role }]) => role === 'create').map(([method, row]) => {
+    const kind = kindMadeBy(row)
+    return [method, { groups: [groupOf(kind)], kind }] as const
+  }),
+  [PIPE_TO_ROUTER, { groups: ['transports', 'transports', 'producers', 'consumers'] }]
+])
+
+function kindMadeBy({ member }: MethodRow): ObjectKind {
+  const kind = member.startsWith('create') ? member.slice('create'.length) : `${member.endsWith('Data') ? 'Data' : ''}${member.startsWith('produce') ? 'Producer' : 'Consumer'}`
+  return kind as ObjectKind
+}
+
+// Events that announce an object, and those after which one is no more.
+const births = new Set<string>()
+const ends = new Set(['Worker.subprocessclose'])
+for (const { kind, events } of kinds.values()) {
+  for (const [event, role] of events) {
+    if (role === 'new') births.add(`${kind}.${event}`)
+    if (role === 'end' || event === 'routerclose') ends.add(`${kind}.${event}`)
+  }
+  ends.add(`${kind}.close`)
+}
+
+export class Census {
+  readonly #tally = new Tally()
+
+  /** Throws a LimitError when the session has enough of what it asks for. */
+  asked({ method, handle }: CallHead, frame: Frame, limits: SessionLimits): Expected | undefined {
+    const making = made.get(method)
+    if (!making) return undefined
+    const { groups, kind } = making
+    for (const group of groups) {
+      const wanted = groups.filter(other => other === group).length
+      if (this.#tally.count(group) + wanted > limits[group]) throw new LimitError(codes.objects, `a session has at most ${limits[group]} ${group}`)
+    }
+    for (const group of groups) this.#tally.reserve(group)
+    return { groups, kind, on: kind && kind !== 'Worker' ? flat(handle ?? '') : undefined, server: kind === 'WebRtcTransport' ? serverIn(frame) : undefined }
+  }
+
+  answered({ groups, kind, on, server }: Expected, frame: Frame) {
+    for (const group of groups) this.#tally.release(group)
+    const [, handle] = (kind && RESULT.exec(frame as string)) || []
+    if (handle === undefined) return
+    this.#tally.add(flat(handle), kind!, on)
+    if (server !== undefined) this.#tally.attach(handle, server)
+  }
+
+  /** The client closes an object. */
+  closed({ kind }: MethodRow, handle: Handle | undefined) {
+    if (handle !== undefined) this.#tally.remove(handle, kind)
+  }
+
+  /** The tier tells something. */
+  told({ method, handle }: CallHead, frame: Frame) {
+    if (births.has(method)) {
+      const { params: [on, , announcement] } = decode(frame) as unknown as { params: [Handle, unknown, Partial<Announcement> | undefined] }
+      if (announcement?.kind) this.#tally.add(announcement.$!, announcement.kind, on)
+    } else if (handle !== undefined && ends.has(method)) {
+      this.#tally.remove(handle, method.slice(0, method.indexOf('.')))
+    }
+  }
+}
+
+function serverIn(frame: Frame): Handle | undefined {
+  if (!(frame as string).includes('"webRtcServer"')) return undefined
+  const { params: [, options] } = decode(frame) as unknown as { params: [Handle, { webRtcServer?: Partial<Reference> } | null | undefined] }
+  return typeof options?.webRtcServer?.$ === 'string' ? options.webRtcServer.$ : undefined
+}
+
+// A part of a string would keep all of it.
+const flat = (text: string) => Buffer.from(text, 'latin1').toString('latin1')

@@ -1,0 +1,44 @@
+// How many sessions there are, and from where.
+
+import { isIPv6 } from 'node:net'
+import type { Limits } from './limits.ts'
+
+export class Visitors {
+  readonly #limits: Pick<Limits, 'sessions' | 'sessionsPerAddress'>
+  readonly #counts = new Map<string, number>()
+  #total = 0
+
+  constructor(limits: Pick<Limits, 'sessions' | 'sessionsPerAddress'>) {
+    this.#limits = limits
+  }
+
+  /** Why one more may not come in: HTTP's status, and a sentence. */
+  refusal(address: string): [status: number, why: string] | undefined {
+    const { sessions, sessionsPerAddress } = this.#limits
+    if (this.#total >= sessions) return [503, `this tier has its ${sessions} sessions`]
+    if ((this.#counts.get(networkOf(address)) ?? 0) >= sessionsPerAddress) return [429, `one address has at most ${sessionsPerAddress} sessions`]
+  }
+
+  /** Answers what to call when they leave. */
+  enter(address: string): () => void {
+    const network = networkOf(address)
+    this.#total++
+    this.#counts.set(network, (this.#counts.get(network) ?? 0) + 1)
+    return () => {
+      this.#total--
+      const left = this.#counts.get(network)! - 1
+      if (left) this.#counts.set(network, left)
+      else this.#counts.delete(network)
+    }
+  }
+}
+
+/** Whoever has one address of IPv6 has the 2^64 of its network: they count as one. */
+export function networkOf(address: string): string {
+  const mapped = address.replace(/^::ffff:(?=\d+\.)/, '')
+  if (!isIPv6(mapped)) return mapped
+  const [head = '', tail = ''] = mapped.replace(/%.*/, '').split('::')
+  const [before, after] = [head, tail].map(part => part ? part.split(':') : [])
+  const zeros = mapped.includes('::') ? Array<string>(Math.max(0, 8 - before!.length - after!.length)).fill('0') : []
+  return [...before!, ...zeros, ...after!].slice(0, 4).join(':')
+}
