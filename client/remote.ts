@@ -23,7 +23,7 @@ export interface RemoteOptions extends SocketOptions {
 const MAX_EXPLANATION_BYTES = 500
 
 // Of something that may be no URL.
-const USER_INFO = /\/\/.*@/
+const USER_INFO = /[^/]*@/
 
 /**
  * A tier at a URL. Each session is a connection of its own.
@@ -43,7 +43,7 @@ export function remote(url: string | URL, options: RemoteOptions = {}): Tier {
 function parseUrl(url: string | URL): URL {
   const address = URL.canParse(String(url)) ? new URL(url) : undefined
   if (!address || !/^wss?:$/.test(address.protocol)) {
-    throw new TypeError(`the URL of a tier must be like ws://host:port or wss://host:port (got ${JSON.stringify(String(url).replace(USER_INFO, '//…@'))})`)
+    throw new TypeError(`the URL of a tier must be like ws://host:port or wss://host:port (got ${JSON.stringify(String(url).replace(USER_INFO, '…@'))})`)
   }
   if (address.username || address.password) throw new TypeError('the URL of a tier has no credentials in it, because URLs end up in logs')
   return address

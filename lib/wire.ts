@@ -11,6 +11,13 @@ export type Handle = string
 
 export type Id = number | string
 
+const HANDLE = /^[\w-]{1,64}\/\d{1,16}$/
+
+/** What to say of a handle that is not known. It is quoted only if it is one, because what stands in its place may be a secret. */
+export const unknownHandle = (kind: string, handle: unknown) => typeof handle === 'string' && HANDLE.test(handle)
+  ? `${kind} with handle ${JSON.stringify(handle)} not found`
+  : `${kind} not found: a handle is like "k3x/17", and this is none`
+
 export interface Failure {
   code: number
   message: string
@@ -64,8 +71,9 @@ const isPayload = (param: unknown) => typeof param === 'object' && param !== nul
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)
-  } catch (cause) {
-    throw new ProtocolError(codes.parse, `a frame is one JSON-RPC 2.0 message in JSON: ${(cause as Error).message}`)
+  } catch {
+    // The cause quotes what it has read, and that may be a secret.
+    throw new ProtocolError(codes.parse, 'a frame is one JSON-RPC 2.0 message in JSON')
   }
 }
 

@@ -4,13 +4,13 @@ import { ConnectionError, ProtocolError, codes, describeError } from '../lib/err
 import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Handle, type Id, encodeNotification } from '../lib/wire.ts'
+import { type Handle, type Id, encodeNotification, unknownHandle } from '../lib/wire.ts'
 import { Caller, TIMEOUT_CHECKS, timeoutError } from './caller.ts'
 import type { Child } from './child.ts'
 import { type Head, announcedNodes, headOf, nodeOf } from '../lib/head.ts'
 import type { Cluster } from './horizontal.ts'
 import { Pipes } from './pipes.ts'
-import { type Branch, type CallHead, ProxySession, paramsOf, unknownHandle } from './session.ts'
+import { type Branch, type CallHead, ProxySession, paramsOf } from './session.ts'
 
 interface ChildBranch extends Branch {
   child: Child
@@ -74,7 +74,7 @@ export class ClusterSession extends ProxySession {
     if (branch === null && id !== undefined) throw new errors.WorkerClosedError(`the host of ${handle} is gone`)
     if (handle === undefined) throw new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)
     // What is not answered may be about an object that is gone.
-    if (id !== undefined) throw new errors.NotFoundError(unknownHandle('object', handle))
+    if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
   }
 
   #forward(branch: ChildBranch, { id, method }: Head, frame: Frame) {

@@ -2,7 +2,7 @@
 
 import { ProtocolError, codes, describeError } from '../lib/errors.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Handle, type Id, decode, encodeFailure, encodeResult } from '../lib/wire.ts'
+import { type Id, decode, encodeFailure, encodeResult } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
 import { type Head, canonical, headOf } from '../lib/head.ts'
 
@@ -75,5 +75,3 @@ export abstract class ProxySession {
 
 /** The params of a frame that is treated. */
 export const paramsOf = (frame: Frame) => (decode(frame) as unknown as { params: unknown[] }).params
-
-export const unknownHandle = (kind: string, handle: Handle | undefined) => `${kind} with handle ${JSON.stringify(handle)} not found`

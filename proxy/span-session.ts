@@ -10,13 +10,13 @@ import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { version } from '../lib/version.ts'
-import { type Handle, type Id, decode, encodeNotification, encodeRequest, encodeResult } from '../lib/wire.ts'
+import { type Handle, type Id, decode, encodeNotification, encodeRequest, encodeResult, unknownHandle } from '../lib/wire.ts'
 import { mergeRouterDumps, mergeServerDumps, mergeWorkerDumps, sumUsages } from './dumps.ts'
 import { Growth } from './growth.ts'
 import { type Head, headOf } from '../lib/head.ts'
 import { Pipes } from './pipes.ts'
 import { Replicas } from './replicas.ts'
-import { type Branch, type CallHead, ProxySession, paramsOf, unknownHandle } from './session.ts'
+import { type Branch, type CallHead, ProxySession, paramsOf } from './session.ts'
 import type { Placed, Produced, Replica, RouterPart, SpanningRouter, SpanningWorker, WorkerPart } from './span.ts'
 import { Spans, count } from './spans.ts'
 import type { SpanSettings } from './vertical.ts'
@@ -104,7 +104,10 @@ export class SpanSession extends ProxySession {
     if (!worker.parts.length && id != null) return this.#forward(id, method, [worker.last, ...paramsOf(frame).slice(1)])
     const each = (member: string, ...args: unknown[]) => Promise.all(worker.parts.map(part => this.#call(`Worker.${member}`, part.handle, ...args)))
     switch (method) {
-      case 'Worker.close': return this.#closeWorker(worker)
+      case 'Worker.close': {
+        this.#closeWorker(worker)
+        return this.answer(id, null)
+      }
       case 'Worker.dump': return this.settle(id, each('dump').then(dumps => mergeWorkerDumps(dumps as ms.WorkerDump[], this.#spans.viewOf(worker))))
       case 'Worker.getResourceUsage': return this.settle(id, each('getResourceUsage').then(usages => sumUsages(usages as ms.WorkerResourceUsage[])))
       case 'Worker.updateSettings': {
@@ -143,7 +146,10 @@ export class SpanSession extends ProxySession {
     const [, options] = paramsOf(frame) as [Handle, Options | undefined]
     if (router.closed && method !== 'Router.close') return this.#forward(id, method, [router.home, this.#spans.below(options)])
     switch (method) {
-      case 'Router.close': return this.#closeRouter(router)
+      case 'Router.close': {
+        this.#closeRouter(router)
+        return this.answer(id, null)
+      }
       case 'Router.dump': return this.settle(id, this.#dumpRouter(router))
       case 'Router.createWebRtcTransport':
       case 'Router.createPlainTransport':
@@ -155,7 +161,7 @@ export class SpanSession extends ProxySession {
       case 'Router.updateMediaCodecs': {
         router.mediaCodecs = options
         for (const part of router.made) this.#branch.caller.notify(method, part.handle, options)
-        return
+        return this.answer(id, null)
       }
       default: throw unknownMethod(method)
     }
@@ -215,7 +221,7 @@ export class SpanSession extends ProxySession {
     switch (method) {
       case 'WebRtcServer.close': {
         for (const part of this.#spans.closeServer(server)) this.#branch.caller.notify(method, part)
-        return
+        return this.answer(id, null)
       }
       case 'WebRtcServer.dump': return this.settle(id, each('dump').then(dumps => mergeServerDumps(dumps as ms.WebRtcServerDump[], server.id)))
       default: throw unknownMethod(method)

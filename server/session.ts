@@ -9,7 +9,7 @@ import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
 import { discover } from '../lib/openrpc.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Handle, type Id, type Message, decode, encodeFailure, encodeNotification, encodeResult } from '../lib/wire.ts'
+import { type Handle, type Id, type Message, decode, encodeFailure, encodeNotification, encodeResult, unknownHandle } from '../lib/wire.ts'
 import { Entry, type MediasoupObject, entryOf, listen } from './entry.ts'
 import type { Leaf } from './leaf.ts'
 
@@ -127,7 +127,7 @@ export class Session {
 
   #locate(handle: Handle): Location {
     const entry = this.#entries.get(handle)
-    if (!entry) throw new errors.NotFoundError(`object with handle ${JSON.stringify(handle)} not found`)
+    if (!entry) throw new errors.NotFoundError(unknownHandle('object', handle))
     let worker = entry
     while (worker.parent) worker = worker.parent
     const { node, mediasoup } = this.#leaf.hello
@@ -159,7 +159,7 @@ export class Session {
 
   #entryFor({ kind }: MethodRow, handle: unknown): Entry {
     const entry = this.#entries.get(handle as Handle) ?? this.#closed.get(handle as Handle)
-    if (entry?.kind !== kind) throw new errors.NotFoundError(`${kind} with handle ${JSON.stringify(handle)} not found`)
+    if (entry?.kind !== kind) throw new errors.NotFoundError(unknownHandle(kind, handle))
     return entry
   }
 
@@ -173,7 +173,7 @@ export class Session {
 
   #resolve = ({ $ }: Reference) => {
     const entry = this.#entries.get($) ?? this.#closed.get($)
-    if (!entry) throw new errors.NotFoundError(`object with handle ${JSON.stringify($)} not found`)
+    if (!entry) throw new errors.NotFoundError(unknownHandle('object', $))
     return entry.object
   }
 
