@@ -16,17 +16,14 @@ import type { Grant } from './tokens.ts'
 
 type CallHead = Head & { method: string }
 
-interface InFlight {
-  bytes: number
-  expected: Expected | undefined
-}
-
 export class Guard extends Layer {
   readonly #limits: SessionLimits
   readonly #grant: () => Grant | undefined
   readonly #bucket = new Bucket()
   readonly #census = new Census()
-  readonly #inFlight = new Map<Id, InFlight>()
+  // The bytes of each request.
+  readonly #inFlight = new Map<Id, number>()
+  readonly #expected = new Map<Id, Expected>()
   #bytesInFlight = 0
   // The limits of the session, and the grant that they follow from.
   #granted: Grant | undefined
@@ -96,7 +93,9 @@ export class Guard extends Layer {
     if (this.#inFlight.size >= limits.inFlight) throw new LimitError(codes.inFlight, `a session waits for at most ${limits.inFlight} answers`)
     const bytes = frame.length
     if (this.#bytesInFlight + bytes > limits.bytesInFlight) throw new LimitError(codes.inFlight, `the requests of a session that are not answered have at most ${limits.bytesInFlight} bytes`)
-    this.#inFlight.set(id, { bytes, expected: this.#census.asked(head, frame, limits) })
+    const expected = this.#census.asked(head, frame, limits)
+    if (expected) this.#expected.set(id, expected)
+    this.#inFlight.set(id, bytes)
     this.#bytesInFlight += bytes
   }
 
@@ -104,11 +103,13 @@ export class Guard extends Layer {
     const head = headOf(frame)
     if (!head) return
     if (head.method !== undefined) return this.#census.told(head as CallHead, frame)
-    const inFlight = this.#inFlight.get(head.id!)
-    if (!inFlight) return
-    this.#inFlight.delete(head.id!)
-    this.#bytesInFlight -= inFlight.bytes
-    if (inFlight.expected) this.#census.answered(inFlight.expected, frame)
+    const id = head.id!
+    this.#bytesInFlight -= this.#inFlight.get(id) ?? 0
+    this.#inFlight.delete(id)
+    const expected = this.#expected.size ? this.#expected.get(id) : undefined
+    if (!expected) return
+    this.#expected.delete(id)
+    this.#census.answered(expected, frame)
   }
 }
 
