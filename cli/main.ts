@@ -35,6 +35,7 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--announced-address <address>', "this host's address for media, told to clients that listen on 0.0.0.0 or :: and announce none"))
   .addOption(option('--pipe-address <address>', "this host's address for pipes from other hosts; default: the announced one if an interface has it, else 127.0.0.1"))
   .addOption(option('--allow-files <folders>', `folders (divided by "${delimiter}") in which clients may name DTLS certificates`).default([], 'none').argParser(parseFolders))
+  .addOption(option('--grace <ms>', 'how long a session outlives its connection').default(30_000).argParser(nonNegativeInteger))
   .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
   .addOption(option('--max-payload <bytes>', 'the largest message').default(socketDefaults.maxPayload).argParser(positiveInteger))
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
@@ -103,6 +104,10 @@ function collectUrls(value: string, others: string[] = []): string[] {
 }
 
 const parseFolders = (value: string): string[] => value.split(delimiter).filter(Boolean)
+
+function nonNegativeInteger(value: string): number {
+  return value === '0' ? 0 : positiveInteger(value)
+}
 
 function positiveInteger(value: string): number {
   const number = Number(value)

@@ -15,6 +15,7 @@ interface Options {
   announcedAddress?: string
   pipeAddress?: string
   allowFiles: string[]
+  grace: number
   silence: number
   maxPayload: number
   logLevel: string
@@ -31,8 +32,8 @@ export async function serveTier(urls: string[], options: Options) {
   const hosts = urls.length ? cluster(urls, logger) : undefined
   const below = hosts ?? await host(options, logger)
   const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: options.maxWorkers }) : below
-  const { listen, silence, maxPayload } = options
-  const server = await serve(tier, { ...listen, silence, maxPayload, logger }).catch(error => {
+  const { listen, grace, silence, maxPayload } = options
+  const server = await serve(tier, { ...listen, grace, silence, maxPayload, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')

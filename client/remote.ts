@@ -6,6 +6,7 @@ import { PROTOCOL } from '../lib/hello.ts'
 import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import type { Link, Tier } from '../lib/tier.ts'
+import { openSession } from './resume.ts'
 
 export interface RemoteOptions extends SocketOptions {
   /** How long connecting may take, in ms. Default 10 s. */
@@ -17,7 +18,8 @@ export interface RemoteOptions extends SocketOptions {
 const MAX_EXPLANATION_BYTES = 500
 
 /**
- * A tier at a URL. Each session is a connection of its own.
+ * A tier at a URL. Each session has a connection of its own, and outlives it: one that breaks is replaced within the tier's
+ * grace period, and nothing is lost.
  *
  * @throws TypeError when the URL is not one of a WebSocket.
  * @example
@@ -27,7 +29,8 @@ const MAX_EXPLANATION_BYTES = 500
  */
 export function remote(url: string | URL, options: RemoteOptions = {}): Tier {
   const address = parseUrl(url)
-  return { name: address.href, open: () => dial(address, options) }
+  const { timeout, maxBacklog } = { timeout: 10_000, ...socketDefaults, ...options }
+  return { name: address.href, open: () => openSession(() => dial(address, options), { timeout, maxBacklog }) }
 }
 
 function parseUrl(url: string | URL): URL {

@@ -11,7 +11,21 @@ export const codes = {
   params: -32602,
   internal: -32603,
   /** mediasoup's own errors: `data.name` is the class. */
-  mediasoup: -32000
+  mediasoup: -32000,
+  /** The session that was to be resumed is gone. */
+  session: -32001
+} as const
+
+/** WebSocket's codes for why a connection is closed (RFC 6455, 7.4.1), and ours. */
+export const closeCodes = {
+  normal: 1000,
+  goingAway: 1001,
+  /** Nobody closed it: it broke. */
+  abnormal: 1006,
+  internalError: 1011,
+  /** The tier comes back, and its sessions with it. */
+  restart: 1012,
+  takenOver: 4409
 } as const
 
 /** What was sent is not the protocol. `code` is JSON-RPC's; `id` the request's, where it could be read. */
@@ -30,8 +44,23 @@ export class ProtocolError extends Error {
 /** The tier could not be reached, or the connection to it was lost. `cause` has the socket's own error. */
 export class ConnectionError extends Error {
   override name = 'ConnectionError'
+  /** WebSocket's code, once there was a connection. */
+  readonly closeCode: number | undefined
+
+  constructor(message: string, { closeCode, ...options }: ErrorOptions & { closeCode?: number } = {}) {
+    super(message, options)
+    this.closeCode = closeCode
+  }
+
   /** Whether the peer closed the connection, and did not just vanish. */
-  wasClean = false
+  get wasClean() {
+    return this.closeCode !== undefined && this.closeCode !== closeCodes.abnormal
+  }
+}
+
+/** The session that was to be resumed is gone. */
+export class SessionError extends Error {
+  override name = 'SessionError'
 }
 
 /** The two ends do not describe mediasoup's API in the same way: their versions are named. */
@@ -40,12 +69,13 @@ export class IncompatibleError extends Error {
 }
 
 const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<string, new (message: string) => Error>(
-  [TypeError, RangeError, SyntaxError, ConnectionError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
+  [TypeError, RangeError, SyntaxError, ConnectionError, SessionError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
 )
 
 /** An error to what goes on the wire, without its stack: that is the host's own business. */
 export function describeError(error: unknown): Failure {
   if (error instanceof ProtocolError) return { code: error.code, message: error.message, data: { name: error.name } }
+  if (error instanceof SessionError) return { code: codes.session, message: error.message, data: { name: error.name } }
   if (error instanceof Error) return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
   return { code: codes.internal, message: String(error) }
 }

@@ -5,16 +5,22 @@ import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { ConnectionError, closeCodes, describeError } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
+import { openingOf } from '../lib/opening.ts'
 import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
-import { type Tier, join } from '../lib/tier.ts'
+import { type Frame, type Link, type Tier, join } from '../lib/tier.ts'
+import { encodeFailure, encodeResult } from '../lib/wire.ts'
+import { Sessions } from './sessions.ts'
 
 export interface ServeOptions extends SocketOptions {
   /** Default 127.0.0.1. */
   host?: string
   /** Default 0: the system chooses. */
   port?: number
+  /** How long a session outlives its connection, in ms; 0 to end it with that. Default 30 s. */
+  grace?: number
   /** Default: warnings and errors, to stdout. */
   logger?: pino.Logger
 }
@@ -38,9 +44,11 @@ export interface Server {
  * ```
  */
 export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Server> {
-  const { host = '127.0.0.1', port = 0, logger = pino({ name: 'mafalda', level: 'warn' }) } = options
+  const { host = '127.0.0.1', port = 0, grace = 30_000, logger = pino({ name: 'mafalda', level: 'warn' }) } = options
   const { silence, maxPayload, maxBacklog } = { ...socketDefaults, ...options }
   const links = new Set<SocketLink>()
+  const open = new Set<Link>()
+  const sessions = new Sessions<string | undefined>({ grace, maxBacklog, onSession: (link, peer) => void openSession(link, peer) })
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
   const http = createServer(answer)
   let closing = false
@@ -51,7 +59,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   return {
     url: `ws://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
-    get sessions() { return links.size },
+    get sessions() { return open.size },
     close
   }
 
@@ -67,7 +75,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   function answer({ url }: IncomingMessage, response: ServerResponse) {
     const [status, body] =
-      url === '/healthz' ? [200, { status: 'ok', sessions: links.size }] :
+      url === '/healthz' ? [200, { status: 'ok', sessions: open.size }] :
       url === '/readyz' ? (closing ? [503, { status: 'closing' }] : [200, { status: 'ready' }]) :
       [426, { error: `this is a Mafalda tier: connect to it by WebSocket, with the subprotocol ${PROTOCOL}` }]
     response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body) + '\n')
@@ -80,25 +88,49 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     sockets.handleUpgrade(request, socket, head, webSocket => onSocket(webSocket, socket, request))
   }
 
-  async function onSocket(socket: WebSocket, stream: Duplex, { socket: { remoteAddress: peer } }: IncomingMessage) {
+  function onSocket(socket: WebSocket, stream: Duplex, { socket: { remoteAddress: peer } }: IncomingMessage) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
     links.add(link)
-    link.on('close', error => {
-      links.delete(link)
-      logger.info({ peer, sessions: links.size, reason: error?.message }, 'session closed')
+    link.once('close', () => links.delete(link))
+    link.once('frame', frame => begin(link, frame, peer))
+  }
+
+  // The first frame says which session the connection belongs to; without that it is one of its own, which ends with it.
+  function begin(link: SocketLink, frame: Frame, peer: string | undefined) {
+    let opening: ReturnType<typeof openingOf>
+    try {
+      opening = openingOf(frame)
+      if (!opening) return openSession(link, peer, [frame])
+      const { id } = opening
+      sessions.open(link, opening.opening, peer, opened => link.send(encodeResult(id, opened)))
+    } catch (error) {
+      link.send(encodeFailure(opening?.id ?? null, describeError(error)))
+      link.close(new ConnectionError((error as Error).message, { closeCode: closeCodes.internalError }))
+    }
+  }
+
+  /** @param early frames that have come already */
+  async function openSession(link: Link, peer: string | undefined, early: Frame[] = []) {
+    open.add(link)
+    let closed = false
+    link.once('close', error => {
+      closed = true
+      open.delete(link)
+      logger.info({ peer, sessions: open.size, reason: error?.message }, 'session closed')
     })
-    logger.info({ peer, sessions: links.size }, 'session opened')
-    // What the client sends meanwhile waits in the socket.
-    socket.pause()
+    logger.info({ peer, sessions: open.size }, 'session opened')
+    const keep = (frame: Frame) => { early.push(frame) }
+    link.on('frame', keep)
     try {
       const session = await tier.open()
-      if (links.has(link)) join(link, session)
-      else session.close()
+      if (closed) return session.close()
+      link.off('frame', keep)
+      join(link, session)
+      for (const frame of early) session.send(frame)
     } catch (error) {
       logger.error({ peer, err: error }, 'the tier could not be opened')
       link.close(error as Error)
     }
-    socket.resume()
   }
 
   async function close() {
@@ -106,6 +138,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     const closed = new Promise<void>(resolve => http.close(() => resolve()))
     const left = [...links].map(link => new Promise<void>(resolve => link.once('close', () => resolve())))
     for (const link of links) link.leave()
+    sessions.close()
     await Promise.all(left)
     // Those that never asked for anything, too.
     http.closeAllConnections()
