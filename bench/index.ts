@@ -12,11 +12,12 @@ import { joins } from './groups/joins.ts'
 import { memory } from './groups/memory.ts'
 import { rtp } from './groups/rtp.ts'
 import { start } from './groups/start.ts'
+import { thousand } from './groups/thousand.ts'
 import { throughput } from './groups/throughput.ts'
 import type { Row } from './measure.ts'
 import { table } from './table.ts'
 
-const GROUPS = [calls, throughput, joins, events, memory, rtp, start]
+const GROUPS = [calls, throughput, joins, events, memory, rtp, start, thousand]
 
 const { values: { json }, positionals: names } = parseArgs({ allowPositionals: true, options: { json: { type: 'string', default: 'bench-results.json' }, quick: { type: 'boolean' } } })
 

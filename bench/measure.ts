@@ -37,7 +37,7 @@ export interface Group {
 }
 
 // One round, to see that everything runs; the figures mean nothing.
-const quick = process.argv.includes('--quick')
+export const quick = process.argv.includes('--quick')
 
 /** A B C A B C …: the machine is shared, so what disturbs a round disturbs every candidate. The warm-up is not counted. */
 export async function rounds<N extends string>(

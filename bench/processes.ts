@@ -45,8 +45,12 @@ export function startScript(name: string, args: string[] = [], nodeArgs: string[
 /** The next message of a script; the answer to a question, if there is one. */
 export async function ask<T>(child: ChildProcess, question?: Serializable): Promise<T> {
   const message = new Promise<T>((resolve, reject) => {
-    child.once('message', answer => resolve(answer as T))
-    child.once('exit', code => reject(new Error(`${child.spawnargs[1]} ended with ${code}`)))
+    const onExit = (code: number | null) => reject(new Error(`${child.spawnargs[1]} ended with ${code}`))
+    child.once('exit', onExit)
+    child.once('message', answer => {
+      child.off('exit', onExit)
+      resolve(answer as T)
+    })
   })
   if (question !== undefined) child.send(question)
   return message

@@ -17,7 +17,8 @@ export type ChildEvents = {
   down: [error: Error]
   /** It may not be a child: it is not like its siblings. */
   refused: [error: Error]
-  load: [load: Load]
+  /** Its load is another one, or what was promised to it. */
+  load: []
 }
 
 /** Throws an IncompatibleError for a child that is not like its siblings. */
@@ -29,13 +30,12 @@ export class Child extends EventEmitter<ChildEvents> {
   readonly #check: Check
   readonly #timeout: number
   readonly #removed = new AbortController()
-  /** It gets no new Workers. */
-  draining = false
   /** Undefined while it cannot be reached. */
   hello: Hello | undefined
   load: Load = IDLE
-  /** Workers placed on it since it reported its load. */
-  promised = 0
+  // Workers on their way to it, and those that were made since it reported its load.
+  #pending = 0
+  #made = 0
 
   /**
    * @param via the tiers on the way to it
@@ -47,6 +47,24 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#via = via
     this.#check = check
     this.#timeout = timeout
+  }
+
+  /** Workers placed on it that its load does not count yet. */
+  get promised() {
+    return this.#pending + this.#made
+  }
+
+  /** A Worker is on its way to it. */
+  place() {
+    this.#pending++
+    this.emit('load')
+  }
+
+  /** The inverse of place(): the Worker was made, or could not be. */
+  placed(isMade: boolean) {
+    this.#pending--
+    if (isMade) this.#made++
+    this.emit('load')
   }
 
   /** Watches the child until it is removed, on a session of our own through which nothing is created. */
@@ -66,7 +84,6 @@ export class Child extends EventEmitter<ChildEvents> {
 
   /** No longer watches it. */
   remove() {
-    this.draining = true
     this.#removed.abort()
   }
 
@@ -87,8 +104,9 @@ export class Child extends EventEmitter<ChildEvents> {
     try {
       signal.throwIfAborted()
       const hello = await caller.call('tier.hello', { via: this.#via() }) as Hello
-      this.#check(hello)
       this.#report(await caller.call('tier.load') as Load)
+      // In the turn in which it is up, so that two that come up at once are checked against each other.
+      this.#check(hello)
       this.hello = hello
       this.emit('up', hello)
       return { closed }
@@ -100,7 +118,7 @@ export class Child extends EventEmitter<ChildEvents> {
 
   #report(load: Load) {
     this.load = load
-    this.promised = 0
-    this.emit('load', load)
+    this.#made = 0
+    this.emit('load')
   }
 }

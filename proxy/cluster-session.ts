@@ -22,6 +22,8 @@ interface InFlight {
   since: number
 }
 
+const CREATE_WORKER = 'mediasoup.createWorker'
+
 // The parent of a new Router: what an answer says in its first bytes.
 const ROUTER = /"result":\{"\$":"([^"]+)","kind":"Router","of":"([^"]+)"/
 const WORKER = /"result":\{"\$":"([^"]+)","kind":"Worker"/
@@ -35,10 +37,11 @@ export class ClusterSession extends ProxySession {
   // Its Workers with their Routers: to say that they died, and which pipes end with them.
   readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
   readonly #pipes = new Pipes(frame => this.link.send(frame))
-  readonly #order: (children: Child[]) => Child[]
+  readonly #order: () => Iterable<Child>
   readonly #timer: NodeJS.Timeout
   #logLevels: unknown
   #tellsLoad = false
+  #ended = false
 
   constructor(cluster: Cluster, link: Link) {
     super(link)
@@ -63,7 +66,7 @@ export class ClusterSession extends ProxySession {
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.log': return this.#subscribeToLogs(frame)
       case 'rpc.discover': return this.answer(id, discover())
-      case 'mediasoup.createWorker': return void this.#place(id!, frame)
+      case CREATE_WORKER: return void this.#place(id, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
       case 'Router.close': this.#pipes.routerClosed(handle!); break
       case 'Worker.close': for (const router of this.#workers.get(handle!)?.routers ?? []) this.#pipes.routerClosed(router); break
@@ -83,13 +86,18 @@ export class ClusterSession extends ProxySession {
   }
 
   /** A new Worker goes to the best child that can be reached. */
-  async #place(id: Id, frame: Frame) {
+  async #place(id: Id | null | undefined, frame: Frame) {
     let failure: unknown = new ConnectionError('no host of the cluster can be reached')
-    for (const child of this.#order(this.#cluster.candidates())) {
-      child.promised++
+    for (const child of this.#order()) {
+      child.place()
       try {
-        return this.#forward(await this.#branchOf(child), { id, method: 'mediasoup.createWorker' }, frame)
+        const branch = await this.#branchOf(child)
+        if (this.#ended) return child.placed(false)
+        this.#forward(branch, { id, method: CREATE_WORKER }, frame)
+        if (id == null) child.placed(true) // Nobody waits for it.
+        return
       } catch (error) {
+        child.placed(false)
         failure = error
       }
     }
@@ -133,9 +141,10 @@ export class ClusterSession extends ProxySession {
   #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
     const method = this.#inFlight.get(id!)?.method
     if (id != null && !this.#inFlight.delete(id)) return false
-    if (method === 'mediasoup.createWorker') {
+    if (method === CREATE_WORKER) {
       const [, worker] = WORKER.exec(frame as string) ?? []
       if (worker) this.#workers.set(worker, { branch, routers: new Set() })
+      branch.child.placed(worker !== undefined)
     } else if (method === 'Worker.createRouter') {
       const [, router, worker] = ROUTER.exec(frame as string) ?? []
       if (router) this.#workers.get(worker!)?.routers.add(router)
@@ -169,7 +178,8 @@ export class ClusterSession extends ProxySession {
     for (const [id, request] of this.#inFlight) {
       if (request.branch !== branch) continue
       this.#inFlight.delete(id)
-      this.fail(id, request.method === 'mediasoup.createWorker' ? error : new errors.WorkerClosedError(error.message))
+      giveUp(request)
+      this.fail(id, request.method === CREATE_WORKER ? error : new errors.WorkerClosedError(error.message))
     }
     for (const [handle, worker] of this.#workers) {
       if (worker.branch !== branch) continue
@@ -180,9 +190,11 @@ export class ClusterSession extends ProxySession {
 
   #checkTimeouts() {
     const { timeout } = this.#cluster
-    for (const [id, { branch, method, since }] of this.#inFlight) {
+    for (const [id, request] of this.#inFlight) {
+      const { branch, method, since } = request
       if (performance.now() - since < timeout) return // They are in the order in which they were sent.
       this.#inFlight.delete(id)
+      giveUp(request)
       this.fail(id, timeoutError(branch.child.tier.name ?? '', method, timeout))
     }
   }
@@ -203,9 +215,16 @@ export class ClusterSession extends ProxySession {
   }
 
   protected override end() {
+    this.#ended = true
     clearInterval(this.#timer)
     this.#cluster.off('load', this.#tellLoad)
+    for (const request of this.#inFlight.values()) giveUp(request)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
     this.#branches.clear()
   }
+}
+
+/** A request is not waited for any more: if it was for a Worker, that is no longer on its way. */
+function giveUp({ branch, method }: InFlight) {
+  if (method === CREATE_WORKER) branch.child.placed(false)
 }

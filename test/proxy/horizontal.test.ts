@@ -285,6 +285,13 @@ test('a host that is not like its siblings is refused, and the difference is nam
   }
 })
 
+test('of hosts that are not alike and come up at once, one is refused', async () => {
+  const [host] = await startHosts(1)
+  const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0' })])
+  await until(() => up.size === 1 && refused.length === 1)
+  assert.match(refused[0]!.message, /and its siblings have/)
+})
+
 test('versions may differ if the operator says so', async () => {
   const [host] = await startHosts(1)
   const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0' })], { mixedVersions: true })
