@@ -12,7 +12,7 @@ import { version } from '../lib/version.ts'
 import { type Handle, decode, encodeFailure, encodeNotification, encodeResult } from '../lib/wire.ts'
 
 /** What each transport and each Consumer uses of a core. */
-const SHARE = 0.002
+export const SHARE = 0.002
 const REPORT_MS = 1_000
 // No host uses the same from one second to the next.
 const JITTER_CORES = 0.05
@@ -34,11 +34,15 @@ export class FakeLeaf implements Tier {
   readonly objects = new Map<Handle, FakeObject>()
   readonly #cores: number
   readonly #listeners = new Set<Link>()
+  readonly #timer = setInterval(() => this.report(), REPORT_MS).unref()
   #serial = 0
 
   constructor(cores: number) {
     this.#cores = cores
-    setInterval(() => this.report(), REPORT_MS).unref()
+  }
+
+  close() {
+    clearInterval(this.#timer)
   }
 
   /** Tells its load, as it does once a second. */

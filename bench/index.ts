@@ -10,6 +10,7 @@ import { calls } from './groups/calls.ts'
 import { events } from './groups/events.ts'
 import { joins } from './groups/joins.ts'
 import { memory } from './groups/memory.ts'
+import { pipes } from './groups/pipes.ts'
 import { rtp } from './groups/rtp.ts'
 import { start } from './groups/start.ts'
 import { thousand } from './groups/thousand.ts'
@@ -17,7 +18,7 @@ import { throughput } from './groups/throughput.ts'
 import type { Row } from './measure.ts'
 import { table } from './table.ts'
 
-const GROUPS = [calls, throughput, joins, events, memory, rtp, start, thousand]
+const GROUPS = [calls, throughput, joins, events, memory, rtp, start, pipes, thousand]
 
 const { values: { json }, positionals: names } = parseArgs({ allowPositionals: true, options: { json: { type: 'string', default: 'bench-results.json' }, quick: { type: 'boolean' } } })
 

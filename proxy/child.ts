@@ -9,6 +9,7 @@ import type { Tier } from '../lib/tier.ts'
 import { decode } from '../lib/wire.ts'
 import { Caller } from './caller.ts'
 import { headOf } from './head.ts'
+import { PlacedWorkers } from './placed-workers.ts'
 
 export type ChildEvents = {
   /** It can be reached. */
@@ -33,9 +34,7 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Undefined while it cannot be reached. */
   hello: Hello | undefined
   load: Load = IDLE
-  // Workers on their way to it, and those that were made since it reported its load.
-  #pending = 0
-  #made = 0
+  readonly #placed = new PlacedWorkers()
 
   /**
    * @param via the tiers on the way to it
@@ -51,20 +50,17 @@ export class Child extends EventEmitter<ChildEvents> {
 
   /** Workers placed on it that its load does not count yet. */
   get promised() {
-    return this.#pending + this.#made
+    return this.#placed.count
   }
 
-  /** A Worker is on its way to it. */
-  place() {
-    this.#pending++
+  /** A Worker is on its way to it; what is returned must be told once whether it was made. */
+  place(): (isMade: boolean) => void {
+    const placed = this.#placed.place()
     this.emit('load')
-  }
-
-  /** The inverse of place(): the Worker was made, or could not be. */
-  placed(isMade: boolean) {
-    this.#pending--
-    if (isMade) this.#made++
-    this.emit('load')
+    return isMade => {
+      placed(isMade)
+      this.emit('load')
+    }
   }
 
   /** Watches the child until it is removed, on a session of our own through which nothing is created. */
@@ -118,7 +114,7 @@ export class Child extends EventEmitter<ChildEvents> {
 
   #report(load: Load) {
     this.load = load
-    this.#made = 0
+    this.#placed.reported()
     this.emit('load')
   }
 }

@@ -20,9 +20,9 @@ interface InFlight {
   branch: ChildBranch
   method: string
   since: number
+  /** Of a Worker that is on its way: must be told whether it was made. */
+  placed?: (isMade: boolean) => void
 }
-
-const CREATE_WORKER = 'mediasoup.createWorker'
 
 // The parent of a new Router: what an answer says in its first bytes.
 const ROUTER = /"result":\{"\$":"([^"]+)","kind":"Router","of":"([^"]+)"/
@@ -66,7 +66,7 @@ export class ClusterSession extends ProxySession {
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.log': return this.#subscribeToLogs(frame)
       case 'rpc.discover': return this.answer(id, discover())
-      case CREATE_WORKER: return void this.#place(id, frame)
+      case 'mediasoup.createWorker': return void this.#place(id, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
       case 'Router.close': this.#pipes.routerClosed(handle!); break
       case 'Worker.close': for (const router of this.#workers.get(handle!)?.routers ?? []) this.#pipes.routerClosed(router); break
@@ -80,8 +80,9 @@ export class ClusterSession extends ProxySession {
     if (id !== undefined) throw new errors.NotFoundError(unknownHandle('object', handle))
   }
 
-  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame) {
-    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now() })
+  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame, placed?: (isMade: boolean) => void) {
+    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now(), placed })
+    else placed?.(true)
     branch.link.send(frame)
   }
 
@@ -89,15 +90,14 @@ export class ClusterSession extends ProxySession {
   async #place(id: Id | null | undefined, frame: Frame) {
     let failure: unknown = new ConnectionError('no host of the cluster can be reached')
     for (const child of this.#order()) {
-      child.place()
+      const placed = child.place()
       try {
         const branch = await this.#branchOf(child)
-        if (this.#ended) return child.placed(false)
-        this.#forward(branch, { id, method: CREATE_WORKER }, frame)
-        if (id == null) child.placed(true) // Nobody waits for it.
+        if (this.#ended) return placed(false)
+        this.#forward(branch, { id, method: 'mediasoup.createWorker' }, frame, placed)
         return
       } catch (error) {
-        child.placed(false)
+        placed(false)
         failure = error
       }
     }
@@ -139,12 +139,12 @@ export class ClusterSession extends ProxySession {
 
   /** Whether somebody still waits for the answer. */
   #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
-    const method = this.#inFlight.get(id!)?.method
+    const { method, placed } = this.#inFlight.get(id!) ?? {}
     if (id != null && !this.#inFlight.delete(id)) return false
-    if (method === CREATE_WORKER) {
+    if (method === 'mediasoup.createWorker') {
       const [, worker] = WORKER.exec(frame as string) ?? []
       if (worker) this.#workers.set(worker, { branch, routers: new Set() })
-      branch.child.placed(worker !== undefined)
+      placed!(worker !== undefined)
     } else if (method === 'Worker.createRouter') {
       const [, router, worker] = ROUTER.exec(frame as string) ?? []
       if (router) this.#workers.get(worker!)?.routers.add(router)
@@ -178,8 +178,8 @@ export class ClusterSession extends ProxySession {
     for (const [id, request] of this.#inFlight) {
       if (request.branch !== branch) continue
       this.#inFlight.delete(id)
-      giveUp(request)
-      this.fail(id, request.method === CREATE_WORKER ? error : new errors.WorkerClosedError(error.message))
+      request.placed?.(false)
+      this.fail(id, request.method === 'mediasoup.createWorker' ? error : new errors.WorkerClosedError(error.message))
     }
     for (const [handle, worker] of this.#workers) {
       if (worker.branch !== branch) continue
@@ -194,7 +194,7 @@ export class ClusterSession extends ProxySession {
       const { branch, method, since } = request
       if (performance.now() - since < timeout) return // They are in the order in which they were sent.
       this.#inFlight.delete(id)
-      giveUp(request)
+      request.placed?.(false)
       this.fail(id, timeoutError(branch.child.tier.name ?? '', method, timeout))
     }
   }
@@ -218,13 +218,8 @@ export class ClusterSession extends ProxySession {
     this.#ended = true
     clearInterval(this.#timer)
     this.#cluster.off('load', this.#tellLoad)
-    for (const request of this.#inFlight.values()) giveUp(request)
+    for (const { placed } of this.#inFlight.values()) placed?.(false)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
     this.#branches.clear()
   }
-}
-
-/** A request is not waited for any more: if it was for a Worker, that is no longer on its way. */
-function giveUp({ branch, method }: InFlight) {
-  if (method === CREATE_WORKER) branch.child.placed(false)
 }

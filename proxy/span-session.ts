@@ -91,7 +91,7 @@ export class SpanSession extends ProxySession {
   // Workers
 
   async #createWorker(settings: Options = {}): Promise<Announcement> {
-    const announcement = await this.#call('mediasoup.createWorker', settings) as Announcement
+    const announcement = await this.#growth.createWorker(settings)
     const { appData: _, ...shared } = settings
     const worker = this.#spans.addWorker(this.#nextHandle(), shared)
     this.#spans.addWorkerPart(this.#spans.newWorkerPart(worker), announcement)

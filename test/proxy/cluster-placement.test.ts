@@ -6,7 +6,7 @@ import { FakeLeaf } from '../../bench/fake-leaf.ts'
 import { client } from '../../client/index.ts'
 import type { Load } from '../../lib/load.ts'
 import type { Link, Tier } from '../../lib/tier.ts'
-import { type Horizontal, horizontal } from '../../proxy/index.ts'
+import { type Horizontal, horizontal, vertical } from '../../proxy/index.ts'
 import { afterTest, cleanUp, until } from '../helper.ts'
 
 cleanUp(test)
@@ -71,6 +71,17 @@ function holdingWorkers(tier: Tier, held: (() => void)[]): Tier {
     }
   }
 }
+
+test('a Router over hosts grows to one Worker per core of each, and no further', async () => {
+  const leaves = leavesOf(5, 1, 2)
+  // So low that each transport takes a Worker as long as there may be one more.
+  const mediasoup = await use(vertical(await startCluster(leaves), { watermark: 0.001 }))
+  const router = await (await mediasoup.createWorker()).createRouter()
+  for (let i = 0; i < 8; i++) await router.createDirectTransport()
+  assert.equal(workersOf(leaves), [5, 1, 2])
+  for (let i = 0; i < 8; i++) await router.createDirectTransport()
+  assert.equal(workersOf(leaves), [5, 1, 2])
+})
 
 test('what was promised to a host counts no longer when the session that asked for it is gone', async () => {
   const [leaf] = leavesOf(4)
