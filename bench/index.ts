@@ -7,7 +7,9 @@ import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { version as mediasoup } from 'mediasoup'
 import { calls } from './groups/calls.ts'
+import { delay } from './groups/delay.ts'
 import { events } from './groups/events.ts'
+import { growth } from './groups/growth.ts'
 import { joins } from './groups/joins.ts'
 import { memory } from './groups/memory.ts'
 import { pipes } from './groups/pipes.ts'
@@ -18,7 +20,7 @@ import { throughput } from './groups/throughput.ts'
 import type { Row } from './measure.ts'
 import { table } from './table.ts'
 
-const GROUPS = [calls, throughput, joins, events, memory, rtp, start, pipes, thousand]
+const GROUPS = [calls, throughput, joins, events, memory, rtp, start, pipes, growth, delay, thousand]
 
 const { values: { json }, positionals: names } = parseArgs({ allowPositionals: true, options: { json: { type: 'string', default: 'bench-results.json' }, quick: { type: 'boolean' } } })
 
