@@ -78,7 +78,7 @@ export class Growth {
   }
 
   /** A Worker of the tier below. */
-  async createWorker(settings: Record<string, unknown>): Promise<Announcement> {
+  async createWorker(settings: Record<string, unknown> | null | undefined): Promise<Announcement> {
     const placed = this.#placed.place()
     try {
       const announcement = await this.#below.call('mediasoup.createWorker', settings) as Announcement
@@ -150,7 +150,9 @@ export class Growth {
   giveBackLater(part: WorkerPart) {
     const { owner } = part
     const isIdle = () => part !== owner.parts[0] && owner.parts.includes(part) && !owner.closing && [...owner.routers].every(({ counts }) => !counts.get(part))
-    if (isIdle()) setTimeout(() => { if (isIdle()) this.#giveBack(part) }, this.#settings.linger).unref()
+    if (!isIdle()) return
+    clearTimeout(part.timer) // It may have carried something since.
+    part.timer = setTimeout(() => { if (isIdle()) this.#giveBack(part) }, this.#settings.linger).unref()
   }
 
   #giveBack(part: WorkerPart) {

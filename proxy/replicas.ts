@@ -103,16 +103,27 @@ export class Replicas {
     const source = gateway ?? produced.at.part
     const options = {
       ...(produced.isData ? { dataProducerId: produced.id } : { producerId: produced.id }),
+      appData: produced.appData,
       ...(await this.#hostOf(source) === host ? WITHIN_A_HOST : {})
     }
     const ends = [source, part].map(({ handle }) => ({ branch: this.#branch, router: handle }))
     try {
-      const made = await this.#pipes.pipeToRouter(ends[0]!, ends[1]!, options, true) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
+      const made = await this.#pipes.pipeToRouter(ends[0]!, ends[1]!, options, { producing: send => this.#withCodecsOf(produced, part, send) }) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
       return (made.pipeProducer ?? made.pipeDataProducer)!.$
     } catch (error) {
       if (!(error instanceof errors.NotFoundError)) throw error
       throw new errors.NotFoundError(`${produced.isData ? 'DataProducer' : 'Producer'} with id "${produced.id}" not found`)
     }
+  }
+
+  /** The Router may have got other codecs since the Producer was made, which keeps those that it has. */
+  #withCodecsOf<T>({ mediaCodecs }: Produced, { handle, owner }: RouterPart, send: () => Promise<T>): Promise<T> {
+    if (mediaCodecs === owner.mediaCodecs) return send()
+    const { caller } = this.#branch
+    caller.notify('Router.updateMediaCodecs', handle, mediaCodecs)
+    const answer = send()
+    caller.notify('Router.updateMediaCodecs', handle, owner.mediaCodecs)
+    return answer
   }
 
   /** Where the Producer already is, or is before us on its way to, on the same host: between hosts it crosses once. */

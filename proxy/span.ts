@@ -34,6 +34,8 @@ export interface WorkerPart {
   cpuTime: number
   /** How many transports and Consumers are on it. */
   objects: number
+  /** Until it is given back, if it carries nothing. */
+  timer?: NodeJS.Timeout
 }
 
 /** A Router of the client. */
@@ -82,10 +84,14 @@ export interface Produced {
   handle: Handle
   id: string
   isData: boolean
+  /** As its client sent it: what is piped on has it, too. */
+  appData: unknown
   at: Placed
   replicas: Map<RouterPart, Replica>
   /** What its Consumers consume, if it is not data. */
   encodings: ms.RtpEncodingParameters[] | undefined
+  /** Those that its Router had when it was made. */
+  mediaCodecs: unknown
 }
 
 /** A Producer on a Worker to which it was piped. */

@@ -25,6 +25,7 @@ export class Spans {
   readonly #produced = new Map<Handle, Produced>()
   readonly #consumers = new Map<Handle, Placed>()
   readonly #closed: Handle[] = []
+  readonly #closedPlaced = new Map<Handle, Placed>()
   readonly #pipes: Pipes
   readonly #replicas: Replicas
   readonly #onVacated: (worker: WorkerPart) => void
@@ -154,7 +155,8 @@ export class Spans {
   }
 
   /** Options with what stands below in place of the client's own objects. */
-  below(options: Record<string, unknown> = {}): Record<string, unknown> {
+  below(options: Record<string, unknown> | null | undefined): unknown {
+    if (typeof options !== 'object' || options === null) return options
     const handleOf = (value: unknown) => (value as Partial<Reference> | undefined)?.$ ?? ''
     const server = this.servers.get(handleOf(options.webRtcServer))
     const target = this.routers.get(handleOf(options.router))
@@ -196,9 +198,16 @@ export class Spans {
     this.placed.set(handle, placed)
   }
 
+  /** Where a transport or an RTP observer is, or was. */
+  placeOf(handle: Handle): Placed | undefined {
+    return this.placed.get(handle) ?? this.#closedPlaced.get(handle)
+  }
+
   #removePlaced(placed: Placed) {
     if (!this.placed.delete(placed.handle)) return
     const { owner, worker } = placed.part
+    this.#closedPlaced.set(placed.handle, placed)
+    if (this.#closedPlaced.size > MAX_CLOSED) this.#closedPlaced.delete(this.#closedPlaced.keys().next().value!)
     placed.part.placed.delete(placed)
     worker.objects--
     count(owner, worker, -1)
@@ -207,12 +216,21 @@ export class Spans {
     this.#onVacated(worker)
   }
 
-  addProduced(at: Placed, { $, kind, members }: Announcement) {
+  addProduced(at: Placed, { $, kind, members, appData }: Announcement, mediaCodecs = at.part.owner.mediaCodecs) {
     const { encodings } = members.consumableRtpParameters as ms.RtpParameters | undefined ?? {}
-    const produced: Produced = { handle: $, id: members.id as string, isData: kind === 'DataProducer', at, replicas: new Map(), encodings }
+    const produced: Produced = { handle: $, id: members.id as string, isData: kind === 'DataProducer', appData, at, replicas: new Map(), encodings, mediaCodecs }
     producersLike(produced).set(produced.id, produced)
     at.produced.add(produced)
     this.#produced.set($, produced)
+  }
+
+  /** The Producer or DataProducer of any Router of a Worker that has an id. */
+  producerWith(id: string, { routers }: SpanningWorker): Produced | undefined {
+    for (const { producers, dataProducers } of routers) {
+      const produced = producers.get(id) ?? dataProducers.get(id)
+      if (produced) return produced
+    }
+    return undefined
   }
 
   #removeProduced(produced: Produced) {
