@@ -25,6 +25,8 @@ export interface Adapter {
   below?: readonly string[]
   /** Whether it runs in a process of its own and is reached over a WebSocket; if not, it runs inside jest. */
   served?: boolean
+  /** How many pipes of its own may be between a Producer and a Consumer. Default 0. */
+  hops?: number
   tier(surroundings: Surroundings): Tier
 }
 
