@@ -211,6 +211,8 @@ export class SpanSession extends ProxySession {
   #callServer({ id, method, handle }: CallHead) {
     const server = this.#spans.servers.get(handle!)
     if (!server) return this.#unknown('WebRtcServer', id, handle)
+    // Closed with its Worker: that part still says what mediasoup says.
+    if (server.worker.closing && !server.parts.size) return this.#forward(id, method, [server.home])
     const each = async (member: string) => Promise.all((await Promise.all(server.parts.values())).map(part => this.#call(`WebRtcServer.${member}`, part)))
     switch (method) {
       case 'WebRtcServer.close': {

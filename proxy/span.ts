@@ -113,6 +113,8 @@ export interface SpanningServer {
   id: string
   worker: SpanningWorker
   options: Record<string, unknown>
+  /** The handle of its first part. */
+  home: Handle
   parts: Map<WorkerPart, Promise<Handle>>
   ids: Set<string>
 }

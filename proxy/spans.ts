@@ -168,7 +168,7 @@ export class Spans {
 
   addServer(handle: Handle, worker: SpanningWorker, home: WorkerPart, options: Record<string, unknown>, announcement: Announcement): SpanningServer {
     const id = announcement.members.id as string
-    const server: SpanningServer = { handle, id, worker, options, parts: new Map([[home, Promise.resolve(announcement.$)]]), ids: new Set() }
+    const server: SpanningServer = { handle, id, worker, options, home: announcement.$, parts: new Map([[home, Promise.resolve(announcement.$)]]), ids: new Set() }
     this.servers.set(handle, server)
     worker.servers.add(server)
     this.addServerPart(server, announcement)

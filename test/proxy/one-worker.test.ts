@@ -1,5 +1,6 @@
 // A Worker that spans several says of its objects what one Worker would, also of those that are on another.
 
+import { once } from 'node:events'
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
@@ -19,7 +20,7 @@ async function stage() {
   const router = await worker.createRouter({ mediaCodecs: [opus, vp8] })
   const here = await router.createDirectTransport()
   const there = await router.createDirectTransport()
-  return { worker, router, here, there }
+  return { mediasoup, worker, router, here, there }
 }
 
 const video: ms.ProducerOptions = {
@@ -92,6 +93,15 @@ test('what is closed answers as mediasoup does', async () => {
   assert.is(unable.name, 'UnsupportedError')
   router.close()
   assert.is((await rejection(router.dump())).name, 'NotFoundError')
+})
+
+test('after its death, what was on it says that the Worker is gone', async () => {
+  const { mediasoup, worker, router, here, there } = await stage()
+  const server = await worker.createWebRtcServer({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })
+  const died = once(worker, 'died')
+  for (const transport of [here, there]) process.kill((await mediasoup.connection.locate(transport)).pid, 'SIGKILL')
+  await died
+  for (const object of [worker, router, here, server]) assert.is((await rejection(object.dump())).name, 'WorkerClosedError')
 })
 
 test.run()
