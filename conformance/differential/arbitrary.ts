@@ -9,9 +9,8 @@ import { type Command, type Program, type Template, isBytes, isRef } from './pro
 /** Something is wrong with the arguments of a call. */
 type Fault = { kind: 'none' } | { kind: 'missing' } | { kind: 'argument'; junk: Template } | { kind: 'member'; at: number; junk: Template }
 
-// An id of any type is good enough for mediasoup, which then finds its object only by the same value; and between hosts
-// pipes have other defaults.
-const KEPT = new Set(['id', 'enableRtx', 'enableSrtp'])
+// Between hosts pipes have other defaults.
+const KEPT = new Set(['enableRtx', 'enableSrtp'])
 
 const junk = fc.constantFrom<Template>(undefined, null, 'junk', -1, 4711, 1.5, true, {}, [], [null])
 
@@ -71,5 +70,7 @@ function spoilMember(options: Template, at: number, junk: Template): Template {
   if (typeof options !== 'object' || options === null || Array.isArray(options) || isRef(options) || isBytes(options)) return options
   const names = Object.keys(options).filter(name => !KEPT.has(name))
   const name = names[at % names.length]
-  return name === undefined ? options : { ...options as { [key: string]: Template }, [name]: junk }
+  // An id of any type is good enough for mediasoup, which then finds its object only by the same value.
+  const value = name === 'id' && typeof junk === 'object' ? 'junk' : junk
+  return name === undefined ? options : { ...options as { [key: string]: Template }, [name]: value }
 }
