@@ -321,13 +321,27 @@ export class SpanSession extends ProxySession {
 
   #removeProducer({ id }: CallHead, frame: Frame, placed: Placed) {
     const produced = placed.part.owner.producers.get((paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!)
-    if (!produced || produced.at.part === placed.part || placed.uses.has(produced.handle)) {
-      if (produced) this.#spans.releaseUse(placed, produced.handle)
-      return this.#pass(frame)
+    if (!produced || id == null) return this.#pass(frame)
+    // When it was not added, which mediasoup does not mind, it has to be there all the same.
+    const isAdded = produced.at.part === placed.part || placed.uses.has(produced.handle)
+    const replica = isAdded ? placed.uses.get(produced.handle) : this.#replicas.hold(produced, placed.part)
+    const release = () => {
+      if (isAdded) this.#spans.releaseUse(placed, produced.handle)
+      else this.#replicas.release(replica!)
     }
-    // It was not added, which mediasoup does not mind, but has to be there.
-    const replica = this.#replicas.hold(produced, placed.part)
-    replica.ready.then(() => this.#pass(frame), error => this.fail(id, error)).finally(() => this.#replicas.release(replica))
+    const pass = () => {
+      // Until then, its event has to be given the name of the original.
+      this.#inFlight.set(id, answer => {
+        release()
+        return answer
+      })
+      this.#pass(frame)
+    }
+    if (!replica) return pass()
+    replica.ready.then(pass, error => {
+      release()
+      this.fail(id, error)
+    })
   }
 
   /** Between Routers of the client: from the Worker where the Producer is, to where the other Router is at home. */

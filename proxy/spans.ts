@@ -212,7 +212,10 @@ export class Spans {
     worker.objects--
     count(owner, worker, -1)
     for (const produced of placed.produced) this.#removeProduced(produced)
-    for (const consumer of placed.uses.keys()) this.#removeConsumer(consumer)
+    for (const user of placed.uses.keys()) {
+      this.#removeConsumer(user)
+      this.releaseUse(placed, user) // A Producer that it observed.
+    }
     this.#onVacated(worker)
   }
 

@@ -8,13 +8,13 @@ import * as assert from 'uvu/assert'
 import { client } from '../../client/index.ts'
 import { vertical } from '../../proxy/index.ts'
 import { leaf } from '../../server/index.ts'
-import { afterTest, audio, cleanUp, opus, rejection, vp8 } from '../helper.ts'
+import { afterTest, audio, cleanUp, opus, rejection, until, vp8 } from '../helper.ts'
 
 cleanUp(test)
 
 /** Two transports of a Router, on two Workers below. */
-async function stage() {
-  const mediasoup = await client(vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: 2 }))
+async function stage(linger?: number) {
+  const mediasoup = await client(vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: 2, linger }))
   afterTest(() => mediasoup.close())
   const worker = await mediasoup.createWorker()
   const router = await worker.createRouter({ mediaCodecs: [opus, vp8] })
@@ -68,8 +68,8 @@ test('updateMediaCodecs changes nothing for Producers that there are', async () 
 })
 
 test('a Producer that an RTP observer does not have can be removed, and one that it has twice', async () => {
-  const { router, here, there } = await stage()
-  // On the Worker of `here`.
+  const { router, there } = await stage(0)
+  // On the other Worker.
   const observer = await router.createAudioLevelObserver()
   const { id: producerId } = await there.produce(audio())
   let removed = 0
@@ -79,7 +79,17 @@ test('a Producer that an RTP observer does not have can be removed, and one that
   await observer.addProducer({ producerId })
   await observer.removeProducer({ producerId })
   assert.is(removed, 2)
-  assert.not(here.closed)
+})
+
+test('a closed RTP observer gives its pipes back', async () => {
+  const { mediasoup, router, there } = await stage(0)
+  const pipes = async () => (await mediasoup.connection.getLoad()).consumers
+  const observer = await router.createAudioLevelObserver()
+  const { id: producerId } = await there.produce(audio())
+  await observer.addProducer({ producerId })
+  await until(async () => await pipes() === 1)
+  observer.close()
+  await until(async () => await pipes() === 0)
 })
 
 test('what is closed answers as mediasoup does', async () => {
