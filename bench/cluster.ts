@@ -1,6 +1,6 @@
 // A cluster in a process of its own (--expose-gc), which is asked, one question after the other, for what it costs.
 
-import { once } from 'node:events'
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { socketDefaults } from '../lib/socket-options.ts'
 import { horizontal, remote, serve } from './product.ts'
 
@@ -11,7 +11,7 @@ export type Question =
   | { memory: true }
   /** What it has used of a core since it was asked before, in ms. */
   | { cpu: true }
-  /** When the next leaf is noticed to be gone, in ms of the machine's monotonic clock. */
+  /** When a leaf that is lost counts no longer, and gets no more Workers, in ms of the machine's monotonic clock. */
   | { lost: true }
 
 const cluster = horizontal()
@@ -26,7 +26,7 @@ async function answer(question: Question) {
   if ('add' in question) return add(question)
   if ('memory' in question) return memory()
   if ('cpu' in question) return cpu()
-  await once(cluster, 'down')
+  for (const { capacity } = cluster.load; cluster.load.capacity >= capacity;) await setTimeoutPromise(1)
   return now()
 }
 
@@ -41,7 +41,7 @@ async function add({ add, silence = socketDefaults.silence }: { add: string[]; s
 
 async function memory() {
   for (let i = 0; i < 3; i++) {
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await setTimeoutPromise(50)
     globalThis.gc!()
   }
   const { heapUsed, rss } = process.memoryUsage()

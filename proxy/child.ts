@@ -18,7 +18,7 @@ export type ChildEvents = {
   down: [error: Error]
   /** It may not be a child: it is not like its siblings. */
   refused: [error: Error]
-  /** Its load is another one, or what was promised to it. */
+  /** Its load is another one, or what was promised to it, or its connection was lost or regained. */
   load: []
 }
 
@@ -34,6 +34,8 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Undefined while it cannot be reached. */
   hello: Hello | undefined
   load: Load = IDLE
+  /** Its connection broke. The sessions on it live on if it is regained, but until then it gets no new Workers. */
+  lost = false
   readonly #placed = new PlacedWorkers()
 
   /**
@@ -91,6 +93,8 @@ export class Child extends EventEmitter<ChildEvents> {
     signal.addEventListener('abort', remove)
     const closed = new Promise<Error | undefined>(resolve => link.once('close', resolve))
     void closed.then(() => signal.removeEventListener('abort', remove))
+    link.on('lost', () => this.#setLost(true))
+    link.on('regained', () => this.#setLost(false))
     const caller = new Caller(link, { name: this.tier.name, timeout: this.#timeout })
     link.on('frame', frame => {
       const head = headOf(frame)
@@ -104,12 +108,18 @@ export class Child extends EventEmitter<ChildEvents> {
       // In the turn in which it is up, so that two that come up at once are checked against each other.
       this.#check(hello)
       this.hello = hello
+      this.lost = false
       this.emit('up', hello)
       return { closed }
     } catch (error) {
       link.close()
       throw error instanceof IncompatibleError ? new AbortError(error) : error
     }
+  }
+
+  #setLost(lost: boolean) {
+    this.lost = lost
+    this.emit('load')
   }
 
   #report(load: Load) {

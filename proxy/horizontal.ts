@@ -85,7 +85,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   constructor(tiers: Iterable<Tier>, { policy = 'most-free', timeout = 30_000, patience = 5_000, mixedVersions = false }: HorizontalOptions) {
     super()
     this.setMaxListeners(0) // Every session listens to its load.
-    this.newOrder = policy === 'scatter' ? () => inTurn(() => [...this.#children.values()].filter(({ hello }) => hello)) : () => () => this.#ranking
+    this.newOrder = policy === 'scatter' ? () => inTurn(() => [...this.#children.values()].filter(({ hello, lost }) => hello && !lost)) : () => () => this.#ranking
     this.timeout = timeout
     this.#patience = patience
     this.#mixedVersions = mixedVersions
@@ -154,9 +154,10 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   /** A child is up, or its load changed. */
   #count(child: Child) {
     if (!child.hello || this.#children.get(child.tier) !== child) return
-    const { load, promised } = child
-    this.#ranking.put(child, { load, promised })
-    this.#exchange(child, { ...load, workers: load.workers + promised })
+    const { load, promised, lost } = child
+    if (lost) this.#ranking.delete(child)
+    else this.#ranking.put(child, { load, promised })
+    this.#exchange(child, lost ? IDLE : { ...load, workers: load.workers + promised })
   }
 
   #discount(child: Child) {

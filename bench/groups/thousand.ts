@@ -52,8 +52,8 @@ export const thousand: Group = {
       ...compare('CPU of the cluster for a Worker', 'µs', costs),
       ...compare(`calls, ${IN_FLIGHT} in flight`, 'calls/s', calling),
       ...compare(`CPU of the cluster while all report, ${LISTENERS} sessions hear its load`, 'ms/s', hearing),
-      row({ what: 'until a leaf that was killed is noticed', unit: 'ms', samples: noticing.killed }),
-      row({ what: `until a leaf that is paused is noticed, with a silence of ${SILENCE_MS} ms`, unit: 'ms', samples: noticing.paused })
+      row({ what: 'until a leaf that was killed gets no more Workers', unit: 'ms', samples: noticing.killed }),
+      row({ what: `until one that is paused gets none, with a silence of ${SILENCE_MS} ms`, unit: 'ms', samples: noticing.paused })
     ]
   }
 }
@@ -110,7 +110,7 @@ async function listen({ url, asked }: Cluster): Promise<Sample> {
   return { value: cpu / REST_MS * 1000 }
 }
 
-/** From the signal until the cluster says that a leaf, which is alone in its process, is gone. */
+/** From the signal until the cluster has noticed that a leaf, which is alone in its process, is gone. */
 async function lose({ asked }: Cluster, signal: 'SIGKILL' | 'SIGSTOP'): Promise<Sample> {
   const host: ChildProcess = startScript('fake-leaves', ['1'])
   await asked({ add: await ask<string[]>(host), silence: SILENCE_MS })

@@ -124,6 +124,28 @@ test('when no host can be reached, each is tried once', async () => {
   assert.is(sessions, 2 * leaves.length)
 })
 
+test('a host whose connection is lost gets no Workers until it is regained', async () => {
+  const leaves = leavesOf(8, 2)
+  const links: Link[] = []
+  const kept: Tier = {
+    async open() {
+      const link = await leaves[0]!.open()
+      links.push(link)
+      return link
+    }
+  }
+  const cluster = await startCluster([kept, leaves[1]!])
+  const mediasoup = await use(cluster)
+  links[0]!.emit('lost', new Error('the network is down'))
+  assert.is(cluster.load.capacity, 2)
+  for (let i = 0; i < 3; i++) await mediasoup.createWorker()
+  assert.equal(workersOf(leaves), [0, 3])
+  links[0]!.emit('regained')
+  assert.is(cluster.load.capacity, 10)
+  await mediasoup.createWorker()
+  assert.equal(workersOf(leaves), [1, 3])
+})
+
 test('its load is that of its hosts, also after they came, reported and went', async () => {
   const leaves = leavesOf(1, 2, 4, 8)
   const cluster = await startCluster(leaves)
