@@ -45,6 +45,7 @@ export const thousand: Group = {
     const value = (of: (cluster: Cluster) => number) => ({ few: [{ value: of(few) }], many: [{ value: of(many) }] })
     return [
       ...compare('until all are up', 'ms', value(({ added }) => added)),
+      ...compare('CPU of the cluster until then', 'ms', value(({ addedCpu }) => addedCpu)),
       ...compare('heap', 'MB', value(({ heap }) => heap / 1e6)),
       ...compare('all memory', 'MB', value(({ rss }) => rss / 1e6)),
       row({ what: 'heap for each further leaf', unit: 'kB', samples: [{ value: (many.heap - few.heap) / (MANY - FEW) / 1e3 }] }),
@@ -69,13 +70,15 @@ async function startCluster(leaves: number) {
   const child = startScript('cluster', [], ['--expose-gc'])
   const url = await ask<string>(child)
   const asked = <T>(question: Question) => ask<T>(child, question)
+  await asked({ cpu: true })
   const added = await asked<number>({ add: urls })
+  const addedCpu = await asked<number>({ cpu: true })
   const { heap, rss } = await asked<{ heap: number; rss: number }>({ memory: true })
   const mediasoup = await connect(url)
   const workers: ms.Worker[] = []
   for (let i = 0; i < leaves; i++) workers.push(await mediasoup.createWorker())
   return {
-    url, added, heap, rss, mediasoup, workers, asked,
+    url, added, addedCpu, heap, rss, mediasoup, workers, asked,
     end: async () => {
       mediasoup.close()
       await end(child)
