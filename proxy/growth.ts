@@ -167,6 +167,7 @@ export class Growth {
         const { ru_utime, ru_stime } = await this.#below.call('Worker.getResourceUsage', part.handle) as ms.WorkerResourceUsage
         part.used = (ru_utime + ru_stime - part.cpuTime) / INTERVAL_MS
         part.cpuTime = ru_utime + ru_stime
+        part.measured = part.objects
         // What was promised within the interval is covered by the next one.
         part.settling = part.promised
         part.promised = 0

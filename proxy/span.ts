@@ -32,8 +32,9 @@ export interface WorkerPart {
   settling: number
   /** In ms, when it was last asked. */
   cpuTime: number
-  /** How many transports and Consumers are on it. */
+  /** How many transports and Consumers are on it, and how many of them had been measured with `used`. */
   objects: number
+  measured: number
   /** Until it is given back, if it carries nothing. */
   timer?: NodeJS.Timeout
 }

@@ -49,7 +49,7 @@ export class Spans {
     const taken = new Set([...owner.parts, ...owner.growing.keys()].map(({ ordinal }) => ordinal))
     let ordinal = 0
     while (taken.has(ordinal)) ordinal++
-    return { handle: '', owner, ordinal, used: 0, promised: 0, settling: 0, cpuTime: 0, objects: 0 }
+    return { handle: '', owner, ordinal, used: 0, promised: 0, settling: 0, cpuTime: 0, objects: 0, measured: 0 }
   }
 
   addWorkerPart(part: WorkerPart, { $ }: Announcement) {
@@ -287,7 +287,8 @@ export function count(router: SpanningRouter, worker: WorkerPart, by: number) {
 
 /** Reserves what one more transport or Consumer will cost, until a measurement covers it. */
 export function promise(worker: WorkerPart) {
-  worker.promised += expectedLoad(worker)
+  const { used, measured } = worker
+  worker.promised += expectedLoad({ used, objects: measured })
 }
 
 const producersLike = ({ isData, at: { part: { owner } } }: Produced) => isData ? owner.dataProducers : owner.producers
