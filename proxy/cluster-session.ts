@@ -7,7 +7,7 @@ import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, encodeNotification } from '../lib/wire.ts'
 import { Caller, TIMEOUT_CHECKS, timeoutError } from './caller.ts'
 import type { Child } from './child.ts'
-import { type Head, announcedNodes, headOf, nodeOf } from './head.ts'
+import { type Head, announcedNodes, headOf, kept, nodeOf } from './head.ts'
 import type { Cluster } from './horizontal.ts'
 import { Pipes } from './pipes.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf, unknownHandle } from './session.ts'
@@ -143,11 +143,11 @@ export class ClusterSession extends ProxySession {
     if (id != null && !this.#inFlight.delete(id)) return false
     if (method === 'mediasoup.createWorker') {
       const [, worker] = WORKER.exec(frame as string) ?? []
-      if (worker) this.#workers.set(worker, { branch, routers: new Set() })
+      if (worker) this.#workers.set(kept(worker), { branch, routers: new Set() })
       placed!(worker !== undefined)
     } else if (method === 'Worker.createRouter') {
       const [, router, worker] = ROUTER.exec(frame as string) ?? []
-      if (router) this.#workers.get(worker!)?.routers.add(router)
+      if (router) this.#workers.get(worker!)?.routers.add(kept(router))
     }
     return true
   }

@@ -13,7 +13,7 @@ import { version } from '../lib/version.ts'
 import { type Handle, type Id, decode, encodeNotification, encodeRequest, encodeResult } from '../lib/wire.ts'
 import { mergeRouterDumps, mergeServerDumps, mergeWorkerDumps, sumUsages } from './dumps.ts'
 import { Growth } from './growth.ts'
-import { type Head, headOf } from './head.ts'
+import { type Head, headOf, kept } from './head.ts'
 import { Pipes } from './pipes.ts'
 import { Replicas } from './replicas.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf, unknownHandle } from './session.ts'
@@ -251,9 +251,9 @@ export class SpanSession extends ProxySession {
     if (!replica || id == null) return this.#pass(frame)
     this.#inFlight.set(id, answer => {
       const dump = resultOf(answer) as ms.ConsumerDump | undefined
-      const encodings = replica.of.encodings
-      if (!dump || !encodings) return answer
-      const consumableRtpEncodings = dump.consumableRtpEncodings?.map((encoding, i) => ({ ...encoding, ssrc: encodings[i]?.ssrc ?? encoding.ssrc }))
+      const { ssrcs } = replica.of
+      if (!dump || !ssrcs) return answer
+      const consumableRtpEncodings = dump.consumableRtpEncodings?.map((encoding, i) => ({ ...encoding, ssrc: ssrcs[i] ?? encoding.ssrc }))
       return encodeResult(id, { ...dump, consumableRtpEncodings })
     })
     this.#pass(frame)
@@ -307,9 +307,9 @@ export class SpanSession extends ProxySession {
     if (id != null) {
       this.#inFlight.set(id, answer => {
         const holder = user ?? createdBy(answer)
-        if (holder !== undefined && !isFailure(answer) && !placed.uses.has(holder)) {
+        if (holder !== undefined && !isFailure(answer) && !placed.uses?.has(holder)) {
           if (user === undefined) this.#spans.addConsumer(holder, placed, replica)
-          else placed.uses.set(holder, replica)
+          else this.#spans.addUse(holder, placed, replica)
         } else if (replica) {
           this.#replicas.release(replica)
         }
@@ -323,8 +323,8 @@ export class SpanSession extends ProxySession {
     const produced = placed.part.owner.producers.get((paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!)
     if (!produced || id == null) return this.#pass(frame)
     // When it was not added, which mediasoup does not mind, it has to be there all the same.
-    const isAdded = produced.at.part === placed.part || placed.uses.has(produced.handle)
-    const replica = isAdded ? placed.uses.get(produced.handle) : this.#replicas.hold(produced, placed.part)
+    const isAdded = produced.at.part === placed.part || placed.uses?.has(produced.handle)
+    const replica = isAdded ? placed.uses?.get(produced.handle) : this.#replicas.hold(produced, placed.part)
     const release = () => {
       if (isAdded) this.#spans.releaseUse(placed, produced.handle)
       else this.#replicas.release(replica!)
@@ -484,7 +484,10 @@ export class SpanSession extends ProxySession {
 
 const CREATED = /"result":\{"\$":"([^"]+)"(?:,"kind":"([^"]+)")?/
 
-const createdBy = (frame: Frame): Handle | undefined => CREATED.exec(frame as string)?.[1]
+function createdBy(frame: Frame): Handle | undefined {
+  const handle = CREATED.exec(frame as string)?.[1]
+  return handle && kept(handle)
+}
 const kindOf = (frame: Frame): string => CREATED.exec(frame as string)![2]!
 const isFailure = (frame: Frame) => /^\{"jsonrpc":"2\.0","id":(?:\d+|"[^"]*"),"error":/.test(frame as string)
 const resultOf = (frame: Frame) => (decode(frame) as { result?: unknown }).result

@@ -1,7 +1,6 @@
 // What a session on a vertical tier knows: which Workers below are one Worker of its client, and where its Router's
 // Producers are.
 
-import type * as ms from 'mediasoup/types'
 import type { Handle } from '../lib/wire.ts'
 
 /** A Worker of the client, which grows over Workers below. */
@@ -75,9 +74,10 @@ export interface Placed {
   handle: Handle
   kind: string
   part: RouterPart
-  produced: Set<Produced>
+  /** These are made when they are first needed: many objects never do. */
+  produced?: Set<Produced>
   /** By its Consumers, or the Producers that it observes: what they hold of pipes. */
-  uses: Map<Handle, Replica | undefined>
+  uses?: Map<Handle, Replica | undefined>
 }
 
 /** A Producer or DataProducer, and its pipes to other Workers. */
@@ -88,9 +88,9 @@ export interface Produced {
   /** As its client sent it: what is piped on has it, too. */
   appData: unknown
   at: Placed
-  replicas: Map<RouterPart, Replica>
-  /** What its Consumers consume, if it is not data. */
-  encodings: ms.RtpEncodingParameters[] | undefined
+  replicas?: Map<RouterPart, Replica>
+  /** Those that its Consumers consume, if it is not data. */
+  ssrcs?: (number | undefined)[]
   /** Those that its Router had when it was made. */
   mediaCodecs: unknown
 }

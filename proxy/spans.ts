@@ -3,6 +3,7 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement, Reference } from '../lib/codec.ts'
+import { kinds } from '../lib/methods.ts'
 import type { Handle } from '../lib/wire.ts'
 import type { View } from './dumps.ts'
 import type { Pipes } from './pipes.ts'
@@ -128,7 +129,7 @@ export class Spans {
     const placed = [...part.placed]
     for (const [other, pair] of router.pairs) if (pair === part) router.pairs.delete(other)
     this.#removeRouterPart(part)
-    for (const produced of [...router.producers.values(), ...router.dataProducers.values()]) produced.replicas.delete(part)
+    for (const produced of [...router.producers.values(), ...router.dataProducers.values()]) produced.replicas?.delete(part)
     return placed
   }
 
@@ -192,7 +193,8 @@ export class Spans {
   // Transports and RTP observers, and what is on them
 
   addPlaced(part: RouterPart, handle: Handle, kind: string) {
-    const placed: Placed = { handle, kind, part, produced: new Set(), uses: new Map() }
+    // One string for all of a kind.
+    const placed: Placed = { handle, kind: kinds.get(kind)?.kind ?? kind, part }
     part.placed.add(placed)
     part.worker.objects++
     this.placed.set(handle, placed)
@@ -211,8 +213,8 @@ export class Spans {
     placed.part.placed.delete(placed)
     worker.objects--
     count(owner, worker, -1)
-    for (const produced of placed.produced) this.#removeProduced(produced)
-    for (const user of placed.uses.keys()) {
+    for (const produced of placed.produced ?? []) this.#removeProduced(produced)
+    for (const user of placed.uses?.keys() ?? []) {
       this.#removeConsumer(user)
       this.releaseUse(placed, user) // A Producer that it observed.
     }
@@ -221,9 +223,10 @@ export class Spans {
 
   addProduced(at: Placed, { $, kind, members, appData }: Announcement, mediaCodecs = at.part.owner.mediaCodecs) {
     const { encodings } = members.consumableRtpParameters as ms.RtpParameters | undefined ?? {}
-    const produced: Produced = { handle: $, id: members.id as string, isData: kind === 'DataProducer', appData, at, replicas: new Map(), encodings, mediaCodecs }
+    const ssrcs = encodings?.map(({ ssrc }) => ssrc)
+    const produced: Produced = { handle: $, id: members.id as string, isData: kind === 'DataProducer', appData, at, ssrcs, mediaCodecs }
     producersLike(produced).set(produced.id, produced)
-    at.produced.add(produced)
+    at.produced = (at.produced ?? new Set()).add(produced)
     this.#produced.set($, produced)
   }
 
@@ -238,7 +241,7 @@ export class Spans {
 
   #removeProduced(produced: Produced) {
     this.#produced.delete(produced.handle)
-    produced.at.produced.delete(produced)
+    produced.at.produced?.delete(produced)
     const known = producersLike(produced)
     if (known.get(produced.id) === produced) known.delete(produced.id)
     this.#replicas.forget(produced)
@@ -246,14 +249,19 @@ export class Spans {
 
   addConsumer(handle: Handle, placed: Placed, replica: Replica | undefined) {
     this.#consumers.set(handle, placed)
-    placed.uses.set(handle, replica)
+    this.addUse(handle, placed, replica)
     promise(placed.part.worker)
     placed.part.worker.objects++
   }
 
+  /** @param user the Consumer, or the Producer that is observed */
+  addUse(user: Handle, placed: Placed, replica: Replica | undefined) {
+    placed.uses = (placed.uses ?? new Map()).set(user, replica)
+  }
+
   /** The pipe that a Consumer needs, if any. */
   replicaOf(consumer: Handle): Replica | undefined {
-    return this.#consumers.get(consumer)?.uses.get(consumer)
+    return this.#consumers.get(consumer)?.uses?.get(consumer)
   }
 
   #removeConsumer(handle: Handle) {
@@ -265,8 +273,8 @@ export class Spans {
   }
 
   releaseUse(placed: Placed, user: Handle) {
-    const replica = placed.uses.get(user)
-    placed.uses.delete(user)
+    const replica = placed.uses?.get(user)
+    placed.uses?.delete(user)
     if (replica) this.#replicas.release(replica)
   }
 
