@@ -17,6 +17,12 @@ function run(args: string[], stdio: 'ipc' | 'ignore' = 'ignore'): ChildProcess {
   return child
 }
 
+/** A process that serves a tier. */
+export interface Served {
+  child: ChildProcess
+  url: string
+}
+
 export async function end(child: ChildProcess) {
   if (!running.has(child)) return
   // mediasoup listens to SIGTERM, which keeps a process that does nothing about it: a script ends with its channel.
@@ -26,8 +32,8 @@ export async function end(child: ChildProcess) {
 }
 
 /** `mafalda serve`; resolves when it listens. */
-export async function startLeaf(nodeArgs: string[] = []): Promise<{ child: ChildProcess; url: string }> {
-  const child = run([...nodeArgs, mafalda, 'serve', '--listen', '127.0.0.1:0'])
+export async function startLeaf(): Promise<Served> {
+  const child = run([mafalda, 'serve', '--listen', '127.0.0.1:0'])
   for await (const line of createInterface(child.stdout!)) {
     const { msg, url } = JSON.parse(line)
     if (msg !== 'listening') continue
@@ -40,6 +46,14 @@ export async function startLeaf(nodeArgs: string[] = []): Promise<{ child: Child
 /** A script of this folder, which speaks by IPC. */
 export function startScript(name: string, args: string[] = [], nodeArgs: string[] = []): ChildProcess {
   return run([...nodeArgs, fileURLToPath(new URL(`${name}.ts`, import.meta.url)), ...args], 'ipc')
+}
+
+export type Role = 'relay' | 'cluster' | 'vertical'
+
+/** A process between a client and the tiers at some URLs; see hop.ts. */
+export async function startHop(role: Role, urls: string[]): Promise<Served> {
+  const child = startScript('hop', [role, ...urls], ['--expose-gc'])
+  return { child, url: await ask(child) }
 }
 
 /** The next message of a script; the answer to a question, if there is one. */
