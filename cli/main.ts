@@ -41,12 +41,14 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
   .addOption(option('--vertical', 'let Workers and their Routers span the Workers of the host, or of the hosts'))
   .addOption(option('--policy <policy>', 'where --vertical puts transports: pack fills few Workers, scatter puts each on another one').choices(['pack', 'scatter']).default('pack'))
-  .addOption(option('--max-workers <count>', 'how many Workers one of an application may span with --vertical; default: as many as there are cores').argParser(positiveInteger))
+  .addOption(option('--max-workers <count>', 'how many Workers there are to be: on this host over all sessions, at most one per core; with URLs, how many one of an application may span; default: as many as there are cores').argParser(positiveInteger))
+  .addOption(option('--share-workers', "let the Workers of all sessions be shares of this host's, so that applications do not fight for cores"))
   .option('--openrpc', 'print the OpenRPC document of the protocol, and exit')
   .addHelpText('after', `
 Examples:
   mafalda serve
   mafalda serve --listen 0.0.0.0:4000 --announced-address 203.0.113.7
+  mafalda serve --share-workers --max-workers 4
   mafalda serve --listen 0.0.0.0:4100 ws://media-1:4000 ws://media-2:4000
   mafalda serve --listen 0.0.0.0:4100 --vertical ws://media-1:4000 ws://media-2:4000
   MAFALDA_LISTEN=[::]:4000 mafalda serve

@@ -22,6 +22,7 @@ interface Options {
   vertical?: boolean
   policy: 'pack' | 'scatter'
   maxWorkers?: number
+  shareWorkers?: boolean
   openrpc?: boolean
 }
 
@@ -31,7 +32,7 @@ export async function serveTier(urls: string[], options: Options) {
   const logger = pino({ name: 'mafalda', level: options.logLevel }, await logStream())
   const hosts = urls.length ? cluster(urls, logger) : undefined
   const below = hosts ?? await host(options, logger)
-  const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: options.maxWorkers }) : below
+  const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: hosts && options.maxWorkers }) : below
   const { listen, grace, silence, maxPayload } = options
   const server = await serve(tier, { ...listen, grace, silence, maxPayload, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
@@ -54,7 +55,7 @@ export async function serveTier(urls: string[], options: Options) {
 }
 
 /** The mediasoup of this host. */
-async function host({ announcedAddress, pipeAddress, allowFiles }: Options, logger: pino.Logger): Promise<Tier> {
+async function host({ announcedAddress, pipeAddress, allowFiles, shareWorkers, maxWorkers }: Options, logger: pino.Logger): Promise<Tier> {
   const workerBin = await findWorker({ log: line => logger.info(line) })
   // mediasoup reads it when it is loaded.
   process.env.MEDIASOUP_WORKER_BIN = workerBin
@@ -64,7 +65,7 @@ async function host({ announcedAddress, pipeAddress, allowFiles }: Options, logg
     onwarn: (namespace, text) => logger.warn({ namespace }, text),
     onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
   }
-  return leaf(mediasoup, { announcedAddress, pipeAddress, allowFiles, log })
+  return leaf(mediasoup, { announcedAddress, pipeAddress, allowFiles, log, shareWorkers, maxWorkers })
 }
 
 /** Many hosts as one. */

@@ -7,11 +7,13 @@ export interface Load {
   /** How many cores Workers used over the last interval. */
   used: number
   workers: number
+  /** How much of the capacity is of hosts where all sessions share the Workers: each can be on as many, whoever else is. */
+  shared: number
   routers: number
   consumers: number
 }
 
-export const IDLE: Load = { capacity: 0, used: 0, workers: 0, routers: 0, consumers: 0 }
+export const IDLE: Load = { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0 }
 
 /** The total of several loads, kept as one of them changes: what it was counts no longer, what it is now does. */
 export function exchange(total: Load, was: Load, is: Load): Load {

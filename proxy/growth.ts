@@ -74,7 +74,9 @@ export class Growth {
   #mayGrow({ parts, growing }: SpanningWorker) {
     const { maxWorkers } = this.#settings
     if (maxWorkers !== undefined) return parts.length + growing.size < maxWorkers
-    return this.load.workers < this.load.capacity
+    const { capacity, workers, shared } = this.load
+    const own = this.#spans.workerParts.size + growing.size // The load may be older than some.
+    return own < shared || Math.max(workers, own) < capacity - shared
   }
 
   /** A Worker of the tier below. */
