@@ -26,6 +26,11 @@ export const documented: readonly Documented[] = [
     applies: ({ path, plain, tier }) => path.at(-1) === 'message' && String(plain).startsWith('FlatBuffers: ') && /must be a \w+ of this session$/.test(String(tier))
   },
   {
+    reason: 'the channel to a Worker that others use stays open, so nobody knows which request would have been refused on it',
+    tiers: ['shared'],
+    applies: ({ path, plain, tier }) => path.at(-1) === 'message' && [plain, tier].every(message => String(message).startsWith('Channel closed, '))
+  },
+  {
     reason: 'JSON has no undefined, so null stands for it on the wire: what an object keeps of an argument that is null is undefined',
     applies: ({ plain, tier }) => plain === null && tier === undefined
   },

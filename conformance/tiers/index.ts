@@ -7,6 +7,7 @@ import { aggregated, aggregatedScatter, threeLevels } from './aggregated.ts'
 import { horizontal } from './horizontal.ts'
 import { leaf } from './leaf.ts'
 import { mock } from './mock.ts'
+import { shared } from './shared.ts'
 import { scatter, vertical } from './vertical.ts'
 
 export interface Surroundings {
@@ -42,6 +43,7 @@ export interface Site {
 export const tiers: Readonly<Record<string, Adapter>> = {
   leaf,
   mock,
+  shared,
   horizontal,
   vertical,
   scatter,

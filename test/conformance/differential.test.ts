@@ -11,7 +11,7 @@ import { differential } from '../../conformance/differential/index.ts'
 import { leaf, serve } from '../../server/index.ts'
 import { agree, only, runs, seed } from './agree.ts'
 
-agree('mock', 'leaf', 'horizontal', 'vertical', 'scatter')
+agree('mock', 'leaf', 'shared', 'horizontal', 'vertical', 'scatter')
 
 if (!only) test('plain mediasoup agrees with itself, so what differs is the tier', async () => {
   const { agrees, text } = await differential({ tier: 'plain', runs: Math.ceil(runs / 10), seed })
