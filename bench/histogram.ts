@@ -21,12 +21,16 @@ export class Durations {
     return this
   }
 
+  get count() {
+    return this.#histogram.totalCount
+  }
+
   get seconds() {
     return (this.#end - this.#start) / 1000
   }
 
   get perSecond() {
-    return this.#histogram.totalCount / this.seconds
+    return this.count / this.seconds
   }
 
   get p50() {

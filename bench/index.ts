@@ -7,16 +7,24 @@ import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { version as mediasoup } from 'mediasoup'
 import { calls } from './groups/calls.ts'
+import { delay } from './groups/delay.ts'
 import { events } from './groups/events.ts'
+import { growth } from './groups/growth.ts'
+import { hops } from './groups/hops.ts'
 import { joins } from './groups/joins.ts'
 import { memory } from './groups/memory.ts'
+import { pipes } from './groups/pipes.ts'
+import { proxies } from './groups/proxies.ts'
+import { routes } from './groups/routes.ts'
 import { rtp } from './groups/rtp.ts'
 import { start } from './groups/start.ts'
+import { thousand } from './groups/thousand.ts'
 import { throughput } from './groups/throughput.ts'
+import { trees } from './groups/trees.ts'
 import type { Row } from './measure.ts'
 import { table } from './table.ts'
 
-const GROUPS = [calls, throughput, joins, events, memory, rtp, start]
+const GROUPS = [calls, throughput, hops, proxies, joins, trees, events, memory, routes, rtp, start, pipes, growth, delay, thousand]
 
 const { values: { json }, positionals: names } = parseArgs({ allowPositionals: true, options: { json: { type: 'string', default: 'bench-results.json' }, quick: { type: 'boolean' } } })
 

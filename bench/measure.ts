@@ -37,21 +37,21 @@ export interface Group {
 }
 
 // One round, to see that everything runs; the figures mean nothing.
-const quick = process.argv.includes('--quick')
+export const quick = process.argv.includes('--quick')
+
+type Samples<C extends Record<string, () => Promise<Sample>>> = { [N in keyof C]: Awaited<ReturnType<C[N]>>[] }
 
 /** A B C A B C …: the machine is shared, so what disturbs a round disturbs every candidate. The warm-up is not counted. */
-export async function rounds<N extends string>(
-  count: number, candidates: Record<N, () => Promise<Sample>>, { warmUp = 2 } = {}
-): Promise<Record<N, Sample[]>> {
-  const names = Object.keys(candidates) as N[]
-  const samples = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<N, Sample[]>
+export async function rounds<C extends Record<string, () => Promise<Sample>>>(count: number, candidates: C, { warmUp = 2 } = {}): Promise<Samples<C>> {
+  const names = Object.keys(candidates) as (keyof C & string)[]
+  const samples = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<string, Sample[]>
   for (let round = quick ? 0 : -warmUp; round < (quick ? 1 : count); round++) {
     for (const name of names) {
-      const sample = await candidates[name]()
-      if (round >= 0) samples[name].push(sample)
+      const sample = await candidates[name]!()
+      if (round >= 0) samples[name]!.push(sample)
     }
   }
-  return samples
+  return samples as Samples<C>
 }
 
 interface Comparison {

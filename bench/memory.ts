@@ -1,6 +1,7 @@
 // A process whose heap is measured (--expose-gc): `local` and `client <url>` make Consumers, `leaf` serves them.
 
 import * as mediasoup from 'mediasoup'
+import { heap } from './heap.ts'
 import { connect, leaf, serve } from './product.ts'
 import { type Mediasoup, audio, createTransport, openRoom, video } from './room.ts'
 
@@ -34,13 +35,4 @@ async function consumersOf(mediasoup: Mediasoup) {
       for (let i = 0; i < CONSUMERS_PER_TRANSPORT; i++) await receiving.consume({ producerId: producers[i % 2]!.id, rtpCapabilities: room.rtpCapabilities })
     }
   }
-}
-
-/** What is in use, in bytes, once nothing is left to collect. */
-async function heap() {
-  for (let i = 0; i < 3; i++) {
-    await new Promise(resolve => setTimeout(resolve, 50))
-    globalThis.gc!()
-  }
-  return process.memoryUsage().heapUsed
 }

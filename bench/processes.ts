@@ -20,6 +20,12 @@ function run(args: string[], stdio: 'ipc' | 'ignore' = 'ignore'): ChildProcess {
   return child
 }
 
+/** A process that serves a tier. */
+export interface Served {
+  child: ChildProcess
+  url: string
+}
+
 export async function end(child: ChildProcess) {
   if (!running.has(child)) return
   // mediasoup listens to SIGTERM, which keeps a process that does nothing about it: a script ends with its channel.
@@ -29,8 +35,8 @@ export async function end(child: ChildProcess) {
 }
 
 /** `mafalda serve`; resolves when it listens. */
-export async function startLeaf(nodeArgs: string[] = []): Promise<{ child: ChildProcess; url: string }> {
-  const child = run([...nodeArgs, mafalda, 'serve', '--listen', '127.0.0.1:0', ...UNLIMITED])
+export async function startLeaf(): Promise<Served> {
+  const child = run([mafalda, 'serve', '--listen', '127.0.0.1:0', ...UNLIMITED])
   for await (const line of createInterface(child.stdout!)) {
     const { msg, url } = JSON.parse(line)
     if (msg !== 'listening') continue
@@ -45,11 +51,23 @@ export function startScript(name: string, args: string[] = [], nodeArgs: string[
   return run([...nodeArgs, fileURLToPath(new URL(`${name}.ts`, import.meta.url)), ...args], 'ipc')
 }
 
+export type Role = 'relay' | 'cluster' | 'vertical'
+
+/** A process between a client and the tiers at some URLs; see hop.ts. */
+export async function startHop(role: Role, urls: string[]): Promise<Served> {
+  const child = startScript('hop', [role, ...urls], ['--expose-gc'])
+  return { child, url: await ask(child) }
+}
+
 /** The next message of a script; the answer to a question, if there is one. */
 export async function ask<T>(child: ChildProcess, question?: Serializable): Promise<T> {
   const message = new Promise<T>((resolve, reject) => {
-    child.once('message', answer => resolve(answer as T))
-    child.once('exit', code => reject(new Error(`${child.spawnargs[1]} ended with ${code}`)))
+    const onExit = (code: number | null) => reject(new Error(`${child.spawnargs[1]} ended with ${code}`))
+    child.once('exit', onExit)
+    child.once('message', answer => {
+      child.off('exit', onExit)
+      resolve(answer as T)
+    })
   })
   if (question !== undefined) child.send(question)
   return message

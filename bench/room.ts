@@ -71,18 +71,25 @@ export async function openStage(mediasoup: Mediasoup) {
 
 const OTHERS = 8
 
+export interface Participant {
+  sending: ms.Transport
+  receiving: ms.Transport
+  consumers: ms.Consumer[]
+}
+
 /** Participants who each hear and see the eight before them. */
 export function participants(room: Room) {
   const producers: ms.Producer[] = []
   let count = 0
 
-  return async function join() {
+  return async function join(): Promise<Participant> {
     const ssrc = 10 * ++count
     const [sending, receiving] = await Promise.all([createTransport(room), createTransport(room)])
     await Promise.all([sending.connect({ dtlsParameters: DTLS_PARAMETERS }), receiving.connect({ dtlsParameters: DTLS_PARAMETERS })])
     const others = producers.slice(-2 * OTHERS)
     producers.push(...await Promise.all([sending.produce(audio(ssrc)), sending.produce(video(ssrc + 1))]))
-    await Promise.all(others.map(({ id }) => receiving.consume({ producerId: id, rtpCapabilities: room.rtpCapabilities, paused: true })))
+    const consumers = await Promise.all(others.map(({ id }) => receiving.consume({ producerId: id, rtpCapabilities: room.rtpCapabilities, paused: true })))
+    return { sending, receiving, consumers }
   }
 }
 

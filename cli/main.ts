@@ -50,17 +50,20 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--allow-origin <origins>', 'origins of pages (https://app.example, divided by ",") from which browsers may connect, or *').default([], 'none').argParser(parseOrigins))
   .addOption(option('--insecure', 'let other hosts connect although nobody is asked who they are'))
   .addOption(option('--limits <limits>', 'what sessions may ask for, and how many there may be: sessions=100,rate=500,workers=4,…').default({}, 'in the README').argParser(parseLimits))
+  .addOption(option('--grace <ms>', 'how long a session outlives its connection').default(30_000).argParser(nonNegativeInteger))
   .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
   .addOption(option('--max-payload <bytes>', 'the largest message').default(socketDefaults.maxPayload).argParser(positiveInteger))
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
   .addOption(option('--vertical', 'let Workers and their Routers span the Workers of the host, or of the hosts'))
   .addOption(option('--policy <policy>', 'where --vertical puts transports: pack fills few Workers, scatter puts each on another one').choices(['pack', 'scatter']).default('pack'))
-  .addOption(option('--max-workers <count>', 'how many Workers one of an application may span with --vertical; default: as many as there are cores').argParser(positiveInteger))
+  .addOption(option('--max-workers <count>', 'how many Workers there are to be: on this host over all sessions, at most one per core; with URLs, how many one of an application may span; default: as many as there are cores').argParser(positiveInteger))
+  .addOption(option('--share-workers', "let the Workers of all sessions be shares of this host's, so that applications do not fight for cores"))
   .option('--openrpc', 'print the OpenRPC document of the protocol, and exit')
   .addHelpText('after', `
 Examples:
   mafalda serve
   mafalda serve --listen 10.0.0.7:4000 --announced-address 203.0.113.7 --insecure
+  mafalda serve --share-workers --max-workers 4
   mafalda serve --listen 127.0.0.1:4100 ws://media-1:4000 ws://media-2:4000
   mafalda serve --listen 127.0.0.1:4100 --vertical ws://media-1:4000 ws://media-2:4000
   mafalda serve --listen 0.0.0.0:4000 --tls-cert leaf.crt --tls-key leaf.key --tls-ca tiers.crt
@@ -137,6 +140,10 @@ function parseLimits(value: string): Record<string, number> {
     limits[name] = Number(number)
   }
   return limits
+}
+
+function nonNegativeInteger(value: string): number {
+  return value === '0' ? 0 : positiveInteger(value)
 }
 
 function positiveInteger(value: string): number {

@@ -16,6 +16,7 @@ interface Options {
   announcedAddress?: string
   pipeAddress?: string
   allowFiles: string[]
+  grace: number
   silence: number
   maxPayload: number
   tlsCert?: string
@@ -37,6 +38,7 @@ interface Options {
   vertical?: boolean
   policy: 'pack' | 'scatter'
   maxWorkers?: number
+  shareWorkers?: boolean
   openrpc?: boolean
 }
 
@@ -46,10 +48,10 @@ export async function serveTier(urls: string[], options: Options) {
   const logger = pino({ name: 'mafalda', level: options.logLevel }, await logStream())
   const hosts = urls.length ? cluster(urls, options, logger) : undefined
   const below = hosts ?? await host(options, logger)
-  const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: options.maxWorkers }) : below
-  const { listen, silence, maxPayload, limits, insecure, allowOrigin: allowOrigins } = options
+  const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: hosts && options.maxWorkers }) : below
+  const { listen, grace, silence, maxPayload, limits, insecure, allowOrigin: allowOrigins } = options
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
-  const server = await serve(tier, { ...listen, silence, maxPayload, limits, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
+  const server = await serve(tier, { ...listen, grace, silence, maxPayload, limits, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')
@@ -71,7 +73,7 @@ export async function serveTier(urls: string[], options: Options) {
 }
 
 /** The mediasoup of this host. */
-async function host({ announcedAddress, pipeAddress, allowFiles }: Options, logger: pino.Logger): Promise<Tier> {
+async function host({ announcedAddress, pipeAddress, allowFiles, shareWorkers, maxWorkers }: Options, logger: pino.Logger): Promise<Tier> {
   const workerBin = await findWorker({ log: line => logger.info(line) })
   // mediasoup reads it when it is loaded.
   process.env.MEDIASOUP_WORKER_BIN = workerBin
@@ -81,7 +83,7 @@ async function host({ announcedAddress, pipeAddress, allowFiles }: Options, logg
     onwarn: (namespace, text) => logger.warn({ namespace }, text),
     onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
   }
-  return leaf(mediasoup, { announcedAddress, pipeAddress, allowFiles, log })
+  return leaf(mediasoup, { announcedAddress, pipeAddress, allowFiles, log, shareWorkers, maxWorkers })
 }
 
 function serverTls({ tlsCert: cert, tlsKey: key, tlsCa: ca }: Options): ServerTls | undefined {

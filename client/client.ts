@@ -15,13 +15,15 @@ import { Logger } from './logger.ts'
 import { Session } from './session.ts'
 
 export type ConnectionEvents = {
-  /** The connection is lost: every Worker has died. It is being tried again, unless `reconnect` is false. */
+  /** The connection is lost. It is being replaced: within the tier's grace period calls wait, events are kept, and nothing else happens. */
   lost: [error: Error]
-  /** A try to regain it failed; the next one follows. */
+  /** The session is over: every Worker has died. A new one is tried, unless `reconnect` is false. */
+  died: [error: Error]
+  /** A try to open a new session failed; the next one follows. */
   failed: [error: Error]
-  /** There is a new connection: Workers can be created again. */
-  regained: []
-  /** It is over: by close(), or because it was lost and `reconnect` is false. */
+  /** There is a connection: the session was resumed and nothing was lost, or, after `died`, there is a new one and Workers can be created again. */
+  regained: [resumed: boolean]
+  /** It is over: by close(), or because the session died and `reconnect` is false. */
   close: []
 }
 
@@ -45,7 +47,7 @@ export type RemoteMediasoup = typeof mediasoup & {
 }
 
 export interface ClientOptions {
-  /** Whether a lost connection is tried again, with exponential backoff between 100 ms and 10 s. Default true. */
+  /** Whether a new session is tried when one has died, with exponential backoff between 100 ms and 10 s. Default true. */
   reconnect?: boolean
   /** How long the tier may take to say hello, in ms. Default 10 s. */
   timeout?: number
@@ -75,6 +77,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   readonly #observer = new EnhancedEventEmitter<ms.ObserverEvents>()
   readonly #closing = new AbortController()
   #session: Session | undefined
+  #isLost = false
   #hello: Hello | undefined
 
   constructor(tier: Tier, { reconnect = true, timeout = 10_000 }: ClientOptions) {
@@ -84,6 +87,11 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   }
 
   get connected() {
+    return this.alive && !this.#isLost
+  }
+
+  /** Whether there is a session, be its connection lost or not. */
+  get alive() {
     return this.#session !== undefined
   }
 
@@ -93,6 +101,8 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
     const session = new Session(link, {
       logger: this.#logger,
       onWorker: worker => this.#observer.safeEmit('newworker', worker as unknown as ms.Worker),
+      onLost: error => this.#onLost(error),
+      onRegained: () => this.#onRegained(),
       onClose: error => this.#onClose(session, error)
     })
     const abandon = () => session.close()
@@ -106,6 +116,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       this.#closing.signal.removeEventListener('abort', abandon)
     }
     this.#session = session
+    this.#isLost = false
     this.#subscribeToLogs()
   }
 
@@ -128,17 +139,28 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
     return hello
   }
 
+  #onLost(error: Error) {
+    this.#isLost = true
+    this.#logger.warn('Client', error.message)
+    this.safeEmit('lost', error)
+  }
+
+  #onRegained() {
+    this.#isLost = false
+    this.safeEmit('regained', true)
+  }
+
   #onClose(session: Session, error: Error) {
     if (this.#session !== session) return
     this.#session = undefined
-    this.#logger.warn('Client', error.message)
-    this.safeEmit('lost', error)
+    if (!this.#isLost) this.#onLost(error)
+    this.safeEmit('died', error)
     if (this.#options.reconnect) this.#reopen()
     else this.close()
   }
 
   async #reopen() {
-    if (await this.keepOpening()) this.safeEmit('regained')
+    if (await this.keepOpening()) this.safeEmit('regained', false)
   }
 
   /** Tries until there is a connection; answers false when it was closed instead. */
@@ -155,7 +177,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
     } catch {
       // Closed in the meantime.
     }
-    return this.connected
+    return this.alive
   }
 
   close() {
@@ -177,7 +199,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
 
   #current(): Session {
     if (this.#session) return this.#session
-    throw new ConnectionError(this.#closing.signal.aborted ? 'the connection is closed' : 'the connection is lost, and not yet regained')
+    throw new ConnectionError(this.#closing.signal.aborted ? 'the connection is closed' : 'the session died, and there is no new one yet')
   }
 
   #createWorker = async (settings: ms.WorkerSettings = {}): Promise<ms.Worker> => {

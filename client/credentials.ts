@@ -34,7 +34,7 @@ export class Renewal extends Layer {
     void this.#plan(token)
   }
 
-  protected override receive(frame: Frame) {
+  override receive(frame: Frame) {
     const id = this.#serial ? headOf(frame)?.id : undefined
     if (typeof id !== 'string' || !id.startsWith(this.#prefix)) this.emit('frame', frame)
   }

@@ -18,7 +18,7 @@ export type RemoteMediasoupClientEvents = {
   /** The object, or undefined when there is no connection any more. */
   mediasoup: [mediasoup: RemoteMediasoup | undefined]
   connected: []
-  /** The connection was lost, and not by close(). */
+  /** The session died, and not by close(). */
   disconnected: [error: Error]
   websocketClose: [wasClean: boolean]
   /** close() was called. */
@@ -57,13 +57,13 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
 
   /** What `import * as mediasoup from 'mediasoup'` gives; undefined until connected. */
   get mediasoup(): RemoteMediasoup | undefined {
-    return this.#client?.connected ? this.#client.mediasoup : undefined
+    return this.#client?.alive ? this.#client.mediasoup : undefined
   }
 
   /** WebSocket's 0 (connecting), 1 (open) and 3 (closed); 4 when mediasoup is there. */
   get readyState(): 0 | 1 | 3 | 4 {
     if (!this.#client) return CLOSED
-    if (this.#client.connected) return CONNECTED
+    if (this.#client.alive) return CONNECTED
     return this.#socketOpen ? OPEN : CONNECTING
   }
 
@@ -84,8 +84,8 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     this.#url = url
     this.#client = client
     client.on('failed', error => this.emit('error', error))
-    client.on('lost', error => this.#onLost(error))
-    client.on('regained', () => this.#onConnected(client))
+    client.on('died', error => this.#onDied(error))
+    client.on('regained', resumed => { if (!resumed) this.#onConnected(client) })
     // Whoever called has the chance to listen first.
     setImmediate(() => this.#start(client))
     return this
@@ -129,7 +129,7 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     if (this.#client === client) this.emit('connected')
   }
 
-  #onLost(error: Error) {
+  #onDied(error: Error) {
     this.emit('mediasoup', undefined)
     this.emit('disconnected', error)
   }
@@ -139,14 +139,16 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     return {
       open: async () => {
         const link = await tier.open()
-        if (!isCurrent()) return link
-        this.#socketOpen = true
-        this.emit('websocketOpen')
-        link.once('close', error => {
-          if (!isCurrent()) return
-          this.#socketOpen = false
-          this.emit('websocketClose', !(error instanceof ConnectionError) || error.wasClean)
-        })
+        const isOpen = (open: boolean, error?: Error) => {
+          if (!isCurrent() || this.#socketOpen === open) return
+          this.#socketOpen = open
+          if (open) this.emit('websocketOpen')
+          else this.emit('websocketClose', !(error instanceof ConnectionError) || error.wasClean)
+        }
+        isOpen(true)
+        link.on('lost', error => isOpen(false, error))
+        link.on('regained', () => isOpen(true))
+        link.on('close', error => isOpen(false, error))
         return link
       }
     }

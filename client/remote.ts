@@ -8,6 +8,7 @@ import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import type { Link, Tier } from '../lib/tier.ts'
 import { type Tls, readTls } from '../lib/tls.ts'
 import { Renewal, type Token, freshToken } from './credentials.ts'
+import { openSession } from './resume.ts'
 
 export interface RemoteOptions extends SocketOptions {
   /** How long connecting may take, in ms. Default 10 s. */
@@ -26,7 +27,8 @@ const MAX_EXPLANATION_BYTES = 500
 const USER_INFO = /[^/]*@/
 
 /**
- * A tier at a URL. Each session is a connection of its own.
+ * A tier at a URL. Each session has a connection of its own, and outlives it: one that breaks is replaced within the tier's
+ * grace period, and nothing is lost.
  *
  * @throws TypeError when the URL is not one of a WebSocket, or has credentials in it.
  * @example
@@ -37,7 +39,8 @@ const USER_INFO = /[^/]*@/
 export function remote(url: string | URL, options: RemoteOptions = {}): Tier {
   const address = parseUrl(url)
   if (options.tls && address.protocol !== 'wss:') throw new TypeError(`tls needs a URL like wss://host:port (got ${address.href})`)
-  return { name: address.href, open: () => dial(address, options) }
+  const { timeout, maxBacklog } = { timeout: 10_000, ...socketDefaults, ...options }
+  return { name: address.href, open: () => openSession(() => dial(address, options), { timeout, maxBacklog }) }
 }
 
 function parseUrl(url: string | URL): URL {

@@ -28,7 +28,11 @@ export interface SessionOptions {
   logger: Logger
   /** A Worker was announced. */
   onWorker(worker: Entity): void
-  /** The link closed: by its peer, or because it was lost. */
+  /** The connection broke, and is being replaced. */
+  onLost(error: Error): void
+  /** It was replaced: nothing was lost. */
+  onRegained(): void
+  /** The session is over: closed by the tier, or lost for good. */
   onClose(error: Error): void
 }
 
@@ -52,6 +56,8 @@ export class Session {
     this.#options = options
     const inbox = new Inbox<Frame | Error>(item => item instanceof Error ? this.#lose(item) : this.#receive(item))
     link.on('frame', frame => inbox.put(frame))
+    link.on('lost', options.onLost)
+    link.on('regained', options.onRegained)
     link.on('close', error => inbox.put(error ?? new ConnectionError('the connection was closed by the tier')))
   }
 

@@ -13,7 +13,7 @@ export const codes = {
   /** mediasoup's own errors: `data.name` is the class. */
   mediasoup: -32000,
   /** Nobody has said who they are, or their token is not valid (any more). */
-  unauthenticated: -32001,
+  unauthenticated: -32003,
   /** The token does not allow it. */
   forbidden: -32002,
   /** More than a session may ask for: in a second, */
@@ -22,8 +22,28 @@ export const codes = {
   inFlight: -32011,
   /** in one message, */
   depth: -32012,
-  /** or have. */
-  objects: -32013
+  /** or have; */
+  objects: -32013,
+  /** and more sessions than there may be. */
+  sessions: -32014,
+  /** The session that was to be resumed is gone. */
+  session: -32001
+} as const
+
+/** WebSocket's codes for why a connection is closed (RFC 6455, 7.4.1), and ours. */
+export const closeCodes = {
+  normal: 1000,
+  goingAway: 1001,
+  /** Nobody closed it: it broke. */
+  abnormal: 1006,
+  internalError: 1011,
+  /** The tier comes back, and its sessions with it. */
+  restart: 1012,
+  /** As HTTP's 401: who is there has not said, or not said again, who they are. */
+  unauthenticated: 4401,
+  takenOver: 4409,
+  /** As HTTP's 429. */
+  tooMuch: 4429
 } as const
 
 /** What was sent is not the protocol. `code` is JSON-RPC's; `id` the request's, where it could be read. */
@@ -43,6 +63,7 @@ export class ProtocolError extends Error {
 export class AccessError extends Error {
   override name = 'AccessError'
   readonly code: number
+  readonly closeCode = closeCodes.unauthenticated
 
   constructor(code: number, message: string) {
     super(message)
@@ -50,10 +71,11 @@ export class AccessError extends Error {
   }
 }
 
-/** More than the limits of the tier, or of the token, allow. `code` says of which limit: `codes.rate`, `inFlight`, `depth` or `objects`. */
+/** More than the limits of the tier, or of the token, allow. `code` says of which limit: `codes.rate`, `inFlight`, `depth`, `objects` or `sessions`. */
 export class LimitError extends Error {
   override name = 'LimitError'
   readonly code: number
+  readonly closeCode = closeCodes.tooMuch
 
   constructor(code: number, message: string) {
     super(message)
@@ -64,8 +86,23 @@ export class LimitError extends Error {
 /** The tier could not be reached, or the connection to it was lost. `cause` has the socket's own error. */
 export class ConnectionError extends Error {
   override name = 'ConnectionError'
+  /** WebSocket's code, once there was a connection. */
+  readonly closeCode: number | undefined
+
+  constructor(message: string, { closeCode, ...options }: ErrorOptions & { closeCode?: number } = {}) {
+    super(message, options)
+    this.closeCode = closeCode
+  }
+
   /** Whether the peer closed the connection, and did not just vanish. */
-  wasClean = false
+  get wasClean() {
+    return this.closeCode !== undefined && this.closeCode !== closeCodes.abnormal
+  }
+}
+
+/** The session that was to be resumed is gone. */
+export class SessionError extends Error {
+  override name = 'SessionError'
 }
 
 /** The two ends do not describe mediasoup's API in the same way: their versions are named. */
@@ -74,12 +111,13 @@ export class IncompatibleError extends Error {
 }
 
 const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<string, new (message: string) => Error>(
-  [TypeError, RangeError, SyntaxError, ConnectionError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
+  [TypeError, RangeError, SyntaxError, ConnectionError, SessionError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
 )
 
 /** An error to what goes on the wire, without its stack: that is the host's own business. */
 export function describeError(error: unknown): Failure {
   if (error instanceof ProtocolError || error instanceof AccessError || error instanceof LimitError) return { code: error.code, message: error.message, data: { name: error.name } }
+  if (error instanceof SessionError) return { code: codes.session, message: error.message, data: { name: error.name } }
   if (error instanceof Error) return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
   return { code: codes.internal, message: String(error) }
 }

@@ -15,7 +15,7 @@ export abstract class Layer extends EventEmitter<LinkEvents> implements Link {
   }
 
   /** A frame came from the peer. */
-  protected abstract receive(frame: Frame): void
+  abstract receive(frame: Frame): void
 
   get bufferedAmount() {
     return this.below.bufferedAmount

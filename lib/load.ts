@@ -7,19 +7,22 @@ export interface Load {
   /** How many cores Workers used over the last interval. */
   used: number
   workers: number
+  /** How much of the capacity is of hosts where all sessions share the Workers: each can be on as many, whoever else is. */
+  shared: number
   routers: number
   consumers: number
 }
 
-export const IDLE: Load = { capacity: 0, used: 0, workers: 0, routers: 0, consumers: 0 }
+export const IDLE: Load = { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0 }
 
-/** The load of several tiers as that of one. */
-export function sum(loads: Iterable<Load>): Load {
-  const total = { ...IDLE }
-  for (const load of loads) {
-    for (const key of Object.keys(total) as (keyof Load)[]) total[key] += load[key]
-  }
-  return total
+/** The total of several loads, kept as one of them changes: what it was counts no longer, what it is now does. */
+export function exchange(total: Load, was: Load, is: Load): Load {
+  const result = { ...total }
+  for (const key of Object.keys(total) as (keyof Load)[]) result[key] = (hundredths(total[key]) - hundredths(was[key]) + hundredths(is[key])) / 100
+  return result
 }
+
+// In integers, so that a total does not drift however often it changes. A tier of another version may not tell all.
+const hundredths = (value: number | undefined) => Math.round((value ?? 0) * 100)
 
 export const sameLoad = (one: Load, other: Load) => (Object.keys(one) as (keyof Load)[]).every(key => one[key] === other[key])

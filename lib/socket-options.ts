@@ -1,7 +1,7 @@
 // Bounds of a connection, the same on both ends. Apart from socket.ts, so that who imports our types needs none of `ws`.
 
 export interface SocketOptions {
-  /** The longest silence of the peer, in ms, before the connection counts as lost. It is pinged three times in that time. Default 30 s. */
+  /** The longest silence of the peer, in ms, before the connection counts as lost. It is pinged three times in that time. Default 10 s. */
   silence?: number
   /** The largest frame that is accepted, in bytes. Default 4 MiB. */
   maxPayload?: number
@@ -9,4 +9,4 @@ export interface SocketOptions {
   maxBacklog?: number
 }
 
-export const socketDefaults = { silence: 30_000, maxPayload: 4 * 1024 * 1024, maxBacklog: 64 * 1024 * 1024 } satisfies SocketOptions
+export const socketDefaults = { silence: 10_000, maxPayload: 4 * 1024 * 1024, maxBacklog: 64 * 1024 * 1024 } satisfies SocketOptions

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { AccessError, ConnectionError, LimitError } from './errors.ts'
+import { ConnectionError, closeCodes } from './errors.ts'
 import type { SocketOptions } from './socket-options.ts'
 import type { Frame, Link, LinkEvents } from './tier.ts'
 
@@ -13,15 +13,6 @@ export const webSocketOptions = {
   closeTimeout: 2_000
 } as const
 
-// RFC 6455, 7.4.1
-const NORMAL = 1000
-const GOING_AWAY = 1001
-const ABNORMAL = 1006
-const INTERNAL_ERROR = 1011
-// As HTTP's 401: who is there has not said, or not said again, who they are.
-const UNAUTHENTICATED = 4401
-// As HTTP's 429.
-const TOO_MUCH = 4429
 const MAX_REASON_BYTES = 123
 
 export class SocketLink extends EventEmitter<LinkEvents> implements Link {
@@ -50,9 +41,10 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
     const watch = this.#watch(silence)
     socket.on('close', (code, reason) => {
       clearInterval(watch)
-      const why = this.#error ?? (code === NORMAL ? undefined : new Error(reason.toString() || `code ${code}`))
-      const error = why && new ConnectionError(`the connection was lost: ${why.message}`, { cause: why })
-      this.emit('close', error && Object.assign(error, { wasClean: code !== ABNORMAL }))
+      const why = this.#error ?? (code === closeCodes.normal ? undefined : new Error(reason.toString() || `code ${code}`))
+      // What is no WebSocket, or too large, would come again.
+      const closeCode = code === closeCodes.abnormal && isMalformed(why) ? closeCodes.internalError : code
+      this.emit('close', why && new ConnectionError(`the connection was lost: ${why.message}`, { cause: why, closeCode }))
     })
   }
 
@@ -92,12 +84,12 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   close(error?: Error) {
     this.resume() // The answer to the closing has to be read.
     const reason = Buffer.from(error?.message ?? '').subarray(0, MAX_REASON_BYTES).toString()
-    this.#socket.close(codeOf(error), reason.replace(/\uFFFD+$/, ''))
+    this.#socket.close(error ? (error as ConnectionError).closeCode ?? closeCodes.internalError : closeCodes.normal, reason.replace(/\uFFFD+$/, ''))
   }
 
   /** Ends the session because this end is about to stop. */
   leave() {
-    this.#socket.close(GOING_AWAY, 'the server is shutting down')
+    this.#socket.close(closeCodes.goingAway, 'the server is shutting down')
   }
 
   // A half-open socket, or a process that is paused, says nothing: also no pong.
@@ -117,8 +109,4 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   }
 }
 
-function codeOf(error: Error | undefined) {
-  if (error instanceof AccessError) return UNAUTHENTICATED
-  if (error instanceof LimitError) return TOO_MUCH
-  return error ? INTERNAL_ERROR : NORMAL
-}
+const isMalformed = (error: NodeJS.ErrnoException | undefined) => error?.code?.startsWith('WS_ERR_')

@@ -19,6 +19,10 @@ export type LinkEvents = {
   frame: [frame: Frame]
   /** What waited to leave has left. */
   drain: []
+  /** What carried it broke, and is being replaced; only of a link that outlives its sockets. */
+  lost: [error: Error]
+  /** It is carried again: nothing was lost. */
+  regained: []
   close: [error?: Error]
 }
 

@@ -9,6 +9,7 @@ import type { Tier } from '../lib/tier.ts'
 import { decode } from '../lib/wire.ts'
 import { Caller } from './caller.ts'
 import { headOf } from '../lib/head.ts'
+import { PlacedWorkers } from './placed-workers.ts'
 
 export type ChildEvents = {
   /** It can be reached. */
@@ -17,7 +18,8 @@ export type ChildEvents = {
   down: [error: Error]
   /** It may not be a child: it is not like its siblings. */
   refused: [error: Error]
-  load: [load: Load]
+  /** Its load is another one, or what was promised to it, or its connection was lost or regained. */
+  load: []
 }
 
 /** Throws an IncompatibleError for a child that is not like its siblings. */
@@ -29,13 +31,12 @@ export class Child extends EventEmitter<ChildEvents> {
   readonly #check: Check
   readonly #timeout: number
   readonly #removed = new AbortController()
-  /** It gets no new Workers. */
-  draining = false
   /** Undefined while it cannot be reached. */
   hello: Hello | undefined
   load: Load = IDLE
-  /** Workers placed on it since it reported its load. */
-  promised = 0
+  /** Its connection broke. The sessions on it live on if it is regained, but until then it gets no new Workers. */
+  lost = false
+  readonly #placed = new PlacedWorkers()
 
   /**
    * @param via the tiers on the way to it
@@ -47,6 +48,21 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#via = via
     this.#check = check
     this.#timeout = timeout
+  }
+
+  /** Workers placed on it that its load does not count yet. */
+  get promised() {
+    return this.#placed.count
+  }
+
+  /** A Worker is on its way to it; what is returned must be told once whether it was made. */
+  place(): (isMade: boolean) => void {
+    const placed = this.#placed.place()
+    this.emit('load')
+    return isMade => {
+      placed(isMade)
+      this.emit('load')
+    }
   }
 
   /** Watches the child until it is removed, on a session of our own through which nothing is created. */
@@ -66,7 +82,6 @@ export class Child extends EventEmitter<ChildEvents> {
 
   /** No longer watches it. */
   remove() {
-    this.draining = true
     this.#removed.abort()
   }
 
@@ -78,6 +93,8 @@ export class Child extends EventEmitter<ChildEvents> {
     signal.addEventListener('abort', remove)
     const closed = new Promise<Error | undefined>(resolve => link.once('close', resolve))
     void closed.then(() => signal.removeEventListener('abort', remove))
+    link.on('lost', () => this.#setLost(true))
+    link.on('regained', () => this.#setLost(false))
     const caller = new Caller(link, { name: this.tier.name, timeout: this.#timeout })
     link.on('frame', frame => {
       const head = headOf(frame)
@@ -87,9 +104,11 @@ export class Child extends EventEmitter<ChildEvents> {
     try {
       signal.throwIfAborted()
       const hello = await caller.call('tier.hello', { via: this.#via() }) as Hello
-      this.#check(hello)
       this.#report(await caller.call('tier.load') as Load)
+      // In the turn in which it is up, so that two that come up at once are checked against each other.
+      this.#check(hello)
       this.hello = hello
+      this.lost = false
       this.emit('up', hello)
       return { closed }
     } catch (error) {
@@ -98,9 +117,14 @@ export class Child extends EventEmitter<ChildEvents> {
     }
   }
 
+  #setLost(lost: boolean) {
+    this.lost = lost
+    this.emit('load')
+  }
+
   #report(load: Load) {
     this.load = load
-    this.promised = 0
-    this.emit('load', load)
+    this.#placed.reported()
+    this.emit('load')
   }
 }

@@ -7,7 +7,7 @@ import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, encodeNotification, unknownHandle } from '../lib/wire.ts'
 import { Caller, TIMEOUT_CHECKS, timeoutError } from './caller.ts'
 import type { Child } from './child.ts'
-import { type Head, announcedNodes, headOf, nodeOf } from '../lib/head.ts'
+import { type Head, announcedNodes, headOf, kept, nodeOf } from '../lib/head.ts'
 import type { Cluster } from './horizontal.ts'
 import { Pipes } from './pipes.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf } from './session.ts'
@@ -20,6 +20,8 @@ interface InFlight {
   branch: ChildBranch
   method: string
   since: number
+  /** Of a Worker that is on its way: must be told whether it was made. */
+  placed?: (isMade: boolean) => void
 }
 
 // The parent of a new Router: what an answer says in its first bytes.
@@ -35,10 +37,11 @@ export class ClusterSession extends ProxySession {
   // Its Workers with their Routers: to say that they died, and which pipes end with them.
   readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
   readonly #pipes = new Pipes(frame => this.link.send(frame))
-  readonly #order: (children: Child[]) => Child[]
+  readonly #order: () => Iterable<Child>
   readonly #timer: NodeJS.Timeout
   #logLevels: unknown
   #tellsLoad = false
+  #ended = false
 
   constructor(cluster: Cluster, link: Link) {
     super(link)
@@ -63,7 +66,7 @@ export class ClusterSession extends ProxySession {
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.log': return this.#subscribeToLogs(frame)
       case 'rpc.discover': return this.answer(id, discover())
-      case 'mediasoup.createWorker': return void this.#place(id!, frame)
+      case 'mediasoup.createWorker': return void this.#place(id, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
       case 'Router.close': this.#pipes.routerClosed(handle!); break
       case 'Worker.close': for (const router of this.#workers.get(handle!)?.routers ?? []) this.#pipes.routerClosed(router); break
@@ -77,19 +80,24 @@ export class ClusterSession extends ProxySession {
     if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
   }
 
-  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame) {
-    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now() })
+  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame, placed?: (isMade: boolean) => void) {
+    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now(), placed })
+    else placed?.(true)
     branch.link.send(frame)
   }
 
   /** A new Worker goes to the best child that can be reached. */
-  async #place(id: Id, frame: Frame) {
+  async #place(id: Id | null | undefined, frame: Frame) {
     let failure: unknown = new ConnectionError('no host of the cluster can be reached')
-    for (const child of this.#order(this.#cluster.candidates())) {
-      child.promised++
+    for (const child of this.#order()) {
+      const placed = child.place()
       try {
-        return this.#forward(await this.#branchOf(child), { id, method: 'mediasoup.createWorker' }, frame)
+        const branch = await this.#branchOf(child)
+        if (this.#ended) return placed(false)
+        this.#forward(branch, { id, method: 'mediasoup.createWorker' }, frame, placed)
+        return
       } catch (error) {
+        placed(false)
         failure = error
       }
     }
@@ -131,14 +139,15 @@ export class ClusterSession extends ProxySession {
 
   /** Whether somebody still waits for the answer. */
   #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
-    const method = this.#inFlight.get(id!)?.method
+    const { method, placed } = this.#inFlight.get(id!) ?? {}
     if (id != null && !this.#inFlight.delete(id)) return false
     if (method === 'mediasoup.createWorker') {
       const [, worker] = WORKER.exec(frame as string) ?? []
-      if (worker) this.#workers.set(worker, { branch, routers: new Set() })
+      if (worker) this.#workers.set(kept(worker), { branch, routers: new Set() })
+      placed!(worker !== undefined)
     } else if (method === 'Worker.createRouter') {
       const [, router, worker] = ROUTER.exec(frame as string) ?? []
-      if (router) this.#workers.get(worker!)?.routers.add(router)
+      if (router) this.#workers.get(worker!)?.routers.add(kept(router))
     }
     return true
   }
@@ -169,6 +178,7 @@ export class ClusterSession extends ProxySession {
     for (const [id, request] of this.#inFlight) {
       if (request.branch !== branch) continue
       this.#inFlight.delete(id)
+      request.placed?.(false)
       this.fail(id, request.method === 'mediasoup.createWorker' ? error : new errors.WorkerClosedError(error.message))
     }
     for (const [handle, worker] of this.#workers) {
@@ -180,9 +190,11 @@ export class ClusterSession extends ProxySession {
 
   #checkTimeouts() {
     const { timeout } = this.#cluster
-    for (const [id, { branch, method, since }] of this.#inFlight) {
+    for (const [id, request] of this.#inFlight) {
+      const { branch, method, since } = request
       if (performance.now() - since < timeout) return // They are in the order in which they were sent.
       this.#inFlight.delete(id)
+      request.placed?.(false)
       this.fail(id, timeoutError(branch.child.tier.name ?? '', method, timeout))
     }
   }
@@ -203,8 +215,10 @@ export class ClusterSession extends ProxySession {
   }
 
   protected override end() {
+    this.#ended = true
     clearInterval(this.#timer)
     this.#cluster.off('load', this.#tellLoad)
+    for (const { placed } of this.#inFlight.values()) placed?.(false)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
     this.#branches.clear()
   }

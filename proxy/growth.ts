@@ -6,6 +6,7 @@ import { IDLE, type Load } from '../lib/load.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
+import { PlacedWorkers } from './placed-workers.ts'
 import type { RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
 import { type Spans, count, promise } from './spans.ts'
 import type { SpanSettings } from './vertical.ts'
@@ -13,8 +14,9 @@ import type { SpanSettings } from './vertical.ts'
 const INTERVAL_MS = 1_000
 
 export class Growth {
-  /** That of the tier below. */
-  load: Load = IDLE
+  // That of the tier below, as it told it, and what it did not count then.
+  #load = IDLE
+  readonly #placed = new PlacedWorkers()
   readonly #spans: Spans
   readonly #below: Caller
   readonly #settings: SpanSettings
@@ -28,6 +30,16 @@ export class Growth {
 
   end() {
     clearInterval(this.#timer)
+  }
+
+  /** That of the tier below. */
+  get load(): Load {
+    return { ...this.#load, workers: this.#load.workers + this.#placed.count }
+  }
+
+  set load(load: Load) {
+    this.#load = load
+    this.#placed.reported()
   }
 
   /** The Worker, as the policy says, for one more transport of a Router. */
@@ -61,21 +73,35 @@ export class Growth {
   #mayGrow({ parts, growing }: SpanningWorker) {
     const { maxWorkers } = this.#settings
     if (maxWorkers !== undefined) return parts.length + growing.size < maxWorkers
-    return this.load.workers < this.load.capacity
+    const { capacity, workers, shared } = this.load
+    const own = this.#spans.workerParts.size + growing.size // The load may be older than some.
+    return own < shared || Math.max(workers, own) < capacity - shared
+  }
+
+  /** A Worker of the tier below. */
+  async createWorker(settings: Record<string, unknown> | null | undefined): Promise<Announcement> {
+    const placed = this.#placed.place()
+    try {
+      const announcement = await this.#below.call('mediasoup.createWorker', settings) as Announcement
+      placed(true)
+      return announcement
+    } catch (error) {
+      placed(false)
+      throw error
+    }
   }
 
   /** A Worker that is on its way can be chosen already: a storm of joins does not start more than it fills. */
   #grow(worker: SpanningWorker): WorkerPart {
     const part = this.#spans.newWorkerPart(worker)
-    this.load = { ...this.load, workers: this.load.workers + 1 } // Until the tier below reports it.
     worker.growing.set(part, this.#start(part))
     return part
   }
 
   async #start(part: WorkerPart) {
     const { owner } = part
-    const announcement = await this.#below.call('mediasoup.createWorker', owner.settings).finally(() => owner.growing.delete(part))
-    this.#spans.addWorkerPart(part, announcement as Announcement)
+    const announcement = await this.createWorker(owner.settings).finally(() => owner.growing.delete(part))
+    this.#spans.addWorkerPart(part, announcement)
     if (!owner.closing) return
     this.#below.notify('Worker.close', part.handle)
     throw new errors.WorkerClosedError('the Worker was closed in the meantime')
@@ -125,7 +151,9 @@ export class Growth {
   giveBackLater(part: WorkerPart) {
     const { owner } = part
     const isIdle = () => part !== owner.parts[0] && owner.parts.includes(part) && !owner.closing && [...owner.routers].every(({ counts }) => !counts.get(part))
-    if (isIdle()) setTimeout(() => { if (isIdle()) this.#giveBack(part) }, this.#settings.linger).unref()
+    if (!isIdle()) return
+    clearTimeout(part.timer) // It may have carried something since.
+    part.timer = setTimeout(() => { if (isIdle()) this.#giveBack(part) }, this.#settings.linger).unref()
   }
 
   #giveBack(part: WorkerPart) {
@@ -140,6 +168,7 @@ export class Growth {
         const { ru_utime, ru_stime } = await this.#below.call('Worker.getResourceUsage', part.handle) as ms.WorkerResourceUsage
         part.used = (ru_utime + ru_stime - part.cpuTime) / INTERVAL_MS
         part.cpuTime = ru_utime + ru_stime
+        part.measured = part.objects
         // What was promised within the interval is covered by the next one.
         part.settling = part.promised
         part.promised = 0

@@ -3,15 +3,19 @@
 
 import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
-import { type Load, sum } from '../lib/load.ts'
+import { IDLE, type Load, exchange, sameLoad } from '../lib/load.ts'
 import { type Link, type Tier, pair } from '../lib/tier.ts'
 import { version } from '../lib/version.ts'
 import { Child } from './child.ts'
 import { ClusterSession } from './cluster-session.ts'
 import { inTurn } from './placement/in-turn.ts'
-import { byFreeCapacity } from './placement/most-free.ts'
+import { type Candidate, mostFree } from './placement/most-free.ts'
+import { Ranking } from './placement/ranking.ts'
+
+const REPORT_MS = 1_000
 
 export interface HorizontalOptions {
   /** Where Workers go: `most-free` to the child with the most free capacity, `scatter` to each in turn, to test pipes. Default `most-free`. */
@@ -31,6 +35,7 @@ export type HorizontalEvents = {
   down: [tier: Tier, error: Error]
   /** A child was taken out, because it is not like its siblings. */
   refused: [tier: Tier, error: Error]
+  /** Its load changed; told at most once a second. */
   load: [load: Load]
 }
 
@@ -62,18 +67,25 @@ export const horizontal = (tiers: Iterable<Tier> = [], options: HorizontalOption
 export class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal {
   readonly node = randomBytes(6).toString('base64url')
   readonly #children = new Map<Tier, Child>()
+  // Those that are up: in the order in which they get Workers, and with what they count for in the load of the whole.
+  readonly #ranking = new Ranking<Child, Candidate>(mostFree)
+  readonly #counted = new Map<Child, Load>()
+  #load = IDLE
+  #told = IDLE
+  #reportTimer: NodeJS.Timeout | undefined
   readonly #sessions = new Set<ClusterSession>()
   // All tiers that have said hello through this one: none of them may be below.
   readonly #above = new Set<string>()
   readonly #patience: number
   readonly timeout: number
   readonly #mixedVersions: boolean
-  /** Orders the children that a Worker of a session may go to. */
-  readonly newOrder: () => (children: Child[]) => Child[]
+  /** For a session: answers, for each of its Workers, the children that it may go to, the best first. */
+  readonly newOrder: () => () => Iterable<Child>
 
   constructor(tiers: Iterable<Tier>, { policy = 'most-free', timeout = 30_000, patience = 5_000, mixedVersions = false }: HorizontalOptions) {
     super()
-    this.newOrder = policy === 'scatter' ? inTurn : () => byFreeCapacity
+    this.setMaxListeners(0) // Every session listens to its load.
+    this.newOrder = policy === 'scatter' ? () => inTurn(() => [...this.#children.values()].filter(({ hello, lost }) => hello && !lost)) : () => () => this.#ranking
     this.timeout = timeout
     this.#patience = patience
     this.#mixedVersions = mixedVersions
@@ -85,7 +97,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   }
 
   get load(): Load {
-    return sum([...this.#up()].map(({ load }) => load))
+    return this.#load
   }
 
   has(tier: Tier) {
@@ -98,11 +110,17 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
 
   add(tier: Tier): this {
     if (this.#children.has(tier)) return this
-    const child = new Child(tier, () => [this.node, ...this.#above], hello => this.#check(hello, child), this.timeout)
+    const child = new Child(tier, () => [this.node, ...this.#above], hello => this.#check(hello), this.timeout)
     this.#children.set(tier, child)
-    child.on('up', () => this.emit('up', tier))
-    child.on('down', error => this.emit('down', tier, error))
-    child.on('load', () => this.emit('load', this.load))
+    child.on('up', () => {
+      this.#count(child)
+      this.emit('up', tier)
+    })
+    child.on('down', error => {
+      this.#discount(child)
+      this.emit('down', tier, error)
+    })
+    child.on('load', () => this.#count(child))
     child.on('refused', error => {
       this.#children.delete(tier)
       this.emit('refused', tier, error)
@@ -115,6 +133,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     const child = this.#children.get(tier)
     if (!child) return false
     this.#children.delete(tier)
+    this.#discount(child)
     child.remove()
     if (!drain) for (const session of this.#sessions) session.leave(child)
     return true
@@ -132,18 +151,43 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     return theirs
   }
 
-  /** The children that a new Worker may go to. */
-  candidates(): Child[] {
-    return [...this.#up()].filter(({ draining }) => !draining)
+  /** A child is up, or its load changed. */
+  #count(child: Child) {
+    if (!child.hello || this.#children.get(child.tier) !== child) return
+    const { load, promised, lost } = child
+    if (lost) this.#ranking.delete(child)
+    else this.#ranking.put(child, { load, promised })
+    this.#exchange(child, lost ? IDLE : { ...load, workers: load.workers + promised })
   }
 
-  *#up() {
-    for (const child of this.#children.values()) if (child.hello) yield child
+  #discount(child: Child) {
+    this.#ranking.delete(child)
+    this.#exchange(child, IDLE)
+    this.#counted.delete(child)
   }
 
-  async #firstUp(): Promise<Child[]> {
-    const up = () => [...this.#up()]
-    if (!up().length) {
+  #exchange(child: Child, load: Load) {
+    this.#load = exchange(this.#load, this.#counted.get(child) ?? IDLE, load)
+    this.#counted.set(child, load)
+    if (!this.#reportTimer) this.#report()
+  }
+
+  // At once, and then not before the interval is over, however many children report in it.
+  #report() {
+    this.#reportTimer = undefined
+    if (sameLoad(this.#load, this.#told)) return
+    this.#told = this.#load
+    this.emit('load', this.#load)
+    this.#reportTimer = setTimeout(() => this.#report(), REPORT_MS).unref()
+  }
+
+  get #firstUp(): Child | undefined {
+    const [first] = this.#counted.keys()
+    return first
+  }
+
+  async #waitForFirst(): Promise<Child> {
+    if (!this.#firstUp) {
       const signal = AbortSignal.timeout(this.#patience)
       await new Promise<void>(resolve => {
         const done = () => {
@@ -154,29 +198,30 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
         signal.addEventListener('abort', done)
       })
     }
-    if (!up().length) throw new ConnectionError(`none of the ${this.size} hosts of the cluster can be reached`)
-    return up()
+    const first = this.#firstUp
+    if (!first) throw new ConnectionError(`none of the ${this.size} hosts of the cluster can be reached`)
+    return first
   }
 
   /** What it says of itself to a tier, or a client, at the end of a path of tiers. */
   async hello(via: string[] = []): Promise<Hello> {
     if (via.includes(this.node)) throw new IncompatibleError('tiers must not form a cycle: this one is above and below itself')
     for (const node of via) this.#above.add(node)
-    const [first] = await this.#firstUp()
-    return { ...first!.hello!, protocol: PROTOCOL, mafalda: version, node: this.node }
+    const first = await this.#waitForFirst()
+    return { ...first.hello!, protocol: PROTOCOL, mafalda: version, node: this.node }
   }
 
-  // Children are like each other: what an application learned from one is true of all.
-  #check(hello: Hello, child: Child) {
-    for (const sibling of this.#up()) {
-      if (sibling === child) continue
-      const known = sibling.hello!
-      const difference =
-        hello.model !== known.model ? `describes mediasoup ${hello.mediasoup} in another way than mediasoup ${known.mediasoup}` :
-        hello.mediasoup !== known.mediasoup && !this.#mixedVersions ? `has mediasoup ${hello.mediasoup}, and its siblings have ${known.mediasoup}` :
-        JSON.stringify(hello.supportedRtpCapabilities) !== JSON.stringify(known.supportedRtpCapabilities) && !this.#mixedVersions ? 'supports other RTP capabilities than its siblings' :
-        undefined
-      if (difference) throw new IncompatibleError(`the host ${difference}`)
-    }
+  // Children are like each other: what an application learned from one is true of all. So one of them stands for all.
+  #check(hello: Hello) {
+    const known = this.#firstUp?.hello
+    if (!known) return
+    const isAlike = isDeepStrictEqual(hello.supportedRtpCapabilities, known.supportedRtpCapabilities)
+    const difference =
+      hello.model !== known.model ? `describes mediasoup ${hello.mediasoup} in another way than mediasoup ${known.mediasoup}` :
+      hello.mediasoup !== known.mediasoup && !this.#mixedVersions ? `has mediasoup ${hello.mediasoup}, and its siblings have ${known.mediasoup}` :
+      !isAlike && !this.#mixedVersions ? 'supports other RTP capabilities than its siblings' :
+      undefined
+    if (difference) throw new IncompatibleError(`the host ${difference}`)
+    if (isAlike) hello.supportedRtpCapabilities = known.supportedRtpCapabilities // They are large: one copy for all.
   }
 }

@@ -38,6 +38,12 @@ interface Leg {
   ended: boolean
 }
 
+/** What a pipe within one Router of the client does beside. */
+export interface Within {
+  /** Sends what creates the pipe Producer. */
+  producing<T>(send: () => Promise<T>): Promise<T>
+}
+
 interface Options {
   producerId?: string
   dataProducerId?: string
@@ -69,14 +75,14 @@ export class Pipes {
     this.#ended = ended
   }
 
-  /** @param wholly also pauses a DataProducer on the other side, as if it were the same; mediasoup's pipeToRouter() does not. */
-  async pipeToRouter(from: End, to: End, options: Options, wholly = false): Promise<object> {
+  /** @param within a Router: a DataProducer is also paused on the other side, as if it were the same; mediasoup's pipeToRouter() does not. */
+  async pipeToRouter(from: End, to: End, options: Options, within?: Within): Promise<object> {
     check(options)
     const { producerId, dataProducerId } = options
     await this.#checkExists(from, producerId, dataProducerId)
     const pair = await this.#pairFor(from, to, options)
     const [here, there] = pair.ends[0].router === from.router ? pair.ends : pair.ends.toReversed() as [TransportEnd, TransportEnd]
-    return producerId !== undefined ? this.#pipeProducer(pair, here, there, options) : this.#pipeDataProducer(pair, here, there, options, wholly)
+    return producerId !== undefined ? this.#pipeProducer(pair, here, there, options, within) : this.#pipeDataProducer(pair, here, there, options, within !== undefined)
   }
 
   /** Whether a transport, Consumer or Producer is part of a pipe. */
@@ -166,13 +172,13 @@ export class Pipes {
     if (live) this.#tell(encodeNotification('PipeTransport.live', [transport, live]))
   }
 
-  async #pipeProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { producerId, keepId = true, appData }: Options) {
+  async #pipeProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { producerId, keepId = true, appData }: Options, within?: Within) {
     const consumer = await this.#create(here, 'consume', { producerId })
     const { kind, rtpParameters, producerPaused } = consumer.members
     const leg = this.#begin(pair, here.branch, consumer)
     leg.paused = Boolean(producerPaused)
     const before = leg.paused
-    await this.#arrive(leg, there, 'produce', { id: keepId ? producerId : randomUUID(), kind, rtpParameters, paused: before, appData })
+    await this.#arrive(leg, there, 'produce', { id: keepId ? producerId : randomUUID(), kind, rtpParameters, paused: before, appData }, within)
     if (leg.ended) throw new errors.NotFoundError('original Producer closed')
     if (leg.paused !== before) await this.#setPaused(leg)
     return { pipeConsumer: { $: leg.from.handle }, pipeProducer: { $: leg.to!.handle } }
@@ -204,9 +210,10 @@ export class Pipes {
     return leg
   }
 
-  async #arrive(leg: Leg, there: TransportEnd, method: string, options: object) {
+  async #arrive(leg: Leg, there: TransportEnd, method: string, options: object, within?: Within) {
+    const create = () => this.#create(there, method, options)
     try {
-      const { kind, $ } = await this.#create(there, method, options)
+      const { kind, $ } = await (within ? within.producing(create) : create())
       leg.to = { branch: there.branch, kind, handle: $ }
       if (leg.ended) this.#closeObject(leg.to)
       else this.#legOf.set($, leg)

@@ -28,7 +28,7 @@ export class Replicas {
 
   /** The Producer on a Worker, for one more user. */
   hold(produced: Produced, part: RouterPart): Replica {
-    const replica = produced.replicas.get(part) ?? this.#make(produced, part)
+    const replica = produced.replicas?.get(part) ?? this.#make(produced, part)
     replica.users++
     if (replica.timer) this.#timers.delete(replica.timer)
     clearTimeout(replica.timer)
@@ -43,8 +43,8 @@ export class Replicas {
 
   /** The Producer is gone; its pipes end by themselves. */
   forget(produced: Produced) {
-    for (const { handle } of produced.replicas.values()) if (handle) this.#replicas.delete(handle)
-    produced.replicas.clear()
+    for (const { handle } of produced.replicas?.values() ?? []) if (handle) this.#replicas.delete(handle)
+    produced.replicas?.clear()
   }
 
   /** A pipe Producer is gone, perhaps with the Worker through which it came: the next user gets another one. */
@@ -76,14 +76,14 @@ export class Replicas {
         if (dropped) return
         dropped = true
         clearTimeout(replica.timer)
-        if (produced.replicas.get(part) === replica) produced.replicas.delete(part)
+        if (produced.replicas?.get(part) === replica) produced.replicas.delete(part)
         if (replica.gateway) this.release(replica.gateway)
         if (replica.handle === undefined) return
         this.#replicas.delete(replica.handle)
         this.#pipes.endLegOf(replica.handle)
       }
     }
-    produced.replicas.set(part, replica)
+    produced.replicas = (produced.replicas ?? new Map()).set(part, replica)
     replica.ready.then(
       handle => {
         replica.handle = handle
@@ -103,11 +103,12 @@ export class Replicas {
     const source = gateway ?? produced.at.part
     const options = {
       ...(produced.isData ? { dataProducerId: produced.id } : { producerId: produced.id }),
+      appData: produced.appData,
       ...(await this.#hostOf(source) === host ? WITHIN_A_HOST : {})
     }
     const ends = [source, part].map(({ handle }) => ({ branch: this.#branch, router: handle }))
     try {
-      const made = await this.#pipes.pipeToRouter(ends[0]!, ends[1]!, options, true) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
+      const made = await this.#pipes.pipeToRouter(ends[0]!, ends[1]!, options, { producing: send => this.#withCodecsOf(produced, part, send) }) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
       return (made.pipeProducer ?? made.pipeDataProducer)!.$
     } catch (error) {
       if (!(error instanceof errors.NotFoundError)) throw error
@@ -115,13 +116,23 @@ export class Replicas {
     }
   }
 
+  /** The Router may have got other codecs since the Producer was made, which keeps those that it has. */
+  #withCodecsOf<T>({ mediaCodecs }: Produced, { handle, owner }: RouterPart, send: () => Promise<T>): Promise<T> {
+    if (mediaCodecs === owner.mediaCodecs) return send()
+    const { caller } = this.#branch
+    caller.notify('Router.updateMediaCodecs', handle, mediaCodecs)
+    const answer = send()
+    caller.notify('Router.updateMediaCodecs', handle, owner.mediaCodecs)
+    return answer
+  }
+
   /** Where the Producer already is, or is before us on its way to, on the same host: between hosts it crosses once. */
   async #gatewayFor(replica: Replica, part: RouterPart, host: string): Promise<RouterPart | undefined> {
     const { of: produced } = replica
     if (await this.#hostOf(produced.at.part) === host) return undefined
-    for (const other of [...produced.replicas.keys()]) {
+    for (const other of [...produced.replicas?.keys() ?? []]) {
       if (other === part) return undefined
-      if (await this.#hostOf(other) === host && produced.replicas.has(other)) return other
+      if (await this.#hostOf(other) === host && produced.replicas!.has(other)) return other
     }
     return undefined
   }

@@ -13,7 +13,7 @@ import { version } from '../lib/version.ts'
 import { type Handle, type Id, decode, encodeNotification, encodeRequest, encodeResult, unknownHandle } from '../lib/wire.ts'
 import { mergeRouterDumps, mergeServerDumps, mergeWorkerDumps, sumUsages } from './dumps.ts'
 import { Growth } from './growth.ts'
-import { type Head, headOf } from '../lib/head.ts'
+import { type Head, headOf, kept } from '../lib/head.ts'
 import { Pipes } from './pipes.ts'
 import { Replicas } from './replicas.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf } from './session.ts'
@@ -90,9 +90,9 @@ export class SpanSession extends ProxySession {
 
   // Workers
 
-  async #createWorker(settings: Options = {}): Promise<Announcement> {
-    const announcement = await this.#call('mediasoup.createWorker', settings) as Announcement
-    const { appData: _, ...shared } = settings
+  async #createWorker(settings: Options | null | undefined): Promise<Announcement> {
+    const announcement = await this.#growth.createWorker(settings)
+    const { appData: _, ...shared } = settings ?? {}
     const worker = this.#spans.addWorker(this.#nextHandle(), shared)
     this.#spans.addWorkerPart(this.#spans.newWorkerPart(worker), announcement)
     return { ...announcement, $: worker.handle }
@@ -131,11 +131,11 @@ export class SpanSession extends ProxySession {
 
   // Routers
 
-  async #createRouter(worker: SpanningWorker, options: Options = {}): Promise<Announcement> {
+  async #createRouter(worker: SpanningWorker, options: Options | null | undefined): Promise<Announcement> {
     const home = worker.parts[0]!
     const announcement = await this.#call('Worker.createRouter', home.handle, options) as Announcement
     if (worker.closing) throw new errors.WorkerClosedError('the Worker was closed in the meantime')
-    const router = this.#spans.addRouter(this.#nextHandle(), worker, home, announcement, options.mediaCodecs)
+    const router = this.#spans.addRouter(this.#nextHandle(), worker, home, announcement, options?.mediaCodecs)
     return { ...announcement, $: router.handle, of: worker.handle }
   }
 
@@ -143,7 +143,7 @@ export class SpanSession extends ProxySession {
     const { id, method, handle } = head
     const router = this.#spans.routers.get(handle!)
     if (!router) return this.#unknown('Router', id, handle)
-    const [, options] = paramsOf(frame) as [Handle, Options | undefined]
+    const [, options] = paramsOf(frame) as [Handle, Options | null | undefined]
     if (router.closed && method !== 'Router.close') return this.#forward(id, method, [router.home, this.#spans.below(options)])
     switch (method) {
       case 'Router.close': {
@@ -181,7 +181,7 @@ export class SpanSession extends ProxySession {
   // Placement
 
   /** Creates a transport, or an RTP observer, where the policy says. */
-  async #place({ id, method }: CallHead, router: SpanningRouter, options: Options | undefined) {
+  async #place({ id, method }: CallHead, router: SpanningRouter, options: Options | null | undefined) {
     let worker: WorkerPart | undefined
     try {
       // What pipes from elsewhere reach is where tier.pipeListenInfo says.
@@ -217,6 +217,8 @@ export class SpanSession extends ProxySession {
   #callServer({ id, method, handle }: CallHead) {
     const server = this.#spans.servers.get(handle!)
     if (!server) return this.#unknown('WebRtcServer', id, handle)
+    // Closed with its Worker: that part still says what mediasoup says.
+    if (server.worker.closing && !server.parts.size) return this.#forward(id, method, [server.home])
     const each = async (member: string) => Promise.all((await Promise.all(server.parts.values())).map(part => this.#call(`WebRtcServer.${member}`, part)))
     switch (method) {
       case 'WebRtcServer.close': {
@@ -232,19 +234,15 @@ export class SpanSession extends ProxySession {
 
   #callObject(head: CallHead, frame: Frame) {
     const { method, handle } = head
-    const placed = this.#spans.placed.get(handle!)
+    const placed = this.#spans.placeOf(handle!)
     switch (method.slice(method.indexOf('.') + 1)) {
       case 'consume':
       case 'addProducer': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId, placed.part.owner.producers) : this.#pass(frame)
       case 'consumeData': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { dataProducerId?: string } | undefined)?.dataProducerId, placed.part.owner.dataProducers) : this.#pass(frame)
-      case 'removeProducer': {
-        const produced = placed?.part.owner.producers.get((paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!)
-        if (produced) this.#spans.releaseUse(placed!, produced.handle)
-        return this.#pass(frame)
-      }
+      case 'removeProducer': return placed ? this.#removeProducer(head, frame, placed) : this.#pass(frame)
       case 'dump': return this.#dumpObject(head, frame)
-      case 'produce': return this.#produce(head, frame, placed, false)
-      case 'produceData': return this.#produce(head, frame, placed, true)
+      case 'produce':
+      case 'produceData': return this.#produce(head, frame, placed)
       case 'close': {
         this.#spans.remove(handle!)
         return this.#pass(frame)
@@ -259,24 +257,38 @@ export class SpanSession extends ProxySession {
     if (!replica || id == null) return this.#pass(frame)
     this.#inFlight.set(id, answer => {
       const dump = resultOf(answer) as ms.ConsumerDump | undefined
-      const encodings = replica.of.encodings
-      if (!dump || !encodings) return answer
-      const consumableRtpEncodings = dump.consumableRtpEncodings?.map((encoding, i) => ({ ...encoding, ssrc: encodings[i]?.ssrc ?? encoding.ssrc }))
+      const { ssrcs } = replica.of
+      if (!dump || !ssrcs) return answer
+      const consumableRtpEncodings = dump.consumableRtpEncodings?.map((encoding, i) => ({ ...encoding, ssrc: ssrcs[i] ?? encoding.ssrc }))
       return encodeResult(id, { ...dump, consumableRtpEncodings })
     })
     this.#pass(frame)
   }
 
-  #produce({ id }: CallHead, frame: Frame, placed: Placed | undefined, isData: boolean) {
+  #produce({ id }: CallHead, frame: Frame, placed: Placed | undefined) {
     if (!placed || id == null) return this.#pass(frame)
+    const { worker, owner } = placed.part
     const wanted = (paramsOf(frame)[1] as { id?: string } | undefined)?.id
-    const { producers, dataProducers } = placed.part.owner
-    const known = (isData ? dataProducers : producers).get(wanted!)
-    // On one Worker, the worker refuses it.
-    if (known && known.at.part !== placed.part) throw new Error(`a ${isData ? 'DataProducer' : 'Producer'} with same id "${wanted}" already exists`)
+    const known = wanted === undefined ? undefined : this.#spans.producerWith(wanted, owner.worker)
+    if (!known || known.at.part.worker === worker) return this.#passProduce(id, frame, placed)
+    this.#bring(known, worker).finally(() => this.#passProduce(id, frame, placed))
+  }
+
+  /** To a Worker that is to refuse another Producer of the same id, as one Worker would. */
+  async #bring(produced: Produced, worker: WorkerPart) {
+    try {
+      const replica = this.#replicas.hold(produced, await this.#growth.routerOn(produced.at.part.owner, worker))
+      await replica.ready.finally(() => this.#replicas.release(replica))
+    } catch {
+      // It is gone, and so its id is free.
+    }
+  }
+
+  #passProduce(id: Id, frame: Frame, placed: Placed) {
+    const { mediaCodecs } = placed.part.owner
     this.#inFlight.set(id, answer => {
       const announcement = resultOf(answer) as Announcement | undefined
-      if (announcement?.members) this.#spans.addProduced(placed, announcement)
+      if (announcement?.members) this.#spans.addProduced(placed, announcement, mediaCodecs)
       return answer
     })
     this.#pass(frame)
@@ -301,11 +313,11 @@ export class SpanSession extends ProxySession {
     if (id != null) {
       this.#inFlight.set(id, answer => {
         const holder = user ?? createdBy(answer)
-        if (holder === undefined || isFailure(answer)) {
-          if (replica) this.#replicas.release(replica)
-        } else {
+        if (holder !== undefined && !isFailure(answer) && !placed.uses?.has(holder)) {
           if (user === undefined) this.#spans.addConsumer(holder, placed, replica)
-          else placed.uses.set(holder, replica)
+          else this.#spans.addUse(holder, placed, replica)
+        } else if (replica) {
+          this.#replicas.release(replica)
         }
         return answer
       })
@@ -313,16 +325,40 @@ export class SpanSession extends ProxySession {
     this.#pass(frame)
   }
 
+  #removeProducer({ id }: CallHead, frame: Frame, placed: Placed) {
+    const produced = placed.part.owner.producers.get((paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!)
+    if (!produced || id == null) return this.#pass(frame)
+    // When it was not added, which mediasoup does not mind, it has to be there all the same.
+    const isAdded = produced.at.part === placed.part || placed.uses?.has(produced.handle)
+    const replica = isAdded ? placed.uses?.get(produced.handle) : this.#replicas.hold(produced, placed.part)
+    const release = () => {
+      if (isAdded) this.#spans.releaseUse(placed, produced.handle)
+      else this.#replicas.release(replica!)
+    }
+    const pass = () => {
+      // Until then, its event has to be given the name of the original.
+      this.#inFlight.set(id, answer => {
+        release()
+        return answer
+      })
+      this.#pass(frame)
+    }
+    if (!replica) return pass()
+    replica.ready.then(pass, error => {
+      release()
+      this.fail(id, error)
+    })
+  }
+
   /** Between Routers of the client: from the Worker where the Producer is, to where the other Router is at home. */
   async #pipeToRouter(id: Id | null | undefined, router: SpanningRouter, options: Options) {
-    const { producerId, dataProducerId, keepId = true } = options as { producerId?: string; dataProducerId?: string; keepId?: boolean }
+    const { producerId, dataProducerId } = options as { producerId?: string; dataProducerId?: string }
     const target = this.#spans.routers.get((options.router as Reference | undefined)?.$ ?? '')
     const produced = producerId === undefined ? router.dataProducers.get(dataProducerId!) : router.producers.get(producerId)
     if (!target || target === router || target.closed || !produced) {
       const to = target === router ? router.home : target?.home
       return this.#forward(id, 'Router.pipeToRouter', [router.home, { ...options, router: to === undefined ? options.router : { $: to } }])
     }
-    if (target.worker === router.worker && keepId) throw new Error('a Router of the same Worker has the Producer already: keepId must be false')
     const { here, there } = await this.#pairOf(router, target, produced)
     if (produced.at.part !== here) await this.#replicas.hold(produced, here).ready
     this.#forward(id, 'Router.pipeToRouter', [here.handle, { ...options, router: { $: there.handle } }])
@@ -333,7 +369,8 @@ export class SpanSession extends ProxySession {
     const [here, there] = [router.pairs.get(target), target.pairs.get(router)]
     if (here && there && this.#spans.routerParts.has(here.handle) && this.#spans.routerParts.has(there.handle)) return { here, there }
     router.pairs.set(target, at.part)
-    const [worker] = target.parts.keys()
+    // Within one Worker of the client, on one below: it refuses to have two Producers of the same id.
+    const [worker] = target.worker === router.worker ? [at.part.worker] : target.parts.keys()
     const part = await this.#growth.routerOn(target, worker ?? await this.#growth.choose(target))
     // A concurrent call may have been first.
     if (!target.pairs.has(router)) target.pairs.set(router, part)
@@ -453,7 +490,10 @@ export class SpanSession extends ProxySession {
 
 const CREATED = /"result":\{"\$":"([^"]+)"(?:,"kind":"([^"]+)")?/
 
-const createdBy = (frame: Frame): Handle | undefined => CREATED.exec(frame as string)?.[1]
+function createdBy(frame: Frame): Handle | undefined {
+  const handle = CREATED.exec(frame as string)?.[1]
+  return handle && kept(handle)
+}
 const kindOf = (frame: Frame): string => CREATED.exec(frame as string)![2]!
 const isFailure = (frame: Frame) => /^\{"jsonrpc":"2\.0","id":(?:[^",]+|"(?:[^"\\]|\\.)*"),"error":/.test(frame as string)
 const resultOf = (frame: Frame) => (decode(frame) as { result?: unknown }).result

@@ -1,7 +1,6 @@
 // What a session on a vertical tier knows: which Workers below are one Worker of its client, and where its Router's
 // Producers are.
 
-import type * as ms from 'mediasoup/types'
 import type { Handle } from '../lib/wire.ts'
 
 /** A Worker of the client, which grows over Workers below. */
@@ -32,8 +31,11 @@ export interface WorkerPart {
   settling: number
   /** In ms, when it was last asked. */
   cpuTime: number
-  /** How many transports and Consumers are on it. */
+  /** How many transports and Consumers are on it, and how many of them had been measured with `used`. */
   objects: number
+  measured: number
+  /** Until it is given back, if it carries nothing. */
+  timer?: NodeJS.Timeout
 }
 
 /** A Router of the client. */
@@ -72,9 +74,10 @@ export interface Placed {
   handle: Handle
   kind: string
   part: RouterPart
-  produced: Set<Produced>
+  /** These are made when they are first needed: many objects never do. */
+  produced?: Set<Produced>
   /** By its Consumers, or the Producers that it observes: what they hold of pipes. */
-  uses: Map<Handle, Replica | undefined>
+  uses?: Map<Handle, Replica | undefined>
 }
 
 /** A Producer or DataProducer, and its pipes to other Workers. */
@@ -82,10 +85,14 @@ export interface Produced {
   handle: Handle
   id: string
   isData: boolean
+  /** As its client sent it: what is piped on has it, too. */
+  appData: unknown
   at: Placed
-  replicas: Map<RouterPart, Replica>
-  /** What its Consumers consume, if it is not data. */
-  encodings: ms.RtpEncodingParameters[] | undefined
+  replicas?: Map<RouterPart, Replica>
+  /** Those that its Consumers consume, if it is not data. */
+  ssrcs?: (number | undefined)[]
+  /** Those that its Router had when it was made. */
+  mediaCodecs: unknown
 }
 
 /** A Producer on a Worker to which it was piped. */
@@ -107,6 +114,8 @@ export interface SpanningServer {
   id: string
   worker: SpanningWorker
   options: Record<string, unknown>
+  /** The handle of its first part. */
+  home: Handle
   parts: Map<WorkerPart, Promise<Handle>>
   ids: Set<string>
 }

@@ -3,6 +3,7 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement, Reference } from '../lib/codec.ts'
+import { kinds } from '../lib/methods.ts'
 import type { Handle } from '../lib/wire.ts'
 import type { View } from './dumps.ts'
 import type { Pipes } from './pipes.ts'
@@ -25,6 +26,7 @@ export class Spans {
   readonly #produced = new Map<Handle, Produced>()
   readonly #consumers = new Map<Handle, Placed>()
   readonly #closed: Handle[] = []
+  readonly #closedPlaced = new Map<Handle, Placed>()
   readonly #pipes: Pipes
   readonly #replicas: Replicas
   readonly #onVacated: (worker: WorkerPart) => void
@@ -48,7 +50,7 @@ export class Spans {
     const taken = new Set([...owner.parts, ...owner.growing.keys()].map(({ ordinal }) => ordinal))
     let ordinal = 0
     while (taken.has(ordinal)) ordinal++
-    return { handle: '', owner, ordinal, used: 0, promised: 0, settling: 0, cpuTime: 0, objects: 0 }
+    return { handle: '', owner, ordinal, used: 0, promised: 0, settling: 0, cpuTime: 0, objects: 0, measured: 0 }
   }
 
   addWorkerPart(part: WorkerPart, { $ }: Announcement) {
@@ -127,7 +129,7 @@ export class Spans {
     const placed = [...part.placed]
     for (const [other, pair] of router.pairs) if (pair === part) router.pairs.delete(other)
     this.#removeRouterPart(part)
-    for (const produced of [...router.producers.values(), ...router.dataProducers.values()]) produced.replicas.delete(part)
+    for (const produced of [...router.producers.values(), ...router.dataProducers.values()]) produced.replicas?.delete(part)
     return placed
   }
 
@@ -154,7 +156,8 @@ export class Spans {
   }
 
   /** Options with what stands below in place of the client's own objects. */
-  below(options: Record<string, unknown> = {}): Record<string, unknown> {
+  below(options: Record<string, unknown> | null | undefined): unknown {
+    if (typeof options !== 'object' || options === null) return options
     const handleOf = (value: unknown) => (value as Partial<Reference> | undefined)?.$ ?? ''
     const server = this.servers.get(handleOf(options.webRtcServer))
     const target = this.routers.get(handleOf(options.router))
@@ -166,7 +169,7 @@ export class Spans {
 
   addServer(handle: Handle, worker: SpanningWorker, home: WorkerPart, options: Record<string, unknown>, announcement: Announcement): SpanningServer {
     const id = announcement.members.id as string
-    const server: SpanningServer = { handle, id, worker, options, parts: new Map([[home, Promise.resolve(announcement.$)]]), ids: new Set() }
+    const server: SpanningServer = { handle, id, worker, options, home: announcement.$, parts: new Map([[home, Promise.resolve(announcement.$)]]), ids: new Set() }
     this.servers.set(handle, server)
     worker.servers.add(server)
     this.addServerPart(server, announcement)
@@ -190,34 +193,55 @@ export class Spans {
   // Transports and RTP observers, and what is on them
 
   addPlaced(part: RouterPart, handle: Handle, kind: string) {
-    const placed: Placed = { handle, kind, part, produced: new Set(), uses: new Map() }
+    // One string for all of a kind.
+    const placed: Placed = { handle, kind: kinds.get(kind)?.kind ?? kind, part }
     part.placed.add(placed)
     part.worker.objects++
     this.placed.set(handle, placed)
   }
 
+  /** Where a transport or an RTP observer is, or was. */
+  placeOf(handle: Handle): Placed | undefined {
+    return this.placed.get(handle) ?? this.#closedPlaced.get(handle)
+  }
+
   #removePlaced(placed: Placed) {
     if (!this.placed.delete(placed.handle)) return
     const { owner, worker } = placed.part
+    this.#closedPlaced.set(placed.handle, placed)
+    if (this.#closedPlaced.size > MAX_CLOSED) this.#closedPlaced.delete(this.#closedPlaced.keys().next().value!)
     placed.part.placed.delete(placed)
     worker.objects--
     count(owner, worker, -1)
-    for (const produced of placed.produced) this.#removeProduced(produced)
-    for (const consumer of placed.uses.keys()) this.#removeConsumer(consumer)
+    for (const produced of placed.produced ?? []) this.#removeProduced(produced)
+    for (const user of placed.uses?.keys() ?? []) {
+      this.#removeConsumer(user)
+      this.releaseUse(placed, user) // A Producer that it observed.
+    }
     this.#onVacated(worker)
   }
 
-  addProduced(at: Placed, { $, kind, members }: Announcement) {
+  addProduced(at: Placed, { $, kind, members, appData }: Announcement, mediaCodecs = at.part.owner.mediaCodecs) {
     const { encodings } = members.consumableRtpParameters as ms.RtpParameters | undefined ?? {}
-    const produced: Produced = { handle: $, id: members.id as string, isData: kind === 'DataProducer', at, replicas: new Map(), encodings }
+    const ssrcs = encodings?.map(({ ssrc }) => ssrc)
+    const produced: Produced = { handle: $, id: members.id as string, isData: kind === 'DataProducer', appData, at, ssrcs, mediaCodecs }
     producersLike(produced).set(produced.id, produced)
-    at.produced.add(produced)
+    at.produced = (at.produced ?? new Set()).add(produced)
     this.#produced.set($, produced)
+  }
+
+  /** The Producer or DataProducer of any Router of a Worker that has an id. */
+  producerWith(id: string, { routers }: SpanningWorker): Produced | undefined {
+    for (const { producers, dataProducers } of routers) {
+      const produced = producers.get(id) ?? dataProducers.get(id)
+      if (produced) return produced
+    }
+    return undefined
   }
 
   #removeProduced(produced: Produced) {
     this.#produced.delete(produced.handle)
-    produced.at.produced.delete(produced)
+    produced.at.produced?.delete(produced)
     const known = producersLike(produced)
     if (known.get(produced.id) === produced) known.delete(produced.id)
     this.#replicas.forget(produced)
@@ -225,14 +249,19 @@ export class Spans {
 
   addConsumer(handle: Handle, placed: Placed, replica: Replica | undefined) {
     this.#consumers.set(handle, placed)
-    placed.uses.set(handle, replica)
+    this.addUse(handle, placed, replica)
     promise(placed.part.worker)
     placed.part.worker.objects++
   }
 
+  /** @param user the Consumer, or the Producer that is observed */
+  addUse(user: Handle, placed: Placed, replica: Replica | undefined) {
+    placed.uses = (placed.uses ?? new Map()).set(user, replica)
+  }
+
   /** The pipe that a Consumer needs, if any. */
   replicaOf(consumer: Handle): Replica | undefined {
-    return this.#consumers.get(consumer)?.uses.get(consumer)
+    return this.#consumers.get(consumer)?.uses?.get(consumer)
   }
 
   #removeConsumer(handle: Handle) {
@@ -244,8 +273,8 @@ export class Spans {
   }
 
   releaseUse(placed: Placed, user: Handle) {
-    const replica = placed.uses.get(user)
-    placed.uses.delete(user)
+    const replica = placed.uses?.get(user)
+    placed.uses?.delete(user)
     if (replica) this.#replicas.release(replica)
   }
 
@@ -266,7 +295,8 @@ export function count(router: SpanningRouter, worker: WorkerPart, by: number) {
 
 /** Reserves what one more transport or Consumer will cost, until a measurement covers it. */
 export function promise(worker: WorkerPart) {
-  worker.promised += expectedLoad(worker)
+  const { used, measured } = worker
+  worker.promised += expectedLoad({ used, objects: measured })
 }
 
 const producersLike = ({ isData, at: { part: { owner } } }: Produced) => isData ? owner.dataProducers : owner.producers

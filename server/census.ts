@@ -3,7 +3,7 @@
 
 import type { Announcement, Reference } from '../lib/codec.ts'
 import { LimitError, codes } from '../lib/errors.ts'
-import type { Head } from '../lib/head.ts'
+import { type Head, kept } from '../lib/head.ts'
 import { type MethodRow, type ObjectKind, kinds, methods } from '../lib/methods.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, decode } from '../lib/wire.ts'
@@ -61,14 +61,14 @@ export class Census {
       if (this.#tally.count(group) + wanted > limits[group]) throw new LimitError(codes.objects, `a session has at most ${limits[group]} ${group}`)
     }
     for (const group of groups) this.#tally.reserve(group)
-    return { groups, kind, on: kind && kind !== 'Worker' ? flat(handle ?? '') : undefined, server: kind === 'WebRtcTransport' ? serverIn(frame) : undefined }
+    return { groups, kind, on: kind && kind !== 'Worker' ? kept(handle ?? '') : undefined, server: kind === 'WebRtcTransport' ? serverIn(frame) : undefined }
   }
 
   answered({ groups, kind, on, server }: Expected, frame: Frame) {
     for (const group of groups) this.#tally.release(group)
     const [, handle] = (kind && RESULT.exec(frame as string)) || []
     if (handle === undefined) return
-    this.#tally.add(flat(handle), kind!, on)
+    this.#tally.add(kept(handle), kind!, on)
     if (server !== undefined) this.#tally.attach(handle, server)
   }
 
@@ -93,6 +93,3 @@ function serverIn(frame: Frame): Handle | undefined {
   const { params: [, options] } = decode(frame) as unknown as { params: [Handle, { webRtcServer?: Partial<Reference> } | null | undefined] }
   return typeof options?.webRtcServer?.$ === 'string' ? options.webRtcServer.$ : undefined
 }
-
-// A part of a string would keep all of it.
-const flat = (text: string) => Buffer.from(text, 'latin1').toString('latin1')

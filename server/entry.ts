@@ -4,6 +4,7 @@ import type { EventEmitter } from 'node:events'
 import type { Announcement } from '../lib/codec.ts'
 import { type EventRole, type KindRow, type ObjectKind, kinds } from '../lib/methods.ts'
 import type { Handle } from '../lib/wire.ts'
+import { WorkerLease } from './lease.ts'
 import type { Session } from './session.ts'
 
 /** What the objects of mediasoup have in common. */
@@ -20,6 +21,8 @@ export class Entry {
   readonly object: MediasoupObject
   readonly row: KindRow
   readonly parent: Entry | undefined
+  /** The Worker that it is, or is on, if that is shared. */
+  readonly lease: WorkerLease | undefined
   /** Its client is closing it. */
   closing = false
   // The live members as last told; objects as JSON.
@@ -30,6 +33,7 @@ export class Entry {
     this.handle = handle
     this.object = object
     this.parent = parent
+    this.lease = parent?.lease ?? (object instanceof WorkerLease ? object : undefined)
     this.row = rowOf(object)
   }
 
@@ -71,9 +75,9 @@ export class Entry {
   }
 }
 
-// mediasoup's classes are named after its interfaces: RouterImpl.
+// mediasoup's classes are named after its interfaces, and ours: RouterImpl, WorkerLease.
 function rowOf({ constructor }: MediasoupObject): KindRow {
-  const row = kinds.get(constructor.name.replace(/Impl$/, ''))
+  const row = kinds.get(constructor.name.replace(/(Impl|Lease)$/, ''))
   if (!row) throw new TypeError(`mediasoup has a kind of object that the model has not: ${constructor.name}`)
   return row
 }

@@ -19,13 +19,10 @@ const NO_TOKEN = 'the first message is tier.authenticate with {"token": …}, or
 
 export class Gate extends Layer {
   readonly #tokens: Tokens
-  /** Resolves when it is known who is there; or when they are gone. */
-  readonly opened: Promise<void>
-  #open!: () => void
   #grant: Grant | undefined
   #timer: NodeJS.Timeout | undefined
-  // What came while a token was being verified, or before anybody listened.
-  #waiting: Frame[] | undefined = []
+  // What came while a token was being verified.
+  #waiting: Frame[] = []
   #verifying = false
   #closed = false
 
@@ -33,7 +30,6 @@ export class Gate extends Layer {
   constructor(below: Link, tokens: Tokens, grant?: Grant) {
     super(below)
     this.#tokens = tokens
-    this.opened = new Promise(resolve => { this.#open = resolve })
     below.once('close', () => this.#end())
     if (grant) this.#admit(grant)
     else this.#timer = setTimeout(() => this.#refuse(NO_TOKEN), PATIENCE_MS).unref()
@@ -43,29 +39,16 @@ export class Gate extends Layer {
     return this.#grant
   }
 
-  /** There is a session: what came meanwhile goes to it. */
-  start() {
-    const waiting = this.#waiting ?? []
-    this.#waiting = undefined
-    for (const frame of waiting) this.receive(frame)
-  }
-
-  protected override receive(frame: Frame) {
+  override receive(frame: Frame) {
     if (this.#closed) return
-    if (this.#verifying || (this.#grant && this.#waiting)) {
-      this.#waiting ??= []
-      this.#waiting.push(frame)
-    } else if (headOf(frame)?.method === AUTHENTICATE || !this.#grant) {
-      void this.#authenticate(frame)
-    } else {
-      this.emit('frame', frame)
-    }
+    if (this.#verifying) this.#waiting.push(frame)
+    else if (headOf(frame)?.method === AUTHENTICATE || !this.#grant) void this.#authenticate(frame)
+    else this.emit('frame', frame)
   }
 
   // → {"id": 1, "method": "tier.authenticate", "params": [{"token": "…"}]}
   // ← {"id": 1, "result": {"subject": "…", "scopes": ["create"], "expires": 1700000000}}
   async #authenticate(frame: Frame) {
-    const started = !this.#waiting
     const known = this.#grant
     this.#verifying = true
     this.below.pause()
@@ -84,13 +67,12 @@ export class Gate extends Layer {
     }
     this.#verifying = false
     this.below.resume()
-    if (started) this.start()
+    for (const frame of this.#waiting.splice(0)) this.receive(frame)
   }
 
   #admit(grant: Grant) {
     if (this.#closed) return
     this.#grant = grant
-    this.#open()
     this.#expire()
   }
 
@@ -108,8 +90,7 @@ export class Gate extends Layer {
   #end() {
     this.#closed = true
     clearTimeout(this.#timer)
-    this.#waiting = undefined
-    this.#open()
+    this.#waiting = []
   }
 }
 

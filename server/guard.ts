@@ -37,7 +37,7 @@ export class Guard extends Layer {
     this.#grant = grant
   }
 
-  protected override receive(frame: Frame) {
+  override receive(frame: Frame) {
     if (this.#closed) return
     const read = headOf(frame)
     let head: Head | undefined = read

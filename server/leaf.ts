@@ -8,8 +8,10 @@ import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
 import { type HostRules, hostRules, pipeListenInfo } from './host.ts'
+import type { Tenant } from './lease.ts'
 import { LoadMeter } from './load.ts'
 import { Logs } from './logs.ts'
+import { Pool } from './pool.ts'
 import { Session } from './session.ts'
 
 export type Mediasoup = typeof mediasoup
@@ -17,12 +19,18 @@ export type Mediasoup = typeof mediasoup
 export interface LeafOptions extends HostRules {
   /** What mediasoup logs here, as setLogEventListeners() takes it: a leaf sets mediasoup's listeners itself, because sessions hear of their Workers. */
   log?: ms.LogEventListeners
+  /** Lets the Workers of sessions be shares of real ones with the same settings, so that many applications do not fight for cores. Default: a session's Workers are its own. */
+  shareWorkers?: boolean
+  /** How many real Workers this host is to have, counted over all sessions, if fewer than it has cores. A session that asks for more by itself gets them. */
+  maxWorkers?: number
+  /** How long a shared Worker stays when no session uses it, in ms. Default 5 s. */
+  linger?: number
 }
 
 /** What all sessions of a leaf share. */
 export interface Leaf {
-  mediasoup: Mediasoup
   hello: Hello
+  createWorker(tenant: Tenant, settings?: ms.WorkerSettings): Promise<ms.Worker>
   nextHandle(): string
   /** Where this host listens to pipes from other hosts. */
   pipeListenInfo: ms.TransportListenInfo
@@ -45,9 +53,16 @@ export interface Leaf {
  */
 export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
   const node = randomBytes(6).toString('base64url')
+  const { shareWorkers = false, maxWorkers, linger = 5_000 } = options
+  const meter = new LoadMeter(maxWorkers, shareWorkers)
+  const pool = new Pool(mediasoup, { size: meter.load.capacity, linger, meter })
   let serial = 0
   const shared: Leaf = {
-    mediasoup,
+    createWorker: shareWorkers ? (...args) => pool.createWorker(...args) : async (_, settings) => {
+      const worker = await mediasoup.createWorker(settings)
+      meter.addWorker(worker)
+      return worker
+    },
     hello: {
       protocol: PROTOCOL,
       mafalda: version,
@@ -60,7 +75,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
     nextHandle: () => `${node}/${++serial}`,
     pipeListenInfo: pipeListenInfo(options),
     logs: new Logs(mediasoup, options.log),
-    meter: new LoadMeter(),
+    meter,
     applyRules: hostRules(mediasoup, options)
   }
   return { node, open: async () => openSession(shared) }

@@ -15,27 +15,43 @@ export class LoadMeter {
   readonly #workers = new Map<ms.Worker, number>()
   readonly #listeners = new Set<Listener>()
   #timer: NodeJS.Timeout | undefined
+  readonly #capacity: number
+  readonly #shared: boolean
   #used = 0
   #told: Load | undefined
 
+  /**
+   * @param maxWorkers How many Workers this host is to have, if not as many as it has cores.
+   * @param shared Whether sessions share them.
+   */
+  constructor(maxWorkers = Infinity, shared = false) {
+    this.#capacity = Math.min(availableParallelism(), maxWorkers)
+    this.#shared = shared
+  }
+
   get load(): Load {
     return {
-      capacity: availableParallelism(),
+      capacity: this.#capacity,
       used: this.#used,
       workers: this.#workers.size,
+      shared: this.#shared ? this.#capacity : 0,
       routers: this.#counts.get('Router') ?? 0,
       consumers: this.#counts.get('Consumer') ?? 0
     }
   }
 
-  add({ kind, object }: Entry) {
+  add({ kind }: Entry) {
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1)
-    if (kind === 'Worker') this.#workers.set(object as unknown as ms.Worker, 0)
   }
 
-  remove({ kind, object }: Entry) {
+  remove({ kind }: Entry) {
     this.#counts.set(kind, this.#counts.get(kind)! - 1)
-    if (kind === 'Worker') this.#workers.delete(object as unknown as ms.Worker)
+  }
+
+  /** A real Worker, until it is closed. */
+  addWorker(worker: ms.Worker) {
+    this.#workers.set(worker, 0)
+    worker.observer.once('close', () => this.#workers.delete(worker))
   }
 
   /** Tells the load when it changes, and not more often than once in an interval. It is measured only for somebody. */

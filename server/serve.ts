@@ -5,16 +5,19 @@ import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { AccessError, codes } from '../lib/errors.ts'
+import { AccessError, ConnectionError, LimitError, closeCodes, codes, describeError } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
+import { openingOf } from '../lib/opening.ts'
 import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
-import { type Tier, join } from '../lib/tier.ts'
+import { type Frame, type Link, type Tier, join } from '../lib/tier.ts'
+import { encodeFailure, encodeResult } from '../lib/wire.ts'
 import { checkProtection, isOriginAllowed } from './door.ts'
 import { Gate } from './gate.ts'
 import { Guard } from './guard.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './secure.ts'
+import { Sessions } from './sessions.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
 import { Visitors } from './visitors.ts'
 
@@ -33,6 +36,8 @@ export interface ServeOptions extends SocketOptions {
   insecure?: boolean
   /** Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default: none. What is no browser needs none. */
   allowOrigins?: string[]
+  /** How long a session outlives its connection, in ms; 0 to end it with that. Default 30 s. */
+  grace?: number
   /** Default: warnings and errors, to stdout. */
   logger?: pino.Logger
 }
@@ -48,6 +53,13 @@ export interface Server {
   close(): Promise<void>
 }
 
+/** Who is at the other end of a session. */
+interface Peer {
+  address: string
+  /** That of the connection that the session is on now, where there are tokens. */
+  gate: Gate | undefined
+}
+
 /**
  * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …), and with
  * ERR_INSECURE when other hosts could reach it and nobody would be asked who they are.
@@ -59,13 +71,16 @@ export interface Server {
  * ```
  */
 export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Server> {
-  const { host = '127.0.0.1', port = 0, tls, tokens: tokenOptions, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
+  const { host = '127.0.0.1', port = 0, grace = 30_000, tls, tokens: tokenOptions, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
   const { silence, maxPayload, maxBacklog } = { ...socketDefaults, ...options }
   checkProtection({ host, authenticates: tls?.ca !== undefined || tokenOptions !== undefined, insecure })
   const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
-  const visitors = new Visitors(limits)
+  // A session may outlive its connection, and a connection may be none yet.
+  const [connections, tenants] = [new Visitors(limits), new Visitors(limits)]
   const tokens = tokenOptions && await createTokens(tokenOptions, logger)
   const links = new Set<SocketLink>()
+  const open = new Set<Link>()
+  const sessions = new Sessions<Peer>({ grace, maxBacklog, onSession: (link, peer) => void openSession(link, peer), onResume: checkResume })
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
   const secure = createHttp(answer, tls, logger)
   const { http } = secure
@@ -80,7 +95,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   return {
     url: `${tls ? 'wss' : 'ws'}://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
-    get sessions() { return links.size },
+    get sessions() { return open.size },
     reload() {
       secure.reload()
       tokens?.reload()
@@ -105,7 +120,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   function answer({ url }: IncomingMessage, response: ServerResponse) {
     const [status, body] =
-      url === '/healthz' ? [200, { status: 'ok', sessions: links.size }] :
+      url === '/healthz' ? [200, { status: 'ok', sessions: open.size }] :
       url === '/readyz' ? (closing ? [503, { status: 'closing' }] : [200, { status: 'ready' }]) :
       [426, { error: `this is a Mafalda tier: connect to it by WebSocket, with the subprotocol ${PROTOCOL}` }]
     response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body) + '\n')
@@ -118,9 +133,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     const { origin } = request.headers
     if (!isOriginAllowed(origin, allowOrigins)) return refuse(socket, 403, `pages of ${origin} may not connect: the operator allows origins by --allow-origin`)
     const address = request.socket.remoteAddress ?? ''
-    const refusal = visitors.refusal(address)
+    const refusal = connections.refusal(address)
     if (refusal) return refuse(socket, ...refusal)
-    socket.once('close', visitors.enter(address))
+    socket.once('close', connections.enter(address))
     let grant: Grant | undefined
     try {
       grant = await bearerOf(request, socket)
@@ -142,29 +157,64 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
   }
 
-  async function onSocket(socket: WebSocket, stream: Duplex, { socket: { remoteAddress: peer } }: IncomingMessage, grant?: Grant) {
+  function onSocket(socket: WebSocket, stream: Duplex, { socket: { remoteAddress: address = '' } }: IncomingMessage, grant?: Grant) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
     const gate = tokens && new Gate(link, tokens, grant)
+    const carrier = gate ?? link
     links.add(link)
-    link.on('close', error => {
-      links.delete(link)
-      logger.info({ peer, sessions: links.size, reason: error?.message }, 'session closed')
+    link.once('close', () => links.delete(link))
+    carrier.once('frame', frame => begin(carrier, frame, { address, gate }))
+  }
+
+  // The first frame says which session the connection belongs to; without that it is one of its own, which ends with it.
+  function begin(link: Link, frame: Frame, peer: Peer) {
+    let opening: ReturnType<typeof openingOf>
+    try {
+      opening = openingOf(frame)
+      if (!opening) return void openSession(link, peer, frame)
+      const { id } = opening
+      sessions.open(link, opening.opening, peer, opened => link.send(encodeResult(id, opened)))
+    } catch (error) {
+      link.send(encodeFailure(opening?.id ?? null, describeError(error)))
+      link.close(new ConnectionError((error as Error).message, { closeCode: closeCodes.internalError }))
+    }
+  }
+
+  /** A session that is on another connection now is still that of the same subject, and has the rights of the token there. */
+  function checkResume(before: Peer, now: Peer) {
+    if (before.gate?.grant?.subject !== now.gate?.grant?.subject) throw new AccessError(codes.forbidden, 'a session goes on with a token for the subject that it was begun by')
+    before.gate = now.gate
+  }
+
+  /** @param first a frame that has come already */
+  async function openSession(link: Link, peer: Peer, first?: Frame) {
+    const { address } = peer
+    const refusal = tenants.refusal(address)
+    if (refusal) return link.close(new LimitError(codes.sessions, refusal[1]))
+    link.once('close', tenants.enter(address))
+    const guard = new Guard(link, limits, () => peer.gate?.grant)
+    open.add(guard)
+    let closed = false
+    guard.once('close', error => {
+      closed = true
+      open.delete(guard)
+      logger.info({ peer: address, sessions: open.size, reason: error?.message }, 'session closed')
     })
-    await gate?.opened
-    if (!links.has(link)) return
-    logger.info({ peer, sessions: links.size, subject: gate?.grant?.subject }, 'session opened')
-    // What the client sends meanwhile waits in the socket.
-    socket.pause()
+    logger.info({ peer: address, sessions: open.size, subject: peer.gate?.grant?.subject }, 'session opened')
+    const early: Frame[] = []
+    const keep = (frame: Frame) => { early.push(frame) }
+    guard.on('frame', keep)
+    if (first !== undefined) guard.receive(first)
     try {
       const session = await tier.open()
-      if (links.has(link)) join(new Guard(gate ?? link, limits, () => gate?.grant), session)
-      else session.close()
+      if (closed) return session.close()
+      guard.off('frame', keep)
+      join(guard, session)
+      for (const frame of early) session.send(frame)
     } catch (error) {
-      logger.error({ peer, err: error }, 'the tier could not be opened')
-      link.close(error as Error)
+      logger.error({ peer: address, err: error }, 'the tier could not be opened')
+      guard.close(error as Error)
     }
-    gate?.start()
-    socket.resume()
   }
 
   async function close() {
@@ -173,6 +223,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     const closed = new Promise<void>(resolve => http.close(() => resolve()))
     const left = [...links].map(link => new Promise<void>(resolve => link.once('close', () => resolve())))
     for (const link of links) link.leave()
+    sessions.close()
     await Promise.all(left)
     // Those that never asked for anything, too.
     http.closeAllConnections()

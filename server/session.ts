@@ -10,8 +10,10 @@ import { type MethodRow, methods } from '../lib/methods.ts'
 import { discover } from '../lib/openrpc.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, type Message, decode, encodeFailure, encodeNotification, encodeResult, unknownHandle } from '../lib/wire.ts'
+import { Aliases } from './aliases.ts'
 import { Entry, type MediasoupObject, entryOf, listen } from './entry.ts'
 import type { Leaf } from './leaf.ts'
+import type { Tenant } from './lease.ts'
 
 // Packets are dropped, rather than queued, when this much waits to be sent.
 const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
@@ -21,7 +23,8 @@ const MAX_CLOSED = 100
 
 type Method<R> = (...args: unknown[]) => R
 
-export class Session {
+export class Session implements Tenant {
+  readonly aliases = new Aliases()
   readonly #leaf: Leaf
   readonly #link: Link
   readonly #entries = new Map<Handle, Entry>()
@@ -34,6 +37,8 @@ export class Session {
   // appData of the objects that calls are about to create: their answers announce them, so no event needs to.
   readonly #creating = new Set<unknown>()
   #ended = false
+  // What is called of mediasoup itself.
+  readonly #mediasoup = { createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this, settings) }
 
   constructor(leaf: Leaf, link: Link) {
     this.#leaf = leaf
@@ -60,32 +65,33 @@ export class Session {
       else this.#requested(message.id, message.method, message.params)
     } catch (error) {
       const id = message?.id ?? (error instanceof ProtocolError ? error.id : null)
-      this.#link.send(encodeFailure(id, describeError(error)))
+      this.#send(encodeFailure(id, describeError(error)))
     }
   }
 
   // → {"id": 12, "method": "Router.createWebRtcTransport", "params": ["k3x/17", {…}]}
   #requested(id: Id, method: string, params: unknown[]) {
-    if (method === 'tier.hello') return this.#link.send(encodeResult(id, this.#leaf.hello))
+    if (method === 'tier.hello') return this.#send(encodeResult(id, this.#leaf.hello))
     if (method === 'tier.load') {
       this.#leaf.meter.listen(this.#tellLoad)
-      return this.#link.send(encodeResult(id, this.#leaf.meter.load))
+      return this.#send(encodeResult(id, this.#leaf.meter.load))
     }
-    if (method === 'tier.locate') return this.#link.send(encodeResult(id, this.#locate(params[0] as Handle)))
-    if (method === 'tier.pipeListenInfo') return this.#link.send(encodeResult(id, this.#leaf.pipeListenInfo))
-    if (method === 'rpc.discover') return this.#link.send(encodeResult(id, discover()))
+    if (method === 'tier.locate') return this.#send(encodeResult(id, this.#locate(params[0] as Handle)))
+    if (method === 'tier.pipeListenInfo') return this.#send(encodeResult(id, this.#leaf.pipeListenInfo))
+    if (method === 'rpc.discover') return this.#send(encodeResult(id, discover()))
     if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
 
     const row = this.#rowOf(method)
     const target = row.kind === 'mediasoup' ? undefined : this.#entryFor(row, params[0])
-    const args = this.#argumentsOf(row, params)
+    const args = this.#argumentsOf(row, params, target)
     if (row.role === 'cast' || row.role === 'media' || row.role === 'close') {
       this.#cast(row, target!, args)
-      return this.#link.send(encodeResult(id, null))
+      return this.#send(encodeResult(id, null))
     }
     const creates = row.role === 'create' ? appDataOf(args) : undefined
-    const object = (target?.object ?? this.#leaf.mediasoup) as unknown as Record<string, Method<Promise<unknown>>>
-    const promise = object[row.member]!(...args)
+    const object = (target?.object ?? this.#mediasoup) as unknown as Record<string, Method<Promise<unknown>>>
+    const call = object[row.member]!(...args)
+    const promise = target?.lease?.during(call) ?? call
     this.#inFlight.add(id)
     if (creates) this.#creating.add(creates)
 
@@ -100,9 +106,9 @@ export class Session {
     this.#inFlight.delete(id)
     if (member === 'pipeToRouter') this.#tellPipes()
     try {
-      this.#link.send(encode())
+      this.#send(encode())
     } catch (error) {
-      this.#link.send(encodeFailure(id, describeError(error)))
+      this.#send(encodeFailure(id, describeError(error)))
     }
     this.#creating.delete(creates)
   }
@@ -112,7 +118,7 @@ export class Session {
   #tellPipes() {
     for (const entry of this.#pipes) {
       const live = entry.changes()
-      if (live) this.#link.send(encodeNotification('PipeTransport.live', [entry.handle, live]))
+      if (live) this.#send(encodeNotification('PipeTransport.live', [entry.handle, live]))
     }
   }
 
@@ -122,7 +128,7 @@ export class Session {
     const row = this.#rowOf(method)
     const entry = this.#entries.get(params[0] as Handle)
     // The object may be gone, and its event on the way: nobody waits for this cast.
-    if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
+    if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params, entry))
   }
 
   #locate(handle: Handle): Location {
@@ -137,7 +143,7 @@ export class Session {
   // ← {"method": "tier.load", "params": [{"capacity": 8, "used": 2.5, …}]}
   // Worth nothing when it is late: the next one follows.
   #tellLoad = (load: Load) => {
-    if (this.#link.bufferedAmount === 0) this.#link.send(encodeNotification('tier.load', [load]))
+    if (this.#link.bufferedAmount === 0) this.#send(encodeNotification('tier.load', [load]))
   }
 
   // → {"method": "tier.log", "params": [["warn", "error"]]}
@@ -146,8 +152,9 @@ export class Session {
     if (!Array.isArray(levels)) throw new ProtocolError(codes.params, `tier.log takes a list of levels: ${LOG_LEVELS.join(', ')}`)
     this.#leaf.logs.subscribe(this, {
       levels: new Set(levels),
-      owns: pid => [...this.#entries.values()].some(({ kind, object }) => kind === 'Worker' && (object as unknown as ms.Worker).pid === pid),
-      tell: (...params) => this.#link.send(encodeNotification('tier.log', params))
+      // What a shared Worker logs does not say whom it is about.
+      owns: pid => [...this.#entries.values()].some(({ kind, object, lease }) => kind === 'Worker' && (object as unknown as ms.Worker).pid === pid && (!lease || lease.alone)),
+      tell: (...params) => this.#send(encodeNotification('tier.log', params))
     })
   }
 
@@ -163,10 +170,11 @@ export class Session {
     return entry
   }
 
-  #argumentsOf({ kind, member }: MethodRow, params: unknown[]): unknown[] {
+  #argumentsOf({ kind, member }: MethodRow, params: unknown[], target: Entry | undefined): unknown[] {
     const args = kind === 'mediasoup' ? params : params.slice(1)
     for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#resolve) ?? undefined
     checkReferences(args[0])
+    if (target) this.aliases.resolve(args[0], target, this.#entries)
     this.#leaf.applyRules(member, args)
     return args
   }
@@ -180,7 +188,12 @@ export class Session {
   #cast({ member, role }: MethodRow, entry: Entry, args: unknown[]) {
     if (role === 'close') return this.#closeObject(entry)
     const object = entry.object as unknown as Record<string, Method<void>>
-    object[member]!(...args)
+    try {
+      object[member]!(...args)
+    } catch (error) {
+      entry.lease?.mend()
+      throw error
+    }
   }
 
   #closeObject(entry: Entry) {
@@ -230,7 +243,7 @@ export class Session {
 
   onMedia(entry: Entry, event: string, packet: Buffer) {
     if (this.#link.bufferedAmount > MAX_MEDIA_BACKLOG_BYTES) return
-    this.#link.send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, null, packet]))
+    this.#send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, null, packet]))
   }
 
   /** The object is closed by its event. */
@@ -263,7 +276,11 @@ export class Session {
   #notify(entry: Entry, event: string, args: unknown[]) {
     if (this.#closes.length) this.#tellCloses()
     const encoded = args.map(arg => encodeValue(arg, this.#refer))
-    this.#link.send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, entry.changes() ?? null, ...encoded]))
+    this.#send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, entry.changes() ?? null, ...encoded]))
+  }
+
+  #send(frame: Frame) {
+    this.#link.send(this.aliases.reveal(frame))
   }
 
   #forget(entry: Entry) {

@@ -17,11 +17,14 @@ type Cleanup = () => unknown
 
 const cleanups: Cleanup[] = []
 
-/** Ends, after each test, what it started; the last first. */
+/** Ends, after each test, what it started. */
 export function cleanUp(test: Test) {
-  test.after.each(async () => {
-    for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup()
-  })
+  test.after.each(endAll)
+}
+
+/** Ends what was started; the last first. */
+export async function endAll() {
+  for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup()
 }
 
 export function afterTest(cleanup: Cleanup) {

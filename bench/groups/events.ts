@@ -12,10 +12,10 @@ import { tappedMock } from '../tap.ts'
 const ROUNDS = 7
 const ROUND_MS = 300
 const LISTENERS = 20
-const BURSTS_IN_FLIGHT = 8
+export const BURSTS_IN_FLIGHT = 8
 const MESSAGE_BYTES = 100
 
-interface Source {
+export interface Source {
   /** Makes every listener hear an event. */
   send(): void
   onEvent(listener: () => void): void
@@ -55,7 +55,7 @@ async function traces(mediasoup: Mediasoup): Promise<Source> {
   }
 }
 
-const KINDS = [
+export const KINDS = [
   { what: 'DataConsumer message', open: messages, isEvent: '"DataConsumer.message"', each: LISTENERS },
   { what: 'Consumer trace', open: traces, isEvent: '"Consumer.trace"', each: 2 * LISTENERS }
 ]
@@ -114,7 +114,7 @@ async function exchangeOf({ mediasoup, exchangeOf }: Awaited<ReturnType<typeof t
 const sourceOf = ({ send, onAnswer }: Echo): Source => ({ send, onEvent: onAnswer, close() {} })
 
 /** Sends the next one as soon as all of the events of the first one in flight are heard. */
-function burstsOf(source: Source, each: number) {
+export function burstsOf(source: Source, each: number) {
   let onEvent = () => {}
   source.onEvent(() => onEvent())
 

@@ -5,10 +5,10 @@ import { Durations } from '../histogram.ts'
 import { type Group, type Sample, rounds, row } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
 import { connect } from '../product.ts'
-import { type Mediasoup, openRoom, participants } from '../room.ts'
+import { type Mediasoup, type Participant, openRoom, participants } from '../room.ts'
 
 const ROUNDS = 5
-const PARTICIPANTS = 200
+export const PARTICIPANTS = 200
 const IN_FLIGHT = 8
 
 export const joins: Group = {
@@ -29,21 +29,24 @@ export const joins: Group = {
   }
 }
 
-export async function storm(mediasoup: Mediasoup): Promise<Sample> {
+/** @param atEnd is given those who joined, before they leave */
+export async function storm(mediasoup: Mediasoup, atEnd?: (joined: Participant[]) => Promise<void>): Promise<Sample> {
   const room = await openRoom(mediasoup)
   const join = participants(room)
   for (let i = 0; i < IN_FLIGHT; i++) await join() // Those whom the first ones see.
+  const joined: Participant[] = []
 
   const durations = new Durations()
   let left = PARTICIPANTS
   await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
     while (left-- > 0) {
       const start = performance.now()
-      await join()
+      joined.push(await join())
       durations.add(performance.now() - start)
     }
   }))
   const { seconds, p50, p99 } = durations.stop()
+  await atEnd?.(joined)
   const gone = new Promise<void>(resolve => room.worker.once('subprocessclose', () => resolve()))
   room.worker.close()
   await gone

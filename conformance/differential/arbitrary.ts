@@ -3,14 +3,14 @@
 import fc from 'fast-check'
 import { ref } from './arguments.ts'
 import { type Call, calls } from './calls.ts'
+import { isOmitted } from './documented.ts'
 import { type Command, type Program, type Template, isBytes, isRef } from './program.ts'
 
 /** Something is wrong with the arguments of a call. */
 type Fault = { kind: 'none' } | { kind: 'missing' } | { kind: 'argument'; junk: Template } | { kind: 'member'; at: number; junk: Template }
 
-// An id of any type is good enough for mediasoup, which then finds its object only by the same value; and between hosts
-// pipes have other defaults.
-const KEPT = new Set(['id', 'enableRtx', 'enableSrtp'])
+// Between hosts pipes have other defaults.
+const KEPT = new Set(['enableRtx', 'enableSrtp'])
 
 const junk = fc.constantFrom<Template>(undefined, null, 'junk', -1, 4711, 1.5, true, {}, [], [null])
 
@@ -27,16 +27,17 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
 const commandOf = ({ on, member, args }: Call): fc.Arbitrary<Command> =>
   fc.record({ on: ref(on), args, fault }).map(({ on, args, fault }) => ({ on, member, args: spoil(args, fault) }))
 
-const command: fc.Arbitrary<Command> = fc.oneof(...calls.map(call => ({ weight: call.weight, arbitrary: commandOf(call) })))
-
-/** Programs of exactly as many calls, which shrink to fewer. */
-export const programs = (commands: number): fc.Arbitrary<Program> => new ProgramArbitrary(commands)
+/** Programs of exactly as many calls, which shrink to fewer, for a tier. */
+export function programs(commands: number, tier: string): fc.Arbitrary<Program> {
+  const fit = calls.filter(call => !isOmitted(call, tier))
+  return new ProgramArbitrary(fc.oneof(...fit.map(call => ({ weight: call.weight, arbitrary: commandOf(call) }))), commands)
+}
 
 class ProgramArbitrary extends fc.Arbitrary<Program> {
   readonly #exact: fc.Arbitrary<Program>
   readonly #fewer: fc.Arbitrary<Program>
 
-  constructor(commands: number) {
+  constructor(command: fc.Arbitrary<Command>, commands: number) {
     super()
     this.#exact = fc.array(command, { minLength: commands, maxLength: commands })
     this.#fewer = fc.array(command, { maxLength: commands })
@@ -69,5 +70,7 @@ function spoilMember(options: Template, at: number, junk: Template): Template {
   if (typeof options !== 'object' || options === null || Array.isArray(options) || isRef(options) || isBytes(options)) return options
   const names = Object.keys(options).filter(name => !KEPT.has(name))
   const name = names[at % names.length]
-  return name === undefined ? options : { ...options as { [key: string]: Template }, [name]: junk }
+  // An id of any type is good enough for mediasoup, which then finds its object only by the same value.
+  const value = name === 'id' && typeof junk === 'object' ? 'junk' : junk
+  return name === undefined ? options : { ...options as { [key: string]: Template }, [name]: value }
 }

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, type Program, type Template, isBytes, isRef } from './program.ts'
 import { noteResult, reasonNotToPipe } from './pipes.ts'
-import { quiesce } from './quiesce.ts'
+import { quiesce, roundsAfter } from './quiesce.ts'
 import type { Stage } from './stage.ts'
 import { type Streams, type Subject, type Thing, World } from './world.ts'
 
@@ -33,21 +33,20 @@ export type Transcript = Step[]
 export async function execute(program: Program, stage: Stage): Promise<Transcript> {
   const world = new World()
   const transcript: Transcript = []
+  const conclude = async (performed: Performed, member?: string) => {
+    await quiesce(world, 'skipped' in performed.outcome && member ? 0 : roundsAfter(member, stage.hops))
+    transcript.push({ ...performed, streams: world.takeStreams(), state: world.takeChanges() })
+  }
   await stage.set(world)
-  transcript.push(await conclude(world, { outcome: { skipped: 'the stage' }, cascade: [] }))
-  for (const command of program) transcript.push(await conclude(world, await perform(command, world)))
+  await conclude({ outcome: { skipped: 'the stage' }, cascade: [] })
+  for (const command of program) await conclude(await perform(command, world), command.member)
   stage.strike(world)
-  transcript.push(await conclude(world, { outcome: { skipped: 'the end' }, cascade: [] }))
+  await conclude({ outcome: { skipped: 'the end' }, cascade: [] })
   world.leave()
   return transcript
 }
 
 type Performed = Pick<Step, 'outcome' | 'target' | 'cascade'>
-
-async function conclude(world: World, performed: Performed): Promise<Step> {
-  await quiesce(world)
-  return { ...performed, streams: world.takeStreams(), state: world.takeChanges() }
-}
 
 async function perform(command: Command, world: World): Promise<Performed> {
   const target = world.find(command.on)

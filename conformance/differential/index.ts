@@ -63,7 +63,7 @@ export async function differential({ tier, runs = 200, commands = 30, seed, path
   const tally: Tally = { programs: 0, calls: 0, failures: 0 }
   let shrinkUntil = Infinity
   try {
-    const details = await fc.check(fc.asyncProperty(programs(commands), agree), { numRuns: runs, seed, path })
+    const details = await fc.check(fc.asyncProperty(programs(commands, tier), agree), { numRuns: runs, seed, path })
     const report = { tier, agrees: !details.failed, seed: details.seed, ...tally }
     if (!details.failed) return { ...report, text: describe(report) }
     if (!(details.errorInstance instanceof Disagreement)) throw details.errorInstance

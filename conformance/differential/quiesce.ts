@@ -2,20 +2,37 @@
 
 import type { Subject, World } from './world.ts'
 
+const MAX_MS = 5_000
+
 // An answer may overtake events that came before it by one turn of the event loop of a leaf, so one round without news
 // is not enough.
-const QUIET_ROUNDS = 2
-const MAX_MS = 5_000
+const ROUNDS = 2
+
+/** Calls that make nothing happen. */
+const QUERIES = new Set(['dump', 'getStats', 'getBufferedAmount', 'getResourceUsage', 'canConsume'])
+
+/** Calls that make something happen beyond pipes, of which an answer knows nothing. */
+const CROSSING = new Set(['close', 'kill', 'pause', 'resume', 'send'])
+
+/**
+ * How many rounds without news it takes for a call to have done all that it does.
+ *
+ * @param hops over how many pipes of the tier's own that may go
+ */
+export function roundsAfter(member: string | undefined, hops: number): number {
+  if (member && QUERIES.has(member)) return 0
+  return !member || CROSSING.has(member) ? ROUNDS * (hops + 1) : ROUNDS
+}
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 /**
- * Asks each Worker until nobody has any news. Whatever a Worker did before it answers is on the way then, and what that
+ * Asks each Worker until nobody has had any news for some rounds. Whatever a Worker did before it answers is on the way then, and what that
  * makes happen on another Worker is asked for before the next round.
  */
-export async function quiesce(world: World): Promise<void> {
+export async function quiesce(world: World, rounds: number): Promise<void> {
   const deadline = performance.now() + MAX_MS
-  for (let quiet = 0; quiet < QUIET_ROUNDS || isPending(world);) {
+  for (let quiet = 0; quiet < rounds || isPending(world);) {
     const { count } = world
     await Promise.all(workers(world).filter(({ thing }) => !thing.closed).map(ask))
     await turn()

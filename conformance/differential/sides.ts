@@ -23,9 +23,9 @@ export function plainSide(): Side {
 export async function tierSide(name: string): Promise<Side> {
   if (name === 'plain') return plainSide()
   const hosts = new Hosts()
-  const { below = [] } = tiers[name] ?? {}
+  const { below = [], hops } = tiers[name] ?? {}
   const remote = await hosts.open(name)
-  const stage = new Stage(remote, Math.max(below.length, 1))
+  const stage = new Stage(remote, Math.max(below.length, 1), hops)
   return {
     stage,
     async close() {

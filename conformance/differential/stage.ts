@@ -2,12 +2,15 @@
 // with, so that short programs have something to work on.
 
 import type * as ms from 'mediasoup/types'
+import type { Connection } from '../../client/index.ts'
 import { ALL_CODECS } from './media.ts'
 import type { Thing, World } from './world.ts'
 
 /** What is needed of mediasoup. */
 export interface Mediasoup {
   createWorker(settings?: ms.WorkerSettings): Promise<ms.Worker>
+  /** That of a tier. */
+  connection?: Pick<Connection, 'locate'>
 }
 
 const WORKERS = 2
@@ -22,17 +25,23 @@ const AUDIO: ms.ProducerOptions = {
 export class Stage {
   readonly #mediasoup: Mediasoup
   readonly #hosts: number
+  readonly hops: number
   #workers: ms.Worker[] = []
 
-  /** @param hosts on how many hosts the Workers have to be. */
-  constructor(mediasoup: Mediasoup, hosts = 1) {
+  /**
+   * @param hosts on how many hosts the Workers have to be
+   * @param hops over how many pipes of the tier's own something may go
+   */
+  constructor(mediasoup: Mediasoup, hosts = 1, hops = 0) {
     this.#mediasoup = mediasoup
     this.#hosts = hosts
+    this.hops = hops
   }
 
   async set(world: World): Promise<void> {
     if (!await this.#isFit()) await this.#renew()
     for (const worker of this.#workers) {
+      worker.appData = {} // What the program before left there, unless its Worker had to be renewed.
       const subject = world.add(worker as unknown as Thing)
       await furnish(subject.thing as unknown as ms.Worker)
     }
@@ -61,17 +70,17 @@ export class Stage {
 
   async #renew(): Promise<void> {
     this.close()
+    const hosts = new Set<string | undefined>()
     for (let tries = 0; this.#workers.length < WORKERS && tries < MAX_TRIES; tries++) {
       const worker = await this.#mediasoup.createWorker({ logLevel: 'none' })
-      if (this.#workers.length < this.#hosts && this.#workers.some(other => hostOf(other) === hostOf(worker))) worker.close()
+      const host = (await this.#mediasoup.connection?.locate(worker))?.node
+      if (hosts.size < this.#hosts && hosts.has(host)) worker.close()
       else this.#workers.push(worker)
+      hosts.add(host)
     }
     if (this.#workers.length < WORKERS) throw new Error(`the tier did not place Workers on ${this.#hosts} hosts`)
   }
 }
-
-/** The node of the leaf is in the handle, which only objects of a tier have. */
-const hostOf = (worker: ms.Worker) => (worker as unknown as { handle: string }).handle.split('/')[0]
 
 async function furnish(worker: ms.Worker) {
   await worker.createWebRtcServer({ listenInfos: [LOCAL] })

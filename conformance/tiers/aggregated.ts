@@ -15,6 +15,7 @@ export const aggregatedScatter: Adapter = {
   about: 'aggregated, with each transport on another Worker',
   below: ['leaf', 'leaf'],
   served: true,
+  hops: 2,
   tier: over({ policy: 'scatter', maxWorkers: 4 })
 }
 

@@ -7,6 +7,7 @@ import { aggregated, aggregatedScatter, threeLevels } from './aggregated.ts'
 import { horizontal } from './horizontal.ts'
 import { leaf } from './leaf.ts'
 import { mock } from './mock.ts'
+import { shared } from './shared.ts'
 import { scatter, vertical } from './vertical.ts'
 
 export interface Surroundings {
@@ -25,6 +26,8 @@ export interface Adapter {
   below?: readonly string[]
   /** Whether it runs in a process of its own and is reached over a WebSocket; if not, it runs inside jest. */
   served?: boolean
+  /** How many pipes of its own may be between a Producer and a Consumer. Default 0. */
+  hops?: number
   tier(surroundings: Surroundings): Tier
 }
 
@@ -40,6 +43,7 @@ export interface Site {
 export const tiers: Readonly<Record<string, Adapter>> = {
   leaf,
   mock,
+  shared,
   horizontal,
   vertical,
   scatter,

@@ -1,9 +1,10 @@
 // Each Worker on another child than the one before: what tests pipes between hosts.
 
-export function inTurn() {
+export function inTurn<C>(candidates: () => C[]) {
   let turn = 0
-  return <C>(candidates: C[]): C[] => {
-    const first = turn++ % Math.max(candidates.length, 1)
-    return [...candidates.slice(first), ...candidates.slice(0, first)]
+  return (): C[] => {
+    const all = candidates()
+    const first = turn++ % Math.max(all.length, 1)
+    return [...all.slice(first), ...all.slice(0, first)]
   }
 }

@@ -4,16 +4,18 @@ import type { Load } from '../../lib/load.ts'
 
 export interface Candidate {
   load: Load
-  /** Workers placed since the load was reported. */
+  /** Workers placed on it that its load does not count yet. */
   promised: number
 }
 
 // What a Worker is expected to use until a measurement says so, in cores.
 const PROMISED_CORES = 0.1
 
-/** Orders candidates, the best first: free cores, then Workers per core. */
-export const byFreeCapacity = <C extends Candidate>(candidates: C[]): C[] =>
-  candidates.toSorted((one, other) => free(other) - free(one) || crowd(one) - crowd(other))
+/** Which of two is better, as a comparator: one with a core that has no Worker, then free cores, then Workers per core. */
+export const mostFree = (one: Candidate, other: Candidate): number =>
+  Number(isFull(one)) - Number(isFull(other)) || free(other) - free(one) || crowd(one) - crowd(other)
 
+const workers = ({ load, promised }: Candidate) => load.workers + promised
+const isFull = (candidate: Candidate) => workers(candidate) >= candidate.load.capacity
 const free = ({ load, promised }: Candidate) => load.capacity - load.used - promised * PROMISED_CORES
-const crowd = ({ load, promised }: Candidate) => (load.workers + promised) / Math.max(load.capacity, 1)
+const crowd = (candidate: Candidate) => workers(candidate) / Math.max(candidate.load.capacity, 1)

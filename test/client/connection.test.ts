@@ -24,12 +24,13 @@ async function listen(server = createServer((_, response) => response.writeHead(
   return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** Something that answers each message of a WebSocket, or not. */
+/** Something that opens sessions, and answers each further message, or not. */
 async function listenWebSocket(answer: (message: string) => unknown, protocol: string | false = PROTOCOL) {
   const http = createServer()
   const server = new WebSocketServer({ server: http, handleProtocols: () => protocol })
   server.on('connection', socket => socket.on('message', data => {
-    const reply = answer(String(data))
+    const { id, method } = JSON.parse(String(data))
+    const reply = method === 'tier.open' ? { jsonrpc: '2.0', id, result: { received: 0, grace: 0 } } : answer(String(data))
     if (reply !== undefined) socket.send(typeof reply === 'string' ? reply : JSON.stringify(reply))
   }))
   afterTest(() => server.clients.forEach(socket => socket.terminate()))
@@ -89,6 +90,19 @@ test('a tier that never says hello is given up after the timeout', async () => {
 test('so is one that only talks nonsense', async () => {
   const error = await rejection(connect(await listenWebSocket(() => 'cuckoo'), { timeout: 100 }))
   assert.instance(error, ConnectionError)
+})
+
+test('a tier that does not open a session is given up, and quoted if it said something', async () => {
+  const answers = ['cuckoo', '{"jsonrpc":"2.0","method":"tier.load","params":[]}', '{"jsonrpc":"2.0","id":0,"result":{"received":"all"}}', undefined]
+  for (const answer of answers) {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => PROTOCOL })
+    afterTest(() => server.close())
+    await once(server, 'listening')
+    server.on('connection', socket => socket.on('message', () => answer && socket.send(answer)))
+    const error = await rejection(connect(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, { timeout: 100 }))
+    assert.instance(error, answer ? IncompatibleError : ConnectionError)
+    assert.is(error.message, answer ? `the tier must speak mafalda.v1: it answered tier.open with ${answer}` : 'the tier did not open the session within 100 ms')
+  }
 })
 
 test('a tier that answers hello with something else is refused', async () => {
@@ -202,19 +216,19 @@ test('when the host is lost, its Workers die as in mediasoup, calls are rejected
   worker.on('died', error => heard.push('worker died') && deaths.push(error))
   worker.on('subprocessclose', () => heard.push('worker subprocessclose'))
   worker.observer.on('close', () => heard.push('worker close'))
-  mediasoup.connection.on('lost', error => heard.push('lost') && deaths.push(error))
+  for (const event of ['lost', 'died'] as const) mediasoup.connection.on(event, error => heard.push(event) && deaths.push(error))
 
   child.kill('SIGSTOP') // So that nothing is answered.
   const rejections = [rejection(producer.pause()), rejection(mediasoup.createWorker())]
   child.kill('SIGKILL')
   const [pause, other] = await Promise.all(rejections)
-  await until(() => heard.includes('lost'))
+  await until(() => heard.includes('died'))
 
-  assert.equal(heard, [
-    'producer transportclose', 'producer close', 'transport routerclose', 'router workerclose',
-    'worker died', 'worker subprocessclose', 'worker close', 'lost'
-  ])
   assert.ok(worker.closed && worker.died && worker.subprocessClosed)
+  assert.equal(heard, [
+    'lost', 'producer transportclose', 'producer close', 'transport routerclose', 'router workerclose',
+    'worker died', 'worker subprocessclose', 'worker close', 'died'
+  ])
   for (const error of [...deaths, other!]) {
     assert.instance(error, ConnectionError)
     assert.match(error.message, 'the connection was lost')
@@ -224,7 +238,7 @@ test('when the host is lost, its Workers die as in mediasoup, calls are rejected
   assert.is(mediasoup.connection.connected, false)
   const late = await rejection(mediasoup.createWorker())
   assert.instance(late, ConnectionError)
-  assert.is(late.message, 'the connection is lost, and not yet regained')
+  assert.is(late.message, 'the session died, and there is no new one yet')
 })
 
 test('a host that shuts down says so', async () => {
@@ -239,14 +253,14 @@ test('a host that shuts down says so', async () => {
 })
 
 test('a host that is frozen counts as lost, after the silence', async () => {
-  const { url, child } = await startLeaf()
+  const { url, child } = await startLeaf(['--grace', '200'])
   const mediasoup = await connect(url, { silence: 300, reconnect: false })
   const worker = await mediasoup.createWorker()
   const died = once(worker, 'died')
   child.kill('SIGSTOP')
   afterTest(() => child.kill('SIGCONT'))
   const [error] = await died
-  assert.is(error.message, 'the connection was lost: the peer has been silent for 300 ms')
+  assert.is(error.message, 'the connection was lost: the peer has been silent for 300 ms, and not regained within 200 ms')
 })
 
 test('when the host is back, the connection is regained, and Workers can be created again', async () => {
@@ -254,7 +268,7 @@ test('when the host is back, the connection is regained, and Workers can be crea
   const old = await mediasoup.createWorker()
   const heard: string[] = []
   const failures: Error[] = []
-  for (const event of ['lost', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  for (const event of ['lost', 'died', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
   mediasoup.connection.on('failed', error => failures.push(error))
   const workers: unknown[] = []
   mediasoup.observer.on('newworker', worker => workers.push(worker))
@@ -271,17 +285,17 @@ test('when the host is back, the connection is regained, and Workers can be crea
   assert.equal(workers, [worker])
   assert.ok(old.closed && !worker.closed)
   assert.ok(mediasoup.connection.connected)
-  assert.equal(heard, ['lost', 'regained'])
+  assert.equal(heard, ['lost', 'died', 'regained'])
 })
 
 test('without reconnect, a lost connection is over', async () => {
   const { url, child } = await startLeaf()
   const mediasoup = await connect(url, { reconnect: false })
   const heard: string[] = []
-  for (const event of ['lost', 'failed', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  for (const event of ['lost', 'died', 'failed', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
   child.kill('SIGKILL')
   await until(() => heard.includes('close'))
-  assert.equal(heard, ['lost', 'close'])
+  assert.equal(heard, ['lost', 'died', 'close'])
   assert.is((await rejection(mediasoup.createWorker())).message, 'the connection is closed')
 })
 
@@ -296,7 +310,7 @@ test('a connection that is closed while it is being regained does not come back'
   })
   const mediasoup = await client(tier)
   const heard: string[] = []
-  for (const event of ['lost', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  for (const event of ['lost', 'died', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
 
   tier.links[0]!.close()
   await until(() => greetings === 2)
@@ -306,7 +320,7 @@ test('a connection that is closed while it is being regained does not come back'
   release()
   await until(() => ended)
   assert.is(mediasoup.connection.connected, false)
-  assert.equal(heard, ['lost', 'close'])
+  assert.equal(heard, ['lost', 'died', 'close'])
 })
 
 /** Runs a program with `connect` and `url`; it has to end by itself. */

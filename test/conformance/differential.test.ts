@@ -1,4 +1,5 @@
-// Random programs do the same on plain mediasoup and on every tier.
+// Random programs do the same on plain mediasoup and on the tiers of one host, and of a cluster; differential-hosts.test.ts
+// has the tiers whose Routers span hosts.
 //
 //   DIFFERENTIAL_TIER=leaf DIFFERENTIAL_RUNS=10000 DIFFERENTIAL_SEED=2 node test/conformance/differential.test.ts
 
@@ -8,23 +9,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { differential } from '../../conformance/differential/index.ts'
 import { leaf, serve } from '../../server/index.ts'
+import { agree, only, runs, seed } from './agree.ts'
 
-const { DIFFERENTIAL_TIER: only, DIFFERENTIAL_PATH: path } = process.env
-const runs = numberIn('DIFFERENTIAL_RUNS') ?? 200
-// The same programs each time, so that what fails is what changed; other seeds find more.
-const seed = numberIn('DIFFERENTIAL_SEED') ?? 1
-
-function numberIn(name: string): number | undefined {
-  return process.env[name] === undefined ? undefined : Number(process.env[name])
-}
-
-for (const tier of only ? [only] : ['mock', 'leaf', 'horizontal']) {
-  test(`in ${runs} random programs, ${tier} does what plain mediasoup does`, async () => {
-    const { agrees, text } = await differential({ tier, runs, seed, path, log: console.log })
-    console.log(text)
-    assert.ok(agrees, 'see above')
-  })
-}
+agree('mock', 'leaf', 'shared', 'horizontal', 'vertical', 'scatter')
 
 if (!only) test('plain mediasoup agrees with itself, so what differs is the tier', async () => {
   const { agrees, text } = await differential({ tier: 'plain', runs: Math.ceil(runs / 10), seed })

@@ -285,6 +285,13 @@ test('a host that is not like its siblings is refused, and the difference is nam
   }
 })
 
+test('of hosts that are not alike and come up at once, one is refused', async () => {
+  const [host] = await startHosts(1)
+  const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0' })])
+  await until(() => up.size === 1 && refused.length === 1)
+  assert.match(refused[0]!.message, /and its siblings have/)
+})
+
 test('versions may differ if the operator says so', async () => {
   const [host] = await startHosts(1)
   const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0' })], { mixedVersions: true })
@@ -336,7 +343,7 @@ test('a cycle of URLs is refused with a sentence', async () => {
 test('a host that does not answer fails its own calls, by name, and stalls nobody else', async () => {
   const { tier, leaves, children } = await startCluster(2)
   tier.close()
-  const impatient = cluster(children, { timeout: 200 })
+  const impatient = cluster(children, { timeout: 1_000 })
   await until(() => impatient.up.size === 2)
   const { workers } = await twoRouters(await use(impatient.tier))
   const sleeper = leaves[await hostOf(workers[0], leaves)]!

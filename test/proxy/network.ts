@@ -42,8 +42,14 @@ export interface Traffic {
   readable: number
 }
 
-/** Builds hosts, on which processes can be started, and ends all of it after the test. */
+/** Builds hosts, and a wiretap on the last of them. */
 export async function startNetwork(names: string[]) {
+  const hosts = startHosts(names)
+  return { hosts, wiretap: await tap(hosts.at(-1)!) }
+}
+
+/** Builds hosts, on which processes can be started, and ends all of it after the test. */
+export function startHosts(names: string[]) {
   removeLeftovers()
   process.once('exit', remove)
   afterTest(() => {
@@ -58,8 +64,7 @@ export async function startNetwork(names: string[]) {
   plug('own')
   ip(`addr add ${subnet}.1/24 dev ${OWN_INTERFACE}`)
   ip(`link set ${OWN_INTERFACE} up`)
-  const hosts = names.map((name, i) => addHost(name, `${subnet}.${10 + i}`))
-  return { hosts, wiretap: await tap(hosts.at(-1)!) }
+  return names.map((name, i) => addHost(name, `${subnet}.${10 + i}`))
 }
 
 export type Host = ReturnType<typeof addHost>

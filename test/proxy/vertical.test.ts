@@ -84,6 +84,14 @@ test('a storm of joins is spread before the CPU shows it', async () => {
   assert.is(workersOf().length, 3)
 })
 
+test('what a storm brought has cost nothing yet, and counts in full nevertheless', async () => {
+  const mediasoup = await scattered({ policy: 'pack', watermark: 0.1 })
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 13 }, () => router.createDirectTransport()))
+  assert.is(workersOf().length, 3)
+})
+
 test('joins at once do not start more Workers than they fill', async () => {
   const mediasoup = await scattered({ policy: 'pack', watermark: 0.05 })
   const worker = await mediasoup.createWorker()

@@ -231,6 +231,25 @@ test('after the grace the session ends with 4401 and the reason, and takes its o
   assert.match(error.message, 'the token has expired, and was not renewed')
 })
 
+test('a session goes on, on another connection, with a token for its subject, and with the rights of that', async () => {
+  const { url, issue } = await openWith()
+  const key = { session: 's'.repeat(16), secret: 'x'.repeat(32), received: 0 }
+  const first = await authenticated(url, await issue())
+  assert.is((await first.call('tier.open', key)).error, undefined)
+  const { result } = await first.call('mediasoup.createWorker', {})
+  const { $: worker } = result as { $: string }
+  first.socket.terminate()
+
+  const thief = await authenticated(url, await issue({ sub: 'somebody else' }))
+  const { error } = await thief.call('tier.open', { ...key, received: 1, resume: true })
+  assert.is(error!.code, codes.forbidden)
+  await thief.closed
+  const again = await authenticated(url, await issue({ scope: 'observe' }))
+  assert.is((await again.call('tier.open', { ...key, received: 1, resume: true })).error, undefined)
+  assert.is((await again.call('Worker.dump', worker)).error, undefined)
+  assert.is((await again.call('Worker.createRouter', worker, {})).error!.code, codes.forbidden)
+})
+
 test('tokens are verified with a JWKS file, which is read again when it changes', async () => {
   const [first, second] = [await keyIssuer('first'), await keyIssuer('second')]
   const keys = join(folder(), 'jwks.json')

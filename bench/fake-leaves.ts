@@ -1,0 +1,11 @@
+// A process of many leaves without media, each served at a URL of its own.
+
+import { FakeLeaf } from './fake-leaf.ts'
+import { serve } from './product.ts'
+
+const CORES = 8
+
+const [count] = process.argv.slice(2)
+const servers = await Promise.all(Array.from({ length: Number(count) }, () => serve(new FakeLeaf(CORES))))
+process.send!(servers.map(({ url }) => url))
+process.on('disconnect', () => process.exit())

@@ -1,0 +1,112 @@
+// A session that outlives its sockets, seen from the client: when one breaks, it dials another.
+
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
+import pRetry, { AbortError } from 'p-retry'
+import { ConnectionError, IncompatibleError, reviveError } from '../lib/errors.ts'
+import { type Opened, type Opening, newSessionKey } from '../lib/opening.ts'
+import { PROTOCOL } from '../lib/hello.ts'
+import { ResumableLink } from '../lib/resumable-link.ts'
+import type { Frame, Link } from '../lib/tier.ts'
+import { type Failure, decode, encodeRequest } from '../lib/wire.ts'
+
+export interface ResumeOptions {
+  /** How long the tier may take to answer the opening, in ms. */
+  timeout: number
+  maxBacklog: number
+}
+
+// Many clients lose a tier at once: they come back one after another.
+const BACKOFF = { retries: Infinity, randomize: true, minTimeout: 50, maxTimeout: 5_000 }
+const FIRST_TRY_WITHIN_MS = 50
+
+const MAX_QUOTED = 200
+
+/** @param dial opens a connection; it is called again for each that breaks. */
+export async function openSession(dial: () => Promise<Link>, options: ResumeOptions): Promise<Link> {
+  const key = newSessionKey()
+  const link = new ResumableLink(options.maxBacklog)
+  const { grace } = await carry(link, await dial(), { ...key, received: 0 }, options)
+  link.on('lost', error => void regain(error))
+  return link
+
+  async function regain(lost: Error) {
+    const ended = new AbortController()
+    const end = () => ended.abort()
+    const expiry = setTimeout(() => link.end(new ConnectionError(`${lost.message}, and not regained within ${grace} ms`, { cause: lost })), grace)
+    link.once('close', end)
+    try {
+      await setTimeoutPromise(Math.random() * FIRST_TRY_WITHIN_MS, undefined, { signal: ended.signal })
+      await pRetry(() => redial(lost), { ...BACKOFF, signal: ended.signal })
+    } catch (error) {
+      link.end(error as Error)
+    } finally {
+      clearTimeout(expiry)
+      link.off('close', end)
+    }
+  }
+
+  async function redial(lost: Error) {
+    try {
+      const carrier = await dial()
+      if (link.ended) return carrier.close()
+      await carry(link, carrier, { ...key, received: link.received, resume: true }, options)
+    } catch (error) {
+      // Where nobody listens any more, the sessions have ended with their process.
+      if (isRefused(error as Error)) throw new AbortError(lost as Error)
+      throw error instanceof ConnectionError ? error : new AbortError(error as Error)
+    }
+  }
+}
+
+/** Makes a connection the carrier of a session. */
+function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout }: ResumeOptions): Promise<Opened> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => fail(new ConnectionError(`the tier did not open the session within ${timeout} ms`)), timeout)
+    carrier.once('frame', onFrame)
+    carrier.once('close', fail)
+    carrier.send(encodeRequest(0, 'tier.open', [opening]))
+
+    // The next frame may follow in the same turn.
+    function onFrame(frame: Frame) {
+      settle()
+      try {
+        const opened = openedBy(frame)
+        link.attach(carrier, opened.received)
+        resolve(opened)
+      } catch (error) {
+        fail(error as Error)
+      }
+    }
+
+    function fail(error: Error = new ConnectionError('the connection was closed by the tier')) {
+      settle()
+      carrier.close()
+      reject(error)
+    }
+
+    function settle() {
+      clearTimeout(timer)
+      carrier.off('frame', onFrame)
+      carrier.off('close', fail)
+    }
+  })
+}
+
+function openedBy(frame: Frame): Opened {
+  const { error, result } = answerIn(frame)
+  if (error) throw reviveError(error)
+  const { received, grace } = Object(result) as Partial<Opened>
+  if (typeof received !== 'number' || typeof grace !== 'number') throw new IncompatibleError(`the tier must speak ${PROTOCOL}: it answered tier.open with ${frame.toString().slice(0, MAX_QUOTED)}`)
+  return { received, grace }
+}
+
+function answerIn(frame: Frame): { error?: Failure; result?: unknown } {
+  try {
+    const message = decode(frame)
+    return message.method === undefined ? message : {}
+  } catch {
+    return {}
+  }
+}
+
+const isRefused = ({ cause }: Error) => (cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'

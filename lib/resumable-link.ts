@@ -1,0 +1,168 @@
+// A Link that outlives its sockets. It counts the frames of the session in both directions, keeps those that the peer has
+// not acknowledged, and sends them again on the next socket: each arrives once, and in order.
+
+import { EventEmitter } from 'node:events'
+import { ConnectionError, ProtocolError, closeCodes, codes } from './errors.ts'
+import type { Frame, Link, LinkEvents } from './tier.ts'
+
+// The peer hears how much has arrived when there is this much to say, and otherwise within a second.
+const ACKNOWLEDGED_FRAMES = 512
+const ACKNOWLEDGED_BYTES = 256 * 1024
+const ACKNOWLEDGED_MS = 1_000
+
+// Acknowledged frames are let go in batches of at least this many.
+const RELEASED_FRAMES = 1_024
+
+const ACKNOWLEDGEMENT = '{"jsonrpc":"2.0","method":"tier.ack","params":['
+
+export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
+  readonly #maxBacklog: number
+  /** What carries it at the moment. */
+  #carrier: Link | undefined
+  // The frames from number #released on; those before #acknowledged have arrived.
+  #outbox: Frame[] = []
+  #released = 0
+  #acknowledged = 0
+  #backlog = 0
+  #received = 0
+  #unsaid = { frames: 0, bytes: 0 }
+  #timer: NodeJS.Timeout | undefined
+  #paused = false
+  #lost = false
+  #ended = false
+
+  /** @param maxBacklog how many bytes may wait for the peer before the session is given up */
+  constructor(maxBacklog: number) {
+    super()
+    this.#maxBacklog = maxBacklog
+  }
+
+  /** How many frames have arrived. */
+  get received() {
+    return this.#received
+  }
+
+  get ended() {
+    return this.#ended
+  }
+
+  /** Without a carrier, whatever can wait has to. */
+  get bufferedAmount() {
+    return this.#carrier ? this.#carrier.bufferedAmount : Infinity
+  }
+
+  /**
+   * Goes on with another carrier; the one before, if there still is one, is closed.
+   *
+   * @param arrived how many frames the peer has
+   * @param greet sends what comes before all frames
+   * @throws ProtocolError when it cannot have so many, or has had more before.
+   */
+  attach(carrier: Link, arrived: number, greet: () => void = () => {}) {
+    this.#release(arrived)
+    const before = this.#carrier
+    this.#carrier = carrier
+    before?.close(new ConnectionError('the session was taken over by another connection', { closeCode: closeCodes.takenOver }))
+    greet()
+    carrier.on('frame', frame => { if (this.#carrier === carrier) this.#receive(frame) })
+    carrier.on('drain', () => { if (this.#carrier === carrier) this.emit('drain') })
+    carrier.on('close', error => { if (this.#carrier === carrier) this.#lose(error) })
+    if (this.#paused) carrier.pause()
+    for (let i = arrived - this.#released; i < this.#outbox.length; i++) carrier.send(this.#outbox[i]!)
+    if (before === undefined && !this.#lost) return
+    this.#lost = false
+    this.emit('regained')
+    this.emit('drain')
+  }
+
+  send(frame: Frame) {
+    if (this.#ended) return
+    this.#outbox.push(frame)
+    this.#backlog += frame.length
+    if (this.#backlog > this.#maxBacklog) return this.end(new ConnectionError(`the connection was lost: the peer reads too slowly: more than ${this.#maxBacklog} bytes wait for it`))
+    this.#carrier?.send(frame)
+  }
+
+  pause() {
+    this.#paused = true
+    this.#carrier?.pause()
+  }
+
+  resume() {
+    this.#paused = false
+    this.#carrier?.resume()
+  }
+
+  close(error?: Error) {
+    if (this.#ended) return
+    if (!this.#carrier) return this.end(error)
+    this.#forget()
+    this.#carrier.close(error)
+  }
+
+  /** Ends the session at once, whatever its carrier does. */
+  end(error?: Error) {
+    if (this.#ended && !this.#carrier) return
+    const carrier = this.#carrier
+    this.#carrier = undefined
+    this.#forget()
+    carrier?.close(error)
+    this.emit('close', error)
+  }
+
+  #forget() {
+    this.#ended = true
+    clearTimeout(this.#timer)
+    this.#outbox = []
+  }
+
+  #lose(error: Error | undefined) {
+    if (this.#ended || !error || isFinal(error as ConnectionError)) return this.end(error)
+    this.#carrier = undefined
+    this.#lost = true
+    this.emit('lost', error)
+  }
+
+  #receive(frame: Frame) {
+    if (typeof frame === 'string' && frame.startsWith(ACKNOWLEDGEMENT)) {
+      try {
+        this.#release(Number(frame.slice(ACKNOWLEDGEMENT.length, -2)))
+      } catch (error) {
+        this.end(error as Error)
+      }
+      return
+    }
+    this.#received++
+    this.#unsaid.frames++
+    this.#unsaid.bytes += frame.length
+    if (this.#unsaid.frames >= ACKNOWLEDGED_FRAMES || this.#unsaid.bytes >= ACKNOWLEDGED_BYTES) this.#acknowledge()
+    else this.#timer ??= setTimeout(() => this.#acknowledge(), ACKNOWLEDGED_MS).unref()
+    this.emit('frame', frame)
+  }
+
+  // ⇄ {"method": "tier.ack", "params": [4711]}
+  #acknowledge() {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#unsaid = { frames: 0, bytes: 0 }
+    this.#carrier?.send(`${ACKNOWLEDGEMENT}${this.#received}]}`)
+  }
+
+  /** The peer has that many frames. */
+  #release(arrived: number) {
+    const sent = this.#released + this.#outbox.length
+    if (!Number.isInteger(arrived) || arrived < this.#acknowledged || arrived > sent) {
+      throw new ProtocolError(codes.params, `the peer must have ${this.#acknowledged} to ${sent} frames (it says ${arrived})`)
+    }
+    for (let i = this.#acknowledged; i < arrived; i++) this.#backlog -= this.#outbox[i - this.#released]!.length
+    this.#acknowledged = arrived
+    const released = arrived - this.#released
+    if (released < RELEASED_FRAMES && arrived < sent) return
+    this.#outbox.splice(0, released)
+    this.#released = arrived
+  }
+}
+
+/** Whether the peer ended the connection so that it may not come back. */
+const isFinal = ({ closeCode }: ConnectionError) =>
+  closeCode !== undefined && closeCode !== closeCodes.abnormal && closeCode !== closeCodes.restart

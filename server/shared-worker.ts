@@ -1,0 +1,121 @@
+// A real Worker, and the leases on it.
+
+import type * as ms from 'mediasoup/types'
+import type { LogSettings, WorkerLease } from './lease.ts'
+import type { Mediasoup } from './leaf.ts'
+import { type Settings, logSettings, settingsKey } from './settings-key.ts'
+
+/** What mediasoup builds its messages to a worker with. */
+interface Channel {
+  readonly bufferBuilder: { clear(): void }
+}
+
+interface Options {
+  /** How long it stays without leases, in ms. */
+  linger: number
+  onClosed(): void
+}
+
+export class SharedWorker {
+  readonly leases = new Set<WorkerLease>()
+  /** Rejects with what createWorker() does. */
+  readonly started: Promise<ms.Worker>
+  /** What it logs. */
+  logging: LogSettings
+  /** A lease with these settings can be had here; with none while they change. */
+  key: string | undefined
+  readonly #settings: Settings
+  readonly #options: Options
+  #worker: ms.Worker | undefined
+  #channel: Channel | undefined
+  #closed = false
+
+  constructor(mediasoup: Mediasoup, settings: Settings, options: Options) {
+    this.#settings = settings
+    this.#options = options
+    this.logging = logSettings(settings)
+    this.key = settingsKey(settings)
+    this.started = this.#start(mediasoup)
+  }
+
+  async #start(mediasoup: Mediasoup): Promise<ms.Worker> {
+    try {
+      this.#worker = await mediasoup.createWorker(this.#settings)
+      this.#worker.observer.once('close', () => this.#end())
+      this.#channel = await channelOf(this.#worker)
+      return this.#worker
+    } catch (error) {
+      this.#worker?.close()
+      this.#end()
+      throw error
+    }
+  }
+
+  get closed() {
+    return this.#closed
+  }
+
+  /** Whether no session uses it, and it may be closed. */
+  get idle() {
+    return [...this.leases].every(({ closed }) => closed)
+  }
+
+  close() {
+    this.#worker?.close()
+  }
+
+  #end() {
+    if (this.#closed) return
+    this.#closed = true
+    this.#options.onClosed()
+  }
+
+  leave(lease: WorkerLease) {
+    this.leases.delete(lease)
+    const [last, ...others] = this.leases
+    if (!last) this.#closeLater()
+    else if (!others.length && last.logging !== this.logging) this.updateSettings(last, last.logging).catch(() => {}) // It closed.
+  }
+
+  #closeLater() {
+    setTimeout(() => { if (!this.leases.size) this.close() }, this.#options.linger).unref()
+  }
+
+  /**
+   * What is logged is changed for a lease that is alone. Of one that is not, the worker just checks what it wants, and goes
+   * back to what they all came for; it has it once it is alone.
+   */
+  async updateSettings(lease: WorkerLease, settings?: ms.WorkerUpdateableSettings) {
+    const worker = await this.started
+    if (!lease.alone) {
+      const checked = worker.updateSettings(settings)
+      this.mend()
+      await Promise.all([checked, worker.updateSettings(this.logging)])
+      lease.logging = logSettings(settings, lease.logging)
+      return
+    }
+    const { key } = this
+    this.key = undefined
+    try {
+      await worker.updateSettings(settings)
+      this.logging = lease.logging = logSettings(settings, lease.logging)
+      this.key = settingsKey({ ...this.#settings, ...this.logging })
+    } catch (error) {
+      this.key = key
+      throw error
+    }
+  }
+
+  /** Arguments that are no such thing leave the message to the worker half built, and with it all that follow: what ends one's own Worker must not end that of others. */
+  mend() {
+    this.#channel?.bufferBuilder.clear()
+  }
+}
+
+// mediasoup shows it only on transports.
+async function channelOf(worker: ms.Worker): Promise<Channel | undefined> {
+  const router = await worker.createRouter()
+  const transport = await router.createDirectTransport()
+  router.close()
+  return (transport as unknown as { channelForTesting?: Channel }).channelForTesting
+}

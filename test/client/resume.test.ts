@@ -1,0 +1,172 @@
+// A session outlives its connections: whatever breaks, and wherever, the application sees what it would see without.
+
+import { once } from 'node:events'
+import * as localMediasoup from 'mediasoup'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type RemoteMediasoup, connect } from '../../client/index.ts'
+import { type ServeOptions, leaf, serve } from '../../server/index.ts'
+import { afterTest, audio, cleanUp, isAlive, opus, until } from '../helper.ts'
+import { type Cut, type Direction, startRelay } from '../relay.ts'
+
+cleanUp(test)
+
+async function start(cut?: Cut, options?: ServeOptions) {
+  const server = await serve(leaf(localMediasoup), options)
+  afterTest(() => server.close())
+  return { server, relay: await startRelay(server.url, cut) }
+}
+
+async function use(url: string, options?: Parameters<typeof connect>[1]) {
+  const mediasoup = await connect(url, options)
+  afterTest(() => mediasoup.close())
+  const heard: string[] = []
+  for (const event of ['lost', 'died', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  return { mediasoup, heard }
+}
+
+const MESSAGES = 20
+
+/** Calls of every sort, with events and messages; answers all that the application was told. */
+async function scenario(mediasoup: RemoteMediasoup) {
+  const log: unknown[] = []
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const [here, there] = await Promise.all([router.createDirectTransport(), router.createDirectTransport()])
+  const producer = await here.produce(audio())
+  const consumer = await there.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  for (const event of ['producerpause', 'producerresume', 'producerclose'] as const) consumer.on(event, () => log.push(event))
+  await producer.pause()
+  await Promise.all([consumer.pause(), consumer.resume(), producer.resume()])
+
+  const dataProducer = await here.produceData({ label: 'chat' })
+  const dataConsumer = await there.consumeData({ dataProducerId: dataProducer.id })
+  const messages: string[] = []
+  dataConsumer.on('message', message => messages.push(message.toString()))
+  for (let i = 0; i < MESSAGES; i++) dataProducer.send(i % 2 ? String(i) : Buffer.from(String(i)))
+  await until(() => messages.length >= MESSAGES)
+  log.push(messages)
+
+  const failure = await router.createWebRtcTransport({ listenInfos: [] }).catch(error => error)
+  log.push([failure.name, failure.message])
+  const webrtc = await router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })
+  webrtc.close()
+  producer.close()
+  await until(() => consumer.closed)
+  const dump = await router.dump()
+  log.push(dump.transportIds.length, dump.mapProducerIdConsumerIds.length, dump.mapDataProducerIdDataConsumerIds.length, worker.closed)
+  return { log, worker }
+}
+
+interface Place {
+  direction: Direction
+  frame: number
+  how: 'before' | 'within'
+}
+
+test('a connection that breaks at any message, or within it, makes no difference', async () => {
+  // What breaks when a client has just closed is cleaned up after the grace period.
+  const { server, relay } = await start(undefined, { grace: 3_000 })
+  const { mediasoup, heard } = await use(relay.url)
+  const expected = await scenario(mediasoup)
+  assert.equal(heard, [])
+  mediasoup.close()
+  await until(() => server.sessions === 0)
+  const { up, down } = relay.frames
+
+  const places: Place[] = []
+  // The opening has to come through: without it, there is no session yet.
+  for (const [direction, frames] of [['up', up], ['down', down]] as const) {
+    for (let frame = 1; frame < frames; frame++) for (const how of ['before', 'within'] as const) places.push({ direction, frame, how })
+  }
+  assert.ok(places.length > 100, `${places.length} places`)
+  await Promise.all(Array.from({ length: 8 }, async () => {
+    for (let place = places.pop(); place; place = places.pop()) {
+      const { direction, frame, how } = place
+      const name = `${how} frame ${frame} ${direction}`
+      const { url } = await startRelay(server.url, (...at) => at[0] === direction && at[1] === frame && at[2] === 0 ? how : undefined)
+      const { mediasoup, heard } = await use(url)
+      const { log, worker } = await scenario(mediasoup)
+      assert.equal(log, expected.log, name)
+      await until(() => heard.length % 2 === 0)
+      assert.ok(heard.length === 0 || heard.join() === 'lost,regained', `${name}: ${heard}`)
+      mediasoup.close()
+      await until(() => !isAlive(worker.pid))
+    }
+  }))
+  await until(() => server.sessions === 0)
+})
+
+test('nor does one that breaks again and again', async () => {
+  const { relay } = await start((_direction, frame) => frame === 3 ? 'within' : undefined)
+  const { mediasoup, heard } = await use(relay.url)
+  const { log } = await scenario(mediasoup)
+  assert.equal(log.find(Array.isArray), [...Array(MESSAGES).keys()].map(String))
+  assert.ok(relay.connections > 5, `${relay.connections} connections`)
+  assert.not.ok(heard.includes('died'))
+})
+
+test('calls and events wait while there is no connection, and the session is taken as it is', async () => {
+  const { relay } = await start()
+  const { mediasoup, heard } = await use(relay.url)
+  const { worker } = await scenario(mediasoup)
+  const session = once(mediasoup.connection, 'lost')
+  relay.breakAll()
+  await session
+  assert.is(mediasoup.connection.connected, false)
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  assert.ok(router.id)
+  assert.equal(heard, ['lost', 'regained'])
+  assert.is(mediasoup.connection.connected, true)
+})
+
+test('a connection that is half open is noticed by pings, on both ends, and replaced', async () => {
+  const { server, relay } = await start(undefined, { silence: 300 })
+  const { mediasoup, heard } = await use(relay.url, { silence: 300 })
+  const worker = await mediasoup.createWorker()
+  relay.freeze()
+  const usage = worker.getResourceUsage()
+  await until(() => heard.includes('lost'))
+  relay.thaw()
+  assert.ok(await usage)
+  await until(() => heard.includes('regained'))
+  assert.equal(heard, ['lost', 'regained'])
+  assert.is(server.sessions, 1)
+})
+
+test('after the grace period the leaf closes what the session had, and the client says why its Workers died', async () => {
+  const { server, relay } = await start(undefined, { grace: 200 })
+  const { mediasoup, heard } = await use(relay.url, { reconnect: false })
+  const worker = await mediasoup.createWorker()
+  const died = once(worker, 'died')
+  relay.freeze()
+  relay.breakAll()
+  const [error] = await died
+  assert.match(error.message, /^the connection was lost: .*, and not regained within 200 ms$/)
+  await until(() => !isAlive(worker.pid) && server.sessions === 0)
+  assert.equal(heard, ['lost', 'died', 'close'])
+})
+
+test('a client that closes says goodbye: nothing is kept for it', async () => {
+  const { server, relay } = await start()
+  const { mediasoup } = await use(relay.url)
+  const worker = await mediasoup.createWorker()
+  mediasoup.close()
+  await until(() => server.sessions === 0 && !isAlive(worker.pid))
+})
+
+test('what waits for a peer without a connection is bounded: above it, the session ends with an error', async () => {
+  const { server, relay } = await start(undefined, { maxBacklog: 100_000, grace: 200 })
+  const { mediasoup } = await use(relay.url, { maxBacklog: 100_000, reconnect: false })
+  const worker = await mediasoup.createWorker()
+  const died = once(worker, 'died')
+  relay.freeze()
+  relay.breakAll()
+  for (let i = 0; i < 50; i++) worker.updateSettings({ logTags: Array.from({ length: 500 }, () => 'info') }).catch(() => {})
+  const [error] = await died
+  assert.match(error.message, 'more than 100000 bytes wait for it')
+  relay.thaw()
+  await until(() => server.sessions === 0 && !isAlive(worker.pid))
+})
+
+test.run()
