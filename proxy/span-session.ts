@@ -176,13 +176,16 @@ export class SpanSession extends ProxySession {
 
   /** Creates a transport, or an RTP observer, where the policy says. */
   async #place({ id, method }: CallHead, router: SpanningRouter, options: Options | null | undefined) {
+    const server = options?.webRtcServer as Reference | null | undefined
+    const known = this.#spans.servers.get(server?.$ ?? '')
+    // Closed, or another Worker's: that is mediasoup's to refuse.
+    if (known && !router.worker.servers.has(known)) return this.#forward(id, method, [router.home, this.#spans.below(options)])
     let worker: WorkerPart | undefined
     try {
       // What pipes from elsewhere reach is where tier.pipeListenInfo says.
       worker = (method === 'Router.createPipeTransport' && this.#growth.atHome(router)) || await this.#growth.choose(router)
       const part = await this.#growth.routerOn(router, worker)
       if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
-      const server = options?.webRtcServer as Reference | undefined
       const params = server ? { ...options, webRtcServer: await this.#growth.serverOn(server, worker) } : options
       this.#forward(id, method, [part.handle, params], frame => this.#placedAt(part, frame))
     } catch (error) {

@@ -105,6 +105,18 @@ test('what is closed answers as mediasoup does', async () => {
   assert.is((await rejection(router.dump())).name, 'NotFoundError')
 })
 
+test('a WebRtcServer that is closed, or of another Worker, is refused, wherever the transport would be', async () => {
+  const { mediasoup, worker, router } = await stage()
+  const listenInfos: ms.TransportListenInfo[] = [{ protocol: 'udp', ip: '127.0.0.1' }]
+  const closed = await worker.createWebRtcServer({ listenInfos })
+  const foreign = await (await mediasoup.createWorker()).createWebRtcServer({ listenInfos })
+  closed.close()
+  for (const webRtcServer of [closed, closed, foreign, foreign]) {
+    assert.match((await rejection(router.createWebRtcTransport({ webRtcServer }))).message, 'wrong webRtcServerId')
+  }
+  assert.is((await router.dump()).transportIds.length, 2)
+})
+
 test('after its death, what was on it says that the Worker is gone', async () => {
   const { mediasoup, worker, router, here, there } = await stage()
   const server = await worker.createWebRtcServer({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })
