@@ -349,7 +349,7 @@ export class SpanSession extends ProxySession {
 
   /** Between Routers of the client: from the Worker where the Producer is, to where the other Router is at home. */
   async #pipeToRouter(id: Id | null | undefined, router: SpanningRouter, options: Options) {
-    const { producerId, dataProducerId } = options as { producerId?: string; dataProducerId?: string }
+    const { producerId, dataProducerId, keepId = true } = options as { producerId?: string; dataProducerId?: string; keepId?: boolean }
     const target = this.#spans.routers.get((options.router as Reference | undefined)?.$ ?? '')
     const produced = producerId === undefined ? router.dataProducers.get(dataProducerId!) : router.producers.get(producerId)
     if (!target || target === router || target.closed || !produced) {
@@ -358,6 +358,8 @@ export class SpanSession extends ProxySession {
     }
     const { here, there } = await this.#pairOf(router, target, produced)
     if (produced.at.part !== here) await this.#replicas.hold(produced, here).ready
+    const known = keepId ? this.#spans.producerWith(produced.id, target.worker) : undefined
+    if (known && known.at.part.worker !== there.worker) await this.#bring(known, there.worker)
     this.#forward(id, 'Router.pipeToRouter', [here.handle, { ...options, router: { $: there.handle } }])
   }
 

@@ -42,6 +42,15 @@ test('an id that a Producer or a DataProducer of the Worker has is refused, and 
   assert.is((await rejection(there.produce({ ...audio(), kind: 'chicken' as ms.MediaKind, id }))).message, 'invalid kind "chicken"')
 })
 
+test('an id that a Producer of another Worker has is refused when one is piped there', async () => {
+  const { mediasoup, router, here } = await stage()
+  const far = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
+  await far.createDirectTransport()
+  const { id: producerId } = await (await far.createDirectTransport()).produce({ ...audio(), id: 'p1' })
+  await here.produce({ ...audio(), id: producerId })
+  assert.is((await rejection(router.pipeToRouter({ producerId, router: far }))).message, `Channel request handler with ID ${producerId} already exists`)
+})
+
 test('between its Routers, a Producer is piped under another id, with its appData, or refused', async () => {
   const { worker, router, here, there } = await stage()
   const other = await worker.createRouter({ mediaCodecs: [opus] })
