@@ -143,6 +143,10 @@ export class Growth {
   async #createServerPart(server: SpanningServer, worker: WorkerPart): Promise<Handle> {
     const listenInfos = (server.options.listenInfos as ms.TransportListenInfo[]).map(info => info.port ? { ...info, port: info.port + worker.ordinal } : info)
     const announcement = await this.#below.call('Worker.createWebRtcServer', worker.handle, { ...server.options, listenInfos }) as Announcement
+    if (!server.worker.servers.has(server)) {
+      this.#below.notify('WebRtcServer.close', announcement.$)
+      throw new errors.NotFoundError('the WebRtcServer was closed in the meantime')
+    }
     this.#spans.addServerPart(server, announcement)
     return announcement.$
   }

@@ -182,13 +182,16 @@ export class SpanSession extends ProxySession {
 
   /** Creates a transport, or an RTP observer, where the policy says. */
   async #place({ id, method }: CallHead, router: SpanningRouter, options: Options | null | undefined) {
+    const server = options?.webRtcServer as Reference | null | undefined
+    const known = this.#spans.servers.get(server?.$ ?? '')
+    // Closed, or another Worker's: that is mediasoup's to refuse.
+    if (known && !router.worker.servers.has(known)) return this.#forward(id, method, [router.home, this.#spans.below(options)])
     let worker: WorkerPart | undefined
     try {
       // What pipes from elsewhere reach is where tier.pipeListenInfo says.
       worker = (method === 'Router.createPipeTransport' && this.#growth.atHome(router)) || await this.#growth.choose(router)
       const part = await this.#growth.routerOn(router, worker)
       if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
-      const server = options?.webRtcServer as Reference | undefined
       const params = server ? { ...options, webRtcServer: await this.#growth.serverOn(server, worker) } : options
       this.#forward(id, method, [part.handle, params], frame => this.#placedAt(part, frame))
     } catch (error) {
@@ -352,7 +355,7 @@ export class SpanSession extends ProxySession {
 
   /** Between Routers of the client: from the Worker where the Producer is, to where the other Router is at home. */
   async #pipeToRouter(id: Id | null | undefined, router: SpanningRouter, options: Options) {
-    const { producerId, dataProducerId } = options as { producerId?: string; dataProducerId?: string }
+    const { producerId, dataProducerId, keepId = true } = options as { producerId?: string; dataProducerId?: string; keepId?: boolean }
     const target = this.#spans.routers.get((options.router as Reference | undefined)?.$ ?? '')
     const produced = producerId === undefined ? router.dataProducers.get(dataProducerId!) : router.producers.get(producerId)
     if (!target || target === router || target.closed || !produced) {
@@ -361,6 +364,8 @@ export class SpanSession extends ProxySession {
     }
     const { here, there } = await this.#pairOf(router, target, produced)
     if (produced.at.part !== here) await this.#replicas.hold(produced, here).ready
+    const known = keepId ? this.#spans.producerWith(produced.id, target.worker) : undefined
+    if (known && known.at.part.worker !== there.worker) await this.#bring(known, there.worker)
     this.#forward(id, 'Router.pipeToRouter', [here.handle, { ...options, router: { $: there.handle } }])
   }
 

@@ -161,8 +161,7 @@ export class Spans {
     const handleOf = (value: unknown) => (value as Partial<Reference> | undefined)?.$ ?? ''
     const server = this.servers.get(handleOf(options.webRtcServer))
     const target = this.routers.get(handleOf(options.router))
-    const part = server && [...this.serverParts].find(([, owner]) => owner === server)?.[0]
-    return { ...options, ...part && { webRtcServer: { $: part } }, ...target && { router: { $: target.home } } }
+    return { ...options, ...server && { webRtcServer: { $: server.home } }, ...target && { router: { $: target.home } } }
   }
 
   // WebRtcServers

@@ -71,6 +71,6 @@ function spoilMember(options: Template, at: number, junk: Template): Template {
   const names = Object.keys(options).filter(name => !KEPT.has(name))
   const name = names[at % names.length]
   // An id of any type is good enough for mediasoup, which then finds its object only by the same value.
-  const value = name === 'id' && typeof junk === 'object' ? 'junk' : junk
+  const value = name === 'id' ? 'junk' : junk
   return name === undefined ? options : { ...options as { [key: string]: Template }, [name]: value }
 }

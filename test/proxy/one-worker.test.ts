@@ -42,6 +42,15 @@ test('an id that a Producer or a DataProducer of the Worker has is refused, and 
   assert.is((await rejection(there.produce({ ...audio(), kind: 'chicken' as ms.MediaKind, id }))).message, 'invalid kind "chicken"')
 })
 
+test('an id that a Producer of another Worker has is refused when one is piped there', async () => {
+  const { mediasoup, router, here } = await stage()
+  const far = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
+  await far.createDirectTransport()
+  const { id: producerId } = await (await far.createDirectTransport()).produce({ ...audio(), id: 'p1' })
+  await here.produce({ ...audio(), id: producerId })
+  assert.is((await rejection(router.pipeToRouter({ producerId, router: far }))).message, `Channel request handler with ID ${producerId} already exists`)
+})
+
 test('between its Routers, a Producer is piped under another id, with its appData, or refused', async () => {
   const { worker, router, here, there } = await stage()
   const other = await worker.createRouter({ mediaCodecs: [opus] })
@@ -103,6 +112,18 @@ test('what is closed answers as mediasoup does', async () => {
   assert.is(unable.name, 'UnsupportedError')
   router.close()
   assert.is((await rejection(router.dump())).name, 'NotFoundError')
+})
+
+test('a WebRtcServer that is closed, or of another Worker, is refused, wherever the transport would be', async () => {
+  const { mediasoup, worker, router } = await stage()
+  const listenInfos: ms.TransportListenInfo[] = [{ protocol: 'udp', ip: '127.0.0.1' }]
+  const closed = await worker.createWebRtcServer({ listenInfos })
+  const foreign = await (await mediasoup.createWorker()).createWebRtcServer({ listenInfos })
+  closed.close()
+  for (const webRtcServer of [closed, closed, foreign, foreign]) {
+    assert.match((await rejection(router.createWebRtcTransport({ webRtcServer }))).message, 'wrong webRtcServerId')
+  }
+  assert.is((await router.dump()).transportIds.length, 2)
 })
 
 test('after its death, what was on it says that the Worker is gone', async () => {
