@@ -66,9 +66,11 @@ export async function serveTier(urls: string[], options: Options) {
     if (stopping) process.exit(1)
     stopping = true
     logger.info({ signal, sessions: server.sessions }, 'closing')
-    await server.close()
-    hosts?.close()
+    // What the sessions on a proxy have is on hosts below, where the next one finds it.
+    await server.close({ comesBack: tier.resumable })
     logger.info('closed')
+    if (tier.resumable) process.exit() // Without a word to the hosts.
+    hosts?.close()
   }
 }
 

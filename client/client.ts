@@ -103,6 +103,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       onWorker: worker => this.#observer.safeEmit('newworker', worker as unknown as ms.Worker),
       onLost: error => this.#onLost(error),
       onRegained: () => this.#onRegained(),
+      onForgotten: () => this.#subscribeToLogs(),
       onClose: error => this.#onClose(session, error)
     })
     const abandon = () => session.close()

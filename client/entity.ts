@@ -116,6 +116,11 @@ export class Entity extends EnhancedEventEmitter<Events> {
     for (const name of Object.keys(members)) this.members[name] = members[name] ?? undefined
   }
 
+  /** The names of the members that are not as last told. */
+  differences(members: Record<string, unknown>): string[] {
+    return Object.keys(members).filter(name => JSON.stringify(members[name] ?? undefined) !== JSON.stringify(this.members[name]))
+  }
+
   /** An event came from the peer. */
   receive(event: string, args: unknown[]) {
     switch (this.row.events.get(event)) {

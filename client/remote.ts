@@ -26,21 +26,45 @@ const MAX_EXPLANATION_BYTES = 500
 // Of something that may be no URL.
 const USER_INFO = /[^/]*@/
 
+/** Where a tier is. More than one URL are those of proxies over the same tiers, each of which can take the place of another. */
+export type Urls = string | URL | readonly (string | URL)[]
+
 /**
  * A tier at a URL. Each session has a connection of its own, and outlives it: one that breaks is replaced within the tier's
- * grace period, and nothing is lost.
+ * grace period, at the next of its URLs that answers, and nothing is lost.
  *
- * @throws TypeError when the URL is not one of a WebSocket, or has credentials in it.
+ * @throws TypeError when a URL is not one of a WebSocket, or has credentials in it.
  * @example
  * ```ts
  * const mediasoup = await client(remote('ws://host:4000'))
  * ```
  */
-export function remote(url: string | URL, options: RemoteOptions = {}): Tier {
-  const address = parseUrl(url)
-  if (options.tls && address.protocol !== 'wss:') throw new TypeError(`tls needs a URL like wss://host:port (got ${address.href})`)
-  const { timeout, maxBacklog } = { timeout: 10_000, ...socketDefaults, ...options }
-  return { name: address.href, open: () => openSession(() => dial(address, options), { timeout, maxBacklog }) }
+export function remote(url: Urls, options: RemoteOptions = {}): Tier {
+  const addresses = (Array.isArray(url) ? url as (string | URL)[] : [url as string | URL]).map(parseUrl)
+  if (!addresses.length) throw new TypeError('a tier has at least one URL')
+  for (const { protocol, href } of addresses) {
+    if (options.tls && protocol !== 'wss:') throw new TypeError(`tls needs a URL like wss://host:port (got ${href})`)
+  }
+  const { timeout = 10_000, maxBacklog = socketDefaults.maxBacklog } = options
+  return {
+    name: addresses[0]!.href,
+    resumable: true,
+    open: session => openSession(() => dialAny(addresses, options), { timeout, maxBacklog }, session)
+  }
+}
+
+/** The first that answers is also the first that is tried next time. */
+async function dialAny(addresses: URL[], options: RemoteOptions): Promise<Link> {
+  let failure: unknown
+  for (const address of [...addresses]) {
+    try {
+      return await dial(address, options)
+    } catch (error) {
+      failure = error
+      addresses.push(addresses.shift()!)
+    }
+  }
+  throw failure
 }
 
 function parseUrl(url: string | URL): URL {
@@ -63,7 +87,7 @@ async function dial(url: URL, options: RemoteOptions): Promise<Link> {
 }
 
 function openSocket(url: URL, { timeout = 10_000, headers, tls, ...options }: RemoteOptions): Promise<Link> {
-  const { silence, maxBacklog, maxPayload } = { ...socketDefaults, ...options }
+  const { silence = socketDefaults.silence, maxBacklog = socketDefaults.maxBacklog, maxPayload = socketDefaults.maxPayload } = options
   const socket = new WebSocket(url, PROTOCOL, { handshakeTimeout: timeout, headers, maxPayload, ...readTls(tls ?? {}), ...webSocketOptions })
 
   return new Promise((resolve, reject) => {

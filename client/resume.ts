@@ -6,7 +6,7 @@ import { ConnectionError, IncompatibleError, reviveError } from '../lib/errors.t
 import { type Opened, type Opening, newSessionKey } from '../lib/opening.ts'
 import { PROTOCOL } from '../lib/hello.ts'
 import { ResumableLink } from '../lib/resumable-link.ts'
-import type { Frame, Link } from '../lib/tier.ts'
+import type { Frame, Link, OpenOptions } from '../lib/tier.ts'
 import { type Failure, decode, encodeRequest } from '../lib/wire.ts'
 
 export interface ResumeOptions {
@@ -22,10 +22,9 @@ const FIRST_TRY_WITHIN_MS = 50
 const MAX_QUOTED = 200
 
 /** @param dial opens a connection; it is called again for each that breaks. */
-export async function openSession(dial: () => Promise<Link>, options: ResumeOptions): Promise<Link> {
-  const key = newSessionKey()
+export async function openSession(dial: () => Promise<Link>, options: ResumeOptions, { key = newSessionKey(), resume }: OpenOptions = {}): Promise<Link> {
   const link = new ResumableLink(options.maxBacklog)
-  const { grace } = await carry(link, await dial(), { ...key, received: 0 }, options)
+  const { grace, returns } = await carry(link, await dial(), { ...key, received: resume ? null : 0, resume }, options)
   link.on('lost', error => void regain(error))
   return link
 
@@ -52,7 +51,7 @@ export async function openSession(dial: () => Promise<Link>, options: ResumeOpti
       await carry(link, carrier, { ...key, received: link.received, resume: true }, options)
     } catch (error) {
       // Where nobody listens any more, the sessions have ended with their process.
-      if (isRefused(error as Error)) throw new AbortError(lost as Error)
+      if (!returns && isRefused(error as Error)) throw new AbortError(lost as Error)
       throw error instanceof ConnectionError ? error : new AbortError(error as Error)
     }
   }
@@ -71,7 +70,8 @@ function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout }
       settle()
       try {
         const opened = openedBy(frame)
-        link.attach(carrier, opened.received)
+        if (opened.received === null || opening.received === null) link.restart()
+        link.attach(carrier, opened.received ?? 0)
         resolve(opened)
       } catch (error) {
         fail(error as Error)
@@ -95,9 +95,9 @@ function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout }
 function openedBy(frame: Frame): Opened {
   const { error, result } = answerIn(frame)
   if (error) throw reviveError(error)
-  const { received, grace } = Object(result) as Partial<Opened>
-  if (typeof received !== 'number' || typeof grace !== 'number') throw new IncompatibleError(`the tier must speak ${PROTOCOL}: it answered tier.open with ${frame.toString().slice(0, MAX_QUOTED)}`)
-  return { received, grace }
+  const { received, grace, returns } = Object(result) as Partial<Opened>
+  if ((received !== null && typeof received !== 'number') || typeof grace !== 'number') throw new IncompatibleError(`the tier must speak ${PROTOCOL}: it answered tier.open with ${frame.toString().slice(0, MAX_QUOTED)}`)
+  return { received, grace, returns }
 }
 
 function answerIn(frame: Frame): { error?: Failure; result?: unknown } {

@@ -1,12 +1,13 @@
 // One session on a tier, seen from the client: its calls in flight, and its objects by their handles.
 
 import { type Announcement, GONE, type Reference, decodeValue } from '../lib/codec.ts'
-import { ConnectionError, ProtocolError, codes, reviveError } from '../lib/errors.ts'
+import { ConnectionError, ProtocolError, UnknownOutcomeError, codes, reviveError } from '../lib/errors.ts'
 import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, type Message, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
+import { converge } from './converge.ts'
 import type { Entity } from './entity.ts'
 import { Inbox } from './inbox.ts'
 import type { Logger } from './logger.ts'
@@ -32,6 +33,8 @@ export interface SessionOptions {
   onLost(error: Error): void
   /** It was replaced: nothing was lost. */
   onRegained(): void
+  /** The tier has forgotten what it was told. */
+  onForgotten(): void
   /** The session is over: closed by the tier, or lost for good. */
   onClose(error: Error): void
 }
@@ -48,6 +51,8 @@ export class Session {
   readonly #created = new Map<number, Entity>()
   #nextId = 0
   #nextToken = 0
+  // Answers to requests up to this one are expected no more, but may come.
+  #lastForgotten = 0
   #lost: Error | undefined
 
   constructor(link: Link, options: SessionOptions) {
@@ -137,6 +142,7 @@ export class Session {
   // ← {"id": 12, "result": {"value": …, "live": {"paused": true}}}
   #answered({ id, result, error }: Extract<Message, { method?: undefined }>) {
     const pending = this.#pending.get(id!)
+    if (!pending && (id as number) <= this.#lastForgotten) return
     if (!pending) throw new ProtocolError(codes.request, `an answer came to a request that is not in flight (${JSON.stringify({ id, error })})`)
     this.#pending.delete(id!)
     try {
@@ -164,6 +170,7 @@ export class Session {
   // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
   #notified(method: string, params: unknown[]) {
     if (method === 'tier.load') return
+    if (method === 'tier.forgot') return this.#forgotten()
     if (method === 'tier.log') return this.logger.hear(params as [LogLevel, string, string])
     const [handle, live, ...args] = params
     const entity = this.#entities.get(handle as Handle)
@@ -174,6 +181,22 @@ export class Session {
     if (args.includes(GONE)) return
     if (entity.row.kind === 'Worker' && event === 'subprocessclose') this.#entities.delete(entity.handle)
     entity.receive(event, args)
+  }
+
+  // ← {"method": "tier.forgot", "params": []}
+  // What was in flight was lost, or not; what there is, the hosts know.
+  #forgotten() {
+    for (const { method, reject } of this.#pending.values()) {
+      reject(new UnknownOutcomeError(`the tier was replaced during ${method}(): whether it was carried out is not known`))
+    }
+    this.#pending.clear()
+    this.#creating.clear()
+    this.#lastForgotten = this.#nextId
+    this.#options.onForgotten()
+    this.request('tier.recall', []).then(
+      announcements => converge(this.#entities, announcements as Announcement[], ({ kind, $ }) => this.notify(`${kind}.close`, [$])),
+      error => this.logger.warn('Client', `tier.recall failed: ${error.message}`) // It has forgotten again, or is gone.
+    )
   }
 
   #resolve = (reference: Reference): unknown =>

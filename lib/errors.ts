@@ -105,13 +105,18 @@ export class SessionError extends Error {
   override name = 'SessionError'
 }
 
+/** The tier was replaced during a call: whether that was carried out is not known. */
+export class UnknownOutcomeError extends Error {
+  override name = 'UnknownOutcomeError'
+}
+
 /** The two ends do not describe mediasoup's API in the same way: their versions are named. */
 export class IncompatibleError extends Error {
   override name = 'IncompatibleError'
 }
 
 const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<string, new (message: string) => Error>(
-  [TypeError, RangeError, SyntaxError, ConnectionError, SessionError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
+  [TypeError, RangeError, SyntaxError, ConnectionError, SessionError, UnknownOutcomeError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
 )
 
 /** An error to what goes on the wire, without its stack: that is the host's own business. */

@@ -3,7 +3,7 @@
 //   → {"id": 0, "method": "tier.open", "params": [{"session": "pT3…", "secret": "mX0…", "received": 17}]}
 //   ← {"id": 0, "result": {"received": 12, "grace": 30000}}
 
-import { randomBytes } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import type { Frame } from './tier.ts'
 import { type Id, decode } from './wire.ts'
 
@@ -14,20 +14,39 @@ export interface SessionKey {
 }
 
 export interface Opening extends SessionKey {
-  /** How many of the tier's frames the client has: none in a new session. */
-  received: number
+  /** How many of the tier's frames the client has: none in a new session, null when it has forgotten. */
+  received: number | null
   /** The session must be there: it is not to be begun. */
   resume?: boolean
 }
 
 export interface Opened {
-  /** How many of the client's frames the tier has. */
-  received: number
+  /** How many of the client's frames the tier has; null when it has forgotten. */
+  received: number | null
   /** How long the session outlives its connection, in ms. */
   grace: number
+  /** A tier that cannot be reached comes back, and its sessions with it. */
+  returns?: boolean
 }
 
-export const newSessionKey = (): SessionKey => ({ session: randomBytes(12).toString('base64url'), secret: randomBytes(24).toString('base64url') })
+const SESSION_BYTES = 12
+const SECRET_BYTES = 24
+
+const keyOf = (bytes: Buffer): SessionKey => ({
+  session: bytes.toString('base64url', 0, SESSION_BYTES),
+  secret: bytes.toString('base64url', SESSION_BYTES)
+})
+
+export const newSessionKey = (): SessionKey => keyOf(randomBytes(SESSION_BYTES + SECRET_BYTES))
+
+/**
+ * The key of a session's own session on a tier below. A tier that has forgotten all, or another one in its place, comes to
+ * the same key from that of its client.
+ *
+ * @param child the tier below, by the name that every such tier calls it
+ */
+export const keyBelow = ({ session, secret }: SessionKey, child: string): SessionKey =>
+  keyOf(Buffer.from(hkdfSync('sha256', secret, session, `mafalda ${child}`, SESSION_BYTES + SECRET_BYTES)))
 
 const METHOD = 'tier.open'
 const MAX_BYTES = 1_024
@@ -42,7 +61,7 @@ export function openingOf(frame: Frame): { id: Id; opening: unknown } | undefine
 
 export const isOpening = (value: unknown): value is Opening => {
   const { session, secret, received } = Object(value) as Partial<Opening>
-  return isKey(session) && isKey(secret) && Number.isSafeInteger(received) && received! >= 0
+  return isKey(session) && isKey(secret) && (received === null || (Number.isSafeInteger(received) && received! >= 0))
 }
 
 const isKey = (value: unknown) => typeof value === 'string' && /^[\w-]{16,64}$/.test(value)

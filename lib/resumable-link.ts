@@ -66,13 +66,19 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     greet()
     carrier.on('frame', frame => { if (this.#carrier === carrier) this.#receive(frame) })
     carrier.on('drain', () => { if (this.#carrier === carrier) this.emit('drain') })
-    carrier.on('close', error => { if (this.#carrier === carrier) this.#lose(error) })
+    carrier.on('close', error => { if (this.#carrier === carrier) this.lose(error) })
     if (this.#paused) carrier.pause()
     for (let i = arrived - this.#released; i < this.#outbox.length; i++) carrier.send(this.#outbox[i]!)
     if (before === undefined && !this.#lost) return
     this.#lost = false
     this.emit('regained')
     this.emit('drain')
+  }
+
+  /** The other end has forgotten all: what was sent to it, and came from it, counts no more. */
+  restart() {
+    this.#outbox = []
+    this.#released = this.#acknowledged = this.#backlog = this.#received = 0
   }
 
   send(frame: Frame) {
@@ -116,7 +122,8 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     this.#outbox = []
   }
 
-  #lose(error: Error | undefined) {
+  /** The carrier is gone. */
+  lose(error: Error | undefined) {
     if (this.#ended || !error || isFinal(error as ConnectionError)) return this.end(error)
     this.#carrier = undefined
     this.#lost = true

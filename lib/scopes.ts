@@ -24,6 +24,7 @@ const scopeOfRole: Record<MethodRole, Scope> = {
 const tierScopes: ReadonlyMap<string, Scope | undefined> = new Map<string, Scope | undefined>([
   ['tier.hello', undefined],
   ['tier.log', undefined],
+  ['tier.recall', undefined],
   ['tier.locate', 'observe'],
   ['tier.pipeListenInfo', 'observe']
 ])

@@ -87,9 +87,13 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
     this.#socket.close(error ? (error as ConnectionError).closeCode ?? closeCodes.internalError : closeCodes.normal, reason.replace(/\uFFFD+$/, ''))
   }
 
-  /** Ends the session because this end is about to stop. */
-  leave() {
-    this.#socket.close(closeCodes.goingAway, 'the server is shutting down')
+  /**
+   * Closes the connection because this process is about to stop.
+   *
+   * @param comesBack its sessions are resumed where another one takes its place
+   */
+  leave(comesBack = false) {
+    this.#socket.close(comesBack ? closeCodes.restart : closeCodes.goingAway, comesBack ? 'the server restarts' : 'the server is shutting down')
   }
 
   // A half-open socket, or a process that is paused, says nothing: also no pong.

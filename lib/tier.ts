@@ -1,9 +1,17 @@
 // The algebra: whatever speaks the protocol is a Tier, and a session on it is a Link of frames.
 
 import { EventEmitter } from 'node:events'
+import type { SessionKey } from './opening.ts'
 
 /** One message: JSON text, or a binary frame (see PROTOCOL.md) when it carries a packet or a message of bytes. */
 export type Frame = string | Buffer
+
+export interface OpenOptions {
+  /** What tells the session from all others, and proves that it is the same. Default: made up, where the tier needs one. */
+  key?: SessionKey
+  /** The session is there, but whoever opens it has no memory of it: a process took the place of another. */
+  resume?: boolean
+}
 
 /** Anything that speaks the protocol: a local mediasoup, a remote URL, or a combination of tiers. */
 export interface Tier {
@@ -11,8 +19,13 @@ export interface Tier {
   readonly node?: string
   /** How to call it in logs and errors: its URL. */
   readonly name?: string
-  /** Opens a session. Rejects with a ConnectionError when the tier cannot be reached. */
-  open(): Promise<Link>
+  /** Whether its sessions outlive its process: what they have is on other hosts. */
+  readonly resumable?: boolean
+  /**
+   * Opens a session. Rejects with a ConnectionError when the tier cannot be reached, with a SessionError when the session
+   * that is to be resumed is not there.
+   */
+  open(options?: OpenOptions): Promise<Link>
 }
 
 export type LinkEvents = {

@@ -98,7 +98,9 @@ export class Child extends EventEmitter<ChildEvents> {
     const caller = new Caller(link, { name: this.tier.name, timeout: this.#timeout })
     link.on('frame', frame => {
       const head = headOf(frame)
-      if (caller.takes(head?.id, frame) || head?.method !== 'tier.load') return
+      if (caller.takes(head?.id, frame)) return
+      if (head?.method === 'tier.forgot') return link.close() // Another one in its place: it has to be asked again.
+      if (head?.method !== 'tier.load') return
       this.#report((decode(frame) as unknown as { params: [Load] }).params[0])
     })
     try {

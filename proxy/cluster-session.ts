@@ -1,15 +1,17 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on children.
 
-import { ConnectionError, ProtocolError, codes, describeError } from '../lib/errors.ts'
+import type { Announcement } from '../lib/codec.ts'
+import { ConnectionError, ProtocolError, SessionError, codes, describeError } from '../lib/errors.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
+import { type SessionKey, keyBelow } from '../lib/opening.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, encodeNotification, unknownHandle } from '../lib/wire.ts'
 import { Caller, TIMEOUT_CHECKS, timeoutError } from './caller.ts'
 import type { Child } from './child.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../lib/head.ts'
 import type { Cluster } from './horizontal.ts'
-import { Pipes } from './pipes.ts'
+import { type Found, Pipes } from './pipes.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf } from './session.ts'
 
 interface ChildBranch extends Branch {
@@ -36,18 +38,31 @@ export class ClusterSession extends ProxySession {
   readonly #inFlight = new Map<Id, InFlight>()
   // Its Workers with their Routers: to say that they died, and which pipes end with them.
   readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
-  readonly #pipes = new Pipes(frame => this.link.send(frame))
+  readonly #key: SessionKey | undefined
+  readonly #pipes: Pipes
   readonly #order: () => Iterable<Child>
   readonly #timer: NodeJS.Timeout
   #logLevels: unknown
   #tellsLoad = false
   #ended = false
 
-  constructor(cluster: Cluster, link: Link) {
+  /** @param key that of the session, from which those of its sessions on children come */
+  constructor(cluster: Cluster, link: Link, key?: SessionKey) {
     super(link)
     this.#cluster = cluster
+    this.#key = key
+    this.#pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
     this.#order = cluster.newOrder()
     this.#timer = setInterval(() => this.#checkTimeouts(), cluster.timeout / TIMEOUT_CHECKS).unref()
+  }
+
+  /** Another process had the session before: finds what belongs to it on the children. Rejects with a SessionError when nothing does. */
+  async revive() {
+    const found = await Promise.allSettled([...this.#cluster.children].map(child => this.#branchOf(child, true)))
+    if (found.some(({ status }) => status === 'fulfilled')) return
+    this.link.close()
+    const unreachable = found.find(result => result.status === 'rejected' && !(result.reason instanceof SessionError))
+    throw (unreachable as PromiseRejectedResult | undefined)?.reason ?? new SessionError('the session is gone: no host of the cluster has anything of it')
   }
 
   /** A child is taken out. */
@@ -65,6 +80,7 @@ export class ClusterSession extends ProxySession {
       case 'tier.hello': return this.settle(id, this.#cluster.hello((paramsOf(frame)[0] as { via?: string[] } | undefined)?.via))
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.log': return this.#subscribeToLogs(frame)
+      case 'tier.recall': return this.#recall(id)
       case 'rpc.discover': return this.answer(id, discover())
       case 'mediasoup.createWorker': return void this.#place(id, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
@@ -104,23 +120,53 @@ export class ClusterSession extends ProxySession {
     this.fail(id, failure)
   }
 
-  #branchOf(child: Child): Promise<ChildBranch> {
+  #branchOf(child: Child, resume = false): Promise<ChildBranch> {
     let branch = this.#branches.get(child)
     if (!branch) {
-      branch = this.#open(child)
+      branch = this.#open(child, resume)
       this.#branches.set(child, branch)
       branch.catch(() => this.#branches.delete(child))
     }
     return branch
   }
 
-  async #open(child: Child): Promise<ChildBranch> {
-    const link = await child.tier.open()
+  async #open(child: Child, resume: boolean): Promise<ChildBranch> {
+    const link = await child.tier.open({ key: this.#key && keyBelow(this.#key, child.tier.name ?? ''), resume })
     const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.#cluster.timeout }) }
     link.on('frame', frame => this.#fromChild(branch, frame))
     link.once('close', error => this.#lost(branch, error ?? new ConnectionError('the connection to the host was closed')))
     if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
     return branch
+  }
+
+  /** The client asks for all that there is: because a tier has forgotten, perhaps this one. */
+  #recall(id: Id | null | undefined) {
+    this.#inFlight.clear()
+    const recalled = this.#recallAll()
+    this.settle(id, recalled)
+    this.waitFor(recalled)
+  }
+
+  async #recallAll(): Promise<Announcement[]> {
+    const branches = (await Promise.allSettled(this.#branches.values())).filter(result => result.status === 'fulfilled').map(({ value }) => value)
+    const found = (await Promise.all(branches.map(branch => this.#recallOf(branch)))).flat()
+    this.#workers.clear()
+    for (const { branch, announcement: { $, kind, of } } of found) {
+      this.#routes.set(nodeOf($), branch)
+      if (kind === 'Worker') this.#workers.set($, { branch, routers: new Set() })
+      if (kind === 'Router') this.#workers.get(of!)?.routers.add($)
+    }
+    this.#pipes.restore(found)
+    return found.map(({ announcement }) => announcement)
+  }
+
+  async #recallOf(branch: ChildBranch): Promise<Found<ChildBranch>[]> {
+    try {
+      const announcements = await branch.caller.call('tier.recall') as Announcement[]
+      return announcements.map(announcement => ({ branch, announcement }))
+    } catch {
+      return [] // It is lost meanwhile, with all it had.
+    }
   }
 
   #fromChild(branch: ChildBranch, frame: Frame) {

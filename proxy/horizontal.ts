@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { IDLE, type Load, exchange, sameLoad } from '../lib/load.ts'
-import { type Link, type Tier, pair } from '../lib/tier.ts'
+import { type Link, type OpenOptions, type Tier, pair } from '../lib/tier.ts'
 import { version } from '../lib/version.ts'
 import { Child } from './child.ts'
 import { ClusterSession } from './cluster-session.ts'
@@ -143,12 +143,21 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     for (const tier of this) this.delete(tier)
   }
 
-  async open(): Promise<Link> {
+  get resumable() {
+    return [...this].every(({ resumable }) => resumable)
+  }
+
+  async open({ key, resume }: OpenOptions = {}): Promise<Link> {
     const [ours, theirs] = pair()
-    const session = new ClusterSession(this, ours)
+    const session = new ClusterSession(this, ours, key)
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
+    if (resume) await session.revive()
     return theirs
+  }
+
+  get children(): Iterable<Child> {
+    return this.#children.values()
   }
 
   /** A child is up, or its load changed. */

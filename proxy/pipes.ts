@@ -38,6 +38,12 @@ interface Leg {
   ended: boolean
 }
 
+/** An object that there is, and where. */
+export interface Found<B extends Branch = Branch> {
+  branch: B
+  announcement: Announcement
+}
+
 /** What a pipe within one Router of the client does beside. */
 export interface Within {
   /** Sends what creates the pipe Producer. */
@@ -54,7 +60,11 @@ interface Options {
   router?: unknown
 }
 
+// In the name of a pipe whose DataProducer is paused with the original.
+const WHOLLY = ' wholly'
+
 export class Pipes {
+  readonly #tag: string
   readonly #tell: (frame: Frame) => void
   readonly #ended: (handle: Handle) => void
   readonly #pairs = new Map<string, Promise<Pair>>()
@@ -67,10 +77,12 @@ export class Pipes {
   readonly ids = new Set<string>()
 
   /**
+   * @param tag what the appData of their parts has beside their client's, to find them again
    * @param tell sends a frame to the client.
    * @param ended is told each pipe Producer that is gone.
    */
-  constructor(tell: (frame: Frame) => void, ended: (handle: Handle) => void = () => {}) {
+  constructor(tag: string, tell: (frame: Frame) => void, ended: (handle: Handle) => void = () => {}) {
+    this.#tag = tag
     this.#tell = tell
     this.#ended = ended
   }
@@ -118,6 +130,49 @@ export class Pipes {
     for (const pair of this.#pairOf.get(router) ?? []) this.#endPair(pair, router)
   }
 
+  #tagged(appData: unknown, name: string) {
+    return { ...Object(appData), [this.#tag]: name }
+  }
+
+  /** Finds the pipes again in all that there is; what is left of broken ones is closed. */
+  restore(found: Found[]) {
+    for (const known of [this.#pairs, this.#pairOf, this.#legOf, this.#transports, this.ids]) known.clear()
+    const named = Map.groupBy(found, ({ announcement }) => announcement.appData?.[this.#tag])
+    named.delete(undefined)
+    for (const [name, parts] of named) if (parts[0]!.announcement.kind === 'PipeTransport') this.#restorePair(name as string, parts)
+    for (const [name, parts] of named) if (parts[0]!.announcement.kind !== 'PipeTransport') this.#restoreLeg(name as string, parts)
+  }
+
+  #restorePair(name: string, parts: Found[]) {
+    const ends = parts.map(({ branch, announcement: { $, of, members } }): TransportEnd =>
+      ({ branch, router: of!, transport: $, members: members as TransportEnd['members'] }))
+    if (ends.length !== 2) return this.#closeAll(parts)
+    for (const { transport, members } of ends) {
+      this.#transports.add(transport)
+      this.ids.add(members.id)
+    }
+    this.#pairs.set(name, Promise.resolve(this.#remember(ends as [TransportEnd, TransportEnd])))
+  }
+
+  #restoreLeg(name: string, parts: Found[]) {
+    const from = parts.find(({ announcement: { kind } }) => kind.endsWith('Consumer'))
+    const to = parts.find(({ announcement: { kind } }) => kind.endsWith('Producer'))
+    const [pair] = this.#pairOf.get(from?.announcement.of ?? '') ?? []
+    if (!from || !to || !pair) return this.#closeAll(parts)
+    const leg = this.#begin(pair, from.branch, from.announcement)
+    leg.to = { branch: to.branch, kind: to.announcement.kind, handle: to.announcement.$ }
+    leg.follows = from.announcement.kind === 'Consumer' || name.endsWith(WHOLLY)
+    this.#legOf.set(to.announcement.$, leg)
+    const { producerPaused, dataProducerPaused } = from.announcement.members
+    const paused = Boolean(producerPaused ?? dataProducerPaused)
+    leg.paused = Boolean(to.announcement.members.paused)
+    if (leg.follows && leg.paused !== paused) this.#pause(leg, paused)
+  }
+
+  #closeAll(parts: Found[]) {
+    for (const { branch, announcement: { kind, $ } } of parts) this.#closeObject({ branch, kind, handle: $ })
+  }
+
   // mediasoup looks before it makes transports.
   async #checkExists({ branch, router }: End, producerId?: string, dataProducerId?: string) {
     const dump = await branch.caller.call('Router.dump', router).catch(ignoreNotFound) as ms.RouterDump
@@ -138,7 +193,7 @@ export class Pipes {
   }
 
   async #connect(from: End, to: End, { producerId: _producerId, dataProducerId: _dataProducerId, keepId: _keepId, router: _router, appData: _appData, ...options }: Options): Promise<Pair> {
-    const settings = { enableSctp: true, enableRtx: true, enableSrtp: true, ...options }
+    const settings = { enableSctp: true, enableRtx: true, enableSrtp: true, ...options, appData: this.#tagged(undefined, [from.router, to.router].toSorted().join()) }
     const made = await Promise.allSettled([from, to].map(end => this.#createTransport(end, settings)))
     const ends = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
     try {
@@ -146,16 +201,20 @@ export class Pipes {
       if (failure) throw failure.reason
       const [one, other] = ends as [TransportEnd, TransportEnd]
       await Promise.all([this.#connectTransport(one, other), this.#connectTransport(other, one)])
-      const pair: Pair = { ends: [one, other], legs: new Set() }
-      for (const { router, transport } of pair.ends) {
-        this.#pairOf.set(transport, new Set([pair]))
-        this.#pairOf.set(router, (this.#pairOf.get(router) ?? new Set()).add(pair))
-      }
-      return pair
+      return this.#remember([one, other])
     } catch (error) {
       for (const end of ends) this.#closeObject({ ...end, kind: 'PipeTransport', handle: end.transport })
       throw error
     }
+  }
+
+  #remember(ends: [TransportEnd, TransportEnd]): Pair {
+    const pair: Pair = { ends, legs: new Set() }
+    for (const { router, transport } of ends) {
+      this.#pairOf.set(transport, new Set([pair]))
+      this.#pairOf.set(router, (this.#pairOf.get(router) ?? new Set()).add(pair))
+    }
+    return pair
   }
 
   async #createTransport({ branch, router }: End, settings: Options): Promise<TransportEnd> {
@@ -173,24 +232,26 @@ export class Pipes {
   }
 
   async #pipeProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { producerId, keepId = true, appData }: Options, within?: Within) {
-    const consumer = await this.#create(here, 'consume', { producerId })
+    const name = randomUUID()
+    const consumer = await this.#create(here, 'consume', { producerId, appData: this.#tagged(undefined, name) })
     const { kind, rtpParameters, producerPaused } = consumer.members
     const leg = this.#begin(pair, here.branch, consumer)
     leg.paused = Boolean(producerPaused)
     const before = leg.paused
-    await this.#arrive(leg, there, 'produce', { id: keepId ? producerId : randomUUID(), kind, rtpParameters, paused: before, appData }, within)
+    await this.#arrive(leg, there, 'produce', { id: keepId ? producerId : randomUUID(), kind, rtpParameters, paused: before, appData: this.#tagged(appData, name) }, within)
     if (leg.ended) throw new errors.NotFoundError('original Producer closed')
     if (leg.paused !== before) await this.#setPaused(leg)
     return { pipeConsumer: { $: leg.from.handle }, pipeProducer: { $: leg.to!.handle } }
   }
 
   async #pipeDataProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { dataProducerId, keepId = true, appData }: Options, wholly: boolean) {
-    const consumer = await this.#create(here, 'consumeData', { dataProducerId })
+    const name = wholly ? `${randomUUID()}${WHOLLY}` : randomUUID()
+    const consumer = await this.#create(here, 'consumeData', { dataProducerId, appData: this.#tagged(undefined, name) })
     const { sctpStreamParameters, label, protocol, dataProducerPaused } = consumer.members
     const leg = this.#begin(pair, here.branch, consumer)
     leg.follows = wholly
     const before = leg.paused = wholly && Boolean(dataProducerPaused)
-    await this.#arrive(leg, there, 'produceData', { id: keepId ? dataProducerId : randomUUID(), sctpStreamParameters, label, protocol, paused: before, appData })
+    await this.#arrive(leg, there, 'produceData', { id: keepId ? dataProducerId : randomUUID(), sctpStreamParameters, label, protocol, paused: before, appData: this.#tagged(appData, name) })
     if (leg.ended) throw new errors.NotFoundError('original DataProducer closed')
     if (leg.paused !== before) await this.#setPaused(leg)
     return { pipeDataConsumer: { $: leg.from.handle }, pipeDataProducer: { $: leg.to!.handle } }

@@ -21,6 +21,7 @@ const MAX_BACKLOG_BYTES = 256 * 1024
 export abstract class ProxySession {
   protected readonly link: Link
   readonly #held = new Set<Link>()
+  #waiting: Frame[] | undefined
 
   constructor(link: Link) {
     this.link = link
@@ -47,7 +48,18 @@ export abstract class ProxySession {
     this.#held.clear()
   }
 
+  /** The client's frames wait until a promise is settled. */
+  protected waitFor(promise: Promise<unknown>) {
+    const waiting: Frame[] = this.#waiting = []
+    const goOn = () => {
+      this.#waiting = undefined
+      for (const frame of waiting) this.#receive(frame)
+    }
+    promise.then(goOn, goOn)
+  }
+
   #receive(frame: Frame) {
+    if (this.#waiting) return void this.#waiting.push(frame)
     let head: Head | undefined
     try {
       head = headOf(frame)

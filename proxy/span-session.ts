@@ -37,7 +37,7 @@ export class SpanSession extends ProxySession {
   readonly #node: string
   readonly #nextHandle: () => Handle
   // The client sees none of these.
-  readonly #pipes = new Pipes(() => {}, handle => this.#replicas.ended(handle))
+  readonly #pipes = new Pipes('', () => {}, handle => this.#replicas.ended(handle))
   readonly #replicas: Replicas
   readonly #spans: Spans
   readonly #growth: Growth

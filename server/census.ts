@@ -49,7 +49,7 @@ for (const { kind, events } of kinds.values()) {
 }
 
 export class Census {
-  readonly #tally = new Tally()
+  #tally = new Tally()
 
   /** Throws a LimitError when the session has enough of what it asks for. */
   asked({ method, handle }: CallHead, frame: Frame, limits: SessionLimits): Expected | undefined {
@@ -70,6 +70,14 @@ export class Census {
     if (handle === undefined) return
     this.#tally.add(kept(handle), kind!, on)
     if (server !== undefined) this.#tally.attach(handle, server)
+  }
+
+  /** The tier tells all that there is. */
+  recalled(frame: Frame) {
+    const { result } = decode(frame) as { result?: unknown }
+    if (!Array.isArray(result)) return
+    this.#tally = new Tally()
+    for (const { $, kind, of } of result as Announcement[]) this.#tally.add($, kind, of)
   }
 
   /** The client closes an object. */

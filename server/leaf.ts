@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import type * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
+import { SessionError } from '../lib/errors.ts'
 import { type Link, type Tier, pair } from '../lib/tier.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { digest } from '../lib/methods.ts'
@@ -78,7 +79,13 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
     meter,
     applyRules: hostRules(mediasoup, options)
   }
-  return { node, open: async () => openSession(shared) }
+  return {
+    node,
+    open: async ({ resume } = {}) => {
+      if (resume) throw new SessionError('the session is gone: its leaf has ended, or restarted')
+      return openSession(shared)
+    }
+  }
 }
 
 function openSession(shared: Leaf): Link {

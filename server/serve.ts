@@ -49,8 +49,13 @@ export interface Server {
   readonly sessions: number
   /** Reads the files of `tls` and `tokens` again, at once. Open sessions go on. */
   reload(): void
-  /** Ends every session, and with them what they own; resolves when the port is free. */
-  close(): Promise<void>
+  /**
+   * Ends every session, and with them what they own; resolves when the port is free.
+   *
+   * @param options.comesBack what the sessions own is left on the tiers below for the grace period there: another process takes
+   * the place of this one, and they go on. Only of a resumable tier.
+   */
+  close(options?: { comesBack?: boolean }): Promise<void>
 }
 
 /** Who is at the other end of a session. */
@@ -72,7 +77,7 @@ interface Peer {
  */
 export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Server> {
   const { host = '127.0.0.1', port = 0, grace = 30_000, tls, tokens: tokenOptions, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
-  const { silence, maxPayload, maxBacklog } = { ...socketDefaults, ...options }
+  const { silence = socketDefaults.silence, maxPayload = socketDefaults.maxPayload, maxBacklog = socketDefaults.maxBacklog } = options
   checkProtection({ host, authenticates: tls?.ca !== undefined || tokenOptions !== undefined, insecure })
   const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
   // A session may outlive its connection, and a connection may be none yet.
@@ -80,7 +85,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const tokens = tokenOptions && await createTokens(tokenOptions, logger)
   const links = new Set<SocketLink>()
   const open = new Set<Link>()
-  const sessions = new Sessions<Peer>({ grace, maxBacklog, onSession: (link, peer) => void openSession(link, peer), onResume: checkResume })
+  const sessions = new Sessions<Peer>({ tier, grace, maxBacklog, onSession: (...session) => void openSession(...session), onResume: checkResume })
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
   const secure = createHttp(answer, tls, logger)
   const { http } = secure
@@ -167,13 +172,13 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   }
 
   // The first frame says which session the connection belongs to; without that it is one of its own, which ends with it.
-  function begin(link: Link, frame: Frame, peer: Peer) {
+  async function begin(link: Link, frame: Frame, peer: Peer) {
     let opening: ReturnType<typeof openingOf>
     try {
       opening = openingOf(frame)
-      if (!opening) return void openSession(link, peer, frame)
+      if (!opening) return openSession(link, peer, tier.open(), frame)
       const { id } = opening
-      sessions.open(link, opening.opening, peer, opened => link.send(encodeResult(id, opened)))
+      await sessions.open(link, opening.opening, peer, opened => link.send(encodeResult(id, opened)))
     } catch (error) {
       link.send(encodeFailure(opening?.id ?? null, describeError(error)))
       link.close(new ConnectionError((error as Error).message, { closeCode: closeCodes.internalError }))
@@ -187,7 +192,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   }
 
   /** @param first a frame that has come already */
-  async function openSession(link: Link, peer: Peer, first?: Frame) {
+  async function openSession(link: Link, peer: Peer, opened: Promise<Link>, first?: Frame) {
     const { address } = peer
     const refusal = tenants.refusal(address)
     if (refusal) return link.close(new LimitError(codes.sessions, refusal[1]))
@@ -206,7 +211,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     guard.on('frame', keep)
     if (first !== undefined) guard.receive(first)
     try {
-      const session = await tier.open()
+      const session = await opened
       if (closed) return session.close()
       guard.off('frame', keep)
       join(guard, session)
@@ -217,13 +222,13 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
   }
 
-  async function close() {
+  async function close({ comesBack = false } = {}) {
     closing = true
     unwatch()
     const closed = new Promise<void>(resolve => http.close(() => resolve()))
     const left = [...links].map(link => new Promise<void>(resolve => link.once('close', () => resolve())))
-    for (const link of links) link.leave()
-    sessions.close()
+    if (!comesBack) sessions.close()
+    for (const link of links) link.leave(comesBack)
     await Promise.all(left)
     // Those that never asked for anything, too.
     http.closeAllConnections()

@@ -1,7 +1,7 @@
 // One session on a leaf: dispatches calls to mediasoup's objects, and turns their events into notifications.
 
 import type * as ms from 'mediasoup/types'
-import { type Reference, decodeValue, encodeValue } from '../lib/codec.ts'
+import { type Announcement, type Reference, decodeValue, encodeValue } from '../lib/codec.ts'
 import { ProtocolError, codes, describeError } from '../lib/errors.ts'
 import { LOG_LEVELS, type Location } from '../lib/hello.ts'
 import type { Load } from '../lib/load.ts'
@@ -36,6 +36,7 @@ export class Session implements Tenant {
   readonly #inFlight = new Set<Id>()
   // appData of the objects that calls are about to create: their answers announce them, so no event needs to.
   readonly #creating = new Set<unknown>()
+  #recalls = 0
   #ended = false
   // What is called of mediasoup itself.
   readonly #mediasoup = { createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this, settings) }
@@ -78,6 +79,7 @@ export class Session implements Tenant {
     }
     if (method === 'tier.locate') return this.#send(encodeResult(id, this.#locate(params[0] as Handle)))
     if (method === 'tier.pipeListenInfo') return this.#send(encodeResult(id, this.#leaf.pipeListenInfo))
+    if (method === 'tier.recall') return this.#send(encodeResult(id, this.#recall()))
     if (method === 'rpc.discover') return this.#send(encodeResult(id, discover()))
     if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
 
@@ -96,10 +98,24 @@ export class Session implements Tenant {
     if (creates) this.#creating.add(creates)
 
     // One microtask after the call is done, so that its answer keeps its place among the events.
+    const recalls = this.#recalls
     promise.then(
-      value => this.#answer(id, row, creates, () => encodeResult(id, this.#resultOf(row, target, value))),
-      error => this.#answer(id, row, creates, () => encodeFailure(id, describeError(error)))
+      value => recalls === this.#recalls ? this.#answer(id, row, creates, () => encodeResult(id, this.#resultOf(row, target, value))) : this.#discard(row, creates, value),
+      error => recalls === this.#recalls ? this.#answer(id, row, creates, () => encodeFailure(id, describeError(error))) : this.#creating.delete(creates)
     )
+  }
+
+  /** The client has forgotten all: nobody waits for what is in flight, and each object is announced anew, parents first. */
+  #recall(): Announcement[] {
+    this.#recalls++
+    this.#inFlight.clear()
+    return [...this.#entries.values()].map(entry => entry.announce())
+  }
+
+  /** Nobody knows any more what a call has made. */
+  #discard({ role }: MethodRow, creates: unknown, value: unknown) {
+    this.#creating.delete(creates)
+    if (role === 'create') (value as MediasoupObject).close()
   }
 
   #answer(id: Id, { member }: MethodRow, creates: unknown, encode: () => Frame) {

@@ -1,10 +1,11 @@
-// The sessions of a server that outlive their connections, for a grace period.
+// The sessions of a server that outlive their connections, for a grace period, or, where the tier is resumable, its process.
 
 import { timingSafeEqual } from 'node:crypto'
 import { ConnectionError, ProtocolError, SessionError, codes } from '../lib/errors.ts'
-import { type Opened, isOpening } from '../lib/opening.ts'
+import { type Opened, type SessionKey, isOpening } from '../lib/opening.ts'
 import { ResumableLink } from '../lib/resumable-link.ts'
-import type { Link } from '../lib/tier.ts'
+import type { Link, Tier } from '../lib/tier.ts'
+import { encodeNotification } from '../lib/wire.ts'
 
 interface Session<P> {
   peer: P
@@ -14,11 +15,12 @@ interface Session<P> {
 }
 
 export interface SessionsOptions<P> {
+  tier: Tier
   /** How long a session outlives its connection, in ms. */
   grace: number
   maxBacklog: number
-  /** Is given the link of each session that begins, and whose it is. */
-  onSession(link: Link, peer: P): void
+  /** Is given the link of each session that begins, whose it is, and what the tier makes of it. */
+  onSession(link: Link, peer: P, session: Promise<Link>): void
   /** Throws when a session may not go on with another peer than before. */
   onResume(before: P, now: P): void
 }
@@ -38,17 +40,21 @@ export class Sessions<P> {
    * @param answer sends the answer, which comes before all else on the connection.
    * @throws ProtocolError for what is no opening; SessionError when the session is not there, or somebody else's.
    */
-  open(carrier: Link, opening: unknown, peer: P, answer: (opened: Opened) => void) {
+  async open(carrier: Link, opening: unknown, peer: P, answer: (opened: Opened) => void) {
     if (!isOpening(opening)) throw new ProtocolError(codes.params, 'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames')
-    const known = this.#sessions.get(opening.session)
-    if (known ? !isSame(known.secret, opening.secret) : opening.resume || opening.received > 0) throw new SessionError('the session is gone: it was closed, or its connection was lost for too long')
+    const { session: id, secret, received, resume = false } = opening
+    const { tier, grace } = this.#options
+    const known = this.#sessions.get(id)
+    if (known && !isSame(known.secret, secret)) throw new SessionError(GONE)
     if (known) this.#options.onResume(known.peer, peer)
-    const session = known ?? this.#begin(opening.session, opening.secret, peer)
-    const { link } = session
-    link.attach(carrier, opening.received, () => answer({ received: link.received, grace: this.#options.grace }))
-    clearTimeout(session.expiry)
-    session.expiry = undefined
-    if (!known) this.#options.onSession(link, peer)
+    if (known && resume) return this.#goOn(known.link, carrier, received, answer)
+    if (!resume && received !== 0) throw new SessionError(GONE)
+    known?.link.end(new ConnectionError('the session was begun anew'))
+    const key = { session: id, secret }
+    if (resume) return this.#revive(key, carrier, peer, answer)
+    const { link } = this.#begin(key, peer)
+    link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
+    this.#options.onSession(link, peer, tier.open({ key }))
   }
 
   /** Ends those that have no connection; those that have one end with it. */
@@ -57,13 +63,41 @@ export class Sessions<P> {
     for (const { link, expiry } of this.#sessions.values()) if (expiry) link.end()
   }
 
-  #begin(id: string, secret: string, peer: P): Session<P> {
+  #goOn(link: ResumableLink, carrier: Link, received: number | null, answer: (opened: Opened) => void) {
+    const { tier, grace } = this.#options
+    if (received === null) link.restart()
+    link.attach(carrier, received ?? 0, () => answer({ received: link.received, grace, returns: tier.resumable }))
+  }
+
+  /** This process has never had the session; but perhaps the tiers below have what belongs to it. */
+  async #revive(key: SessionKey, carrier: Link, peer: P, answer: (opened: Opened) => void) {
+    const { tier, grace } = this.#options
+    if (!tier.resumable) throw new SessionError(GONE)
+    let lost: ConnectionError | undefined
+    carrier.once('close', error => { lost = error as ConnectionError ?? new ConnectionError('the connection was closed') })
+    const session = await tier.open({ key, resume: true })
+    if (this.#sessions.has(key.session)) {
+      session.close()
+      throw new ConnectionError('the session was resumed by another connection')
+    }
+    const { link } = this.#begin(key, peer)
+    link.attach(carrier, 0, () => answer({ received: null, grace, returns: true }))
+    link.send(encodeNotification('tier.forgot', []))
+    this.#options.onSession(link, peer, Promise.resolve(session))
+    if (lost) link.lose(lost)
+  }
+
+  #begin({ session: id, secret }: SessionKey, peer: P): Session<P> {
     const { grace, maxBacklog } = this.#options
     const session: Session<P> = { peer, secret: Buffer.from(secret), link: new ResumableLink(maxBacklog) }
     this.#sessions.set(id, session)
     session.link.on('lost', error => {
       if (this.#closing) return session.link.end(error)
       session.expiry = setTimeout(() => session.link.end(new ConnectionError(`${error.message}, and not regained within ${grace} ms`)), grace)
+    })
+    session.link.on('regained', () => {
+      clearTimeout(session.expiry)
+      session.expiry = undefined
     })
     session.link.once('close', () => {
       clearTimeout(session.expiry)
@@ -72,6 +106,8 @@ export class Sessions<P> {
     return session
   }
 }
+
+const GONE = 'the session is gone: it was closed, or its connection was lost for too long'
 
 const isSame = (secret: Buffer, given: string) => {
   const candidate = Buffer.from(given)

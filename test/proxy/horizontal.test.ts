@@ -343,7 +343,7 @@ test('a cycle of URLs is refused with a sentence', async () => {
 test('a host that does not answer fails its own calls, by name, and stalls nobody else', async () => {
   const { tier, leaves, children } = await startCluster(2)
   tier.close()
-  const impatient = cluster(children, { timeout: 1_000 })
+  const impatient = cluster(children, { timeout: 4_000 })
   await until(() => impatient.up.size === 2)
   const { workers } = await twoRouters(await use(impatient.tier))
   const sleeper = leaves[await hostOf(workers[0], leaves)]!

@@ -70,7 +70,7 @@ test('an opening that is none is refused with a sentence, and disturbs nobody', 
   }
   // Frames that it cannot have.
   const liar = await raw(server.url)
-  const { error } = await liar.call('tier.open', { ...key, received: 4711 })
+  const { error } = await liar.call('tier.open', { ...key, received: 4711, resume: true })
   assert.match(error!.message, 'the peer must have 0 to 0 frames (it says 4711)')
   assert.ok((await owner.call('tier.hello')).result)
 })

@@ -1,0 +1,167 @@
+// A proxy is crash-only: killed, and started again with no memory, it finds its sessions on the leaves.
+
+import type * as ms from 'mediasoup/types'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { UnknownOutcomeError, connect } from '../../client/index.ts'
+import { afterTest, audio, cleanUp, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
+
+cleanUp(test)
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** A proxy over two leaves, that can be killed and started again, and a client of it. */
+async function stage(...options: string[]) {
+  const leaves = [await startLeaf(), await startLeaf()]
+  const args = ['--listen', `127.0.0.1:${await freePort()}`, ...options, ...leaves.map(({ url }) => url)]
+  let proxy = await startLeaf(args)
+  await until(() => proxy.lines.filter(line => line.includes('host is up')).length === 2)
+  const mediasoup = await connect(proxy.url)
+  afterTest(() => mediasoup.close())
+  const heard: string[] = []
+  for (const event of ['lost', 'died', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  return {
+    leaves,
+    mediasoup,
+    heard,
+    /** kill -9, or a polite signal; the port is free again. */
+    async kill(signal: NodeJS.Signals = 'SIGKILL') {
+      proxy.child.kill(signal)
+      await proxy.exited
+      await until(() => heard.includes('lost'))
+    },
+    async restart() {
+      proxy = await startLeaf(args)
+      await until(() => heard.at(-1) === 'regained', 20)
+    }
+  }
+}
+
+/** RTP goes on in the background; answers how much a Consumer has got. */
+function flow(producer: ms.Producer, consumer: ms.Consumer) {
+  let sequence = 0
+  let received = 0
+  consumer.on('rtp', () => received++)
+  const timer = setInterval(() => { if (!producer.closed) producer.send(rtp(sequence++)) }, 5)
+  afterTest(() => clearInterval(timer))
+  return { more: async () => { const before = received; await until(() => received > before + 5) } }
+}
+
+test('a cluster that is killed and started again goes on: Workers, pipes between hosts, and what is done with them', async () => {
+  const { leaves, mediasoup, heard, kill, restart } = await stage()
+  const workers = [await mediasoup.createWorker(), await mediasoup.createWorker()] as const
+  const hosts = await Promise.all(workers.map(async worker => (await mediasoup.connection.locate(worker)).node))
+  assert.is.not(hosts[0], hosts[1])
+  const [here, there] = [await workers[0].createRouter({ mediaCodecs: [opus] }), await workers[1].createRouter({ mediaCodecs: [opus] })]
+  const [source, sink] = [await here.createDirectTransport(), await there.createDirectTransport()]
+  const producer = await source.produce(audio())
+  await here.pipeToRouter({ producerId: producer.id, router: there })
+  const consumer = await sink.consume({ producerId: producer.id, rtpCapabilities: there.rtpCapabilities })
+  const { more } = flow(producer, consumer)
+  await more()
+  const events: string[] = []
+  for (const event of ['producerpause', 'producerresume', 'producerclose'] as const) consumer.on(event, () => events.push(event))
+
+  await kill()
+  await restart()
+  await more()
+  assert.equal(heard, ['lost', 'regained'])
+  assert.not.ok(workers.some(({ closed }) => closed))
+
+  await producer.pause()
+  await until(() => consumer.producerPaused)
+  await producer.resume()
+  await until(() => !consumer.producerPaused)
+  producer.close()
+  await until(() => consumer.closed)
+  assert.equal(events, ['producerpause', 'producerresume', 'producerclose'])
+  const more2 = await source.produce(audio(2222))
+  await here.pipeToRouter({ producerId: more2.id, router: there })
+  assert.is((await there.dump()).transportIds.length, 2, 'the pair of transports is the one from before')
+
+  mediasoup.close()
+  await until(() => workers.every(({ pid }) => !isAlive(pid)))
+  assert.ok(leaves.every(({ child }) => isAlive(child.pid!)))
+})
+
+test('a proxy that is stopped and started again, as in a rolling restart, loses no session', async () => {
+  const { mediasoup, heard, kill, restart } = await stage()
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  await kill('SIGTERM')
+  await restart()
+  assert.is((await router.dump()).id, router.id)
+  assert.equal(heard, ['lost', 'regained'])
+  mediasoup.close()
+  await until(() => !isAlive(worker.pid))
+})
+
+test('of two proxies over the same leaves, one takes over from the other', async () => {
+  const leaves = [await startLeaf(), await startLeaf()]
+  const proxies = [await startLeaf(leaves.map(({ url }) => url)), await startLeaf(leaves.map(({ url }) => url))] as const
+  for (const { lines } of proxies) await until(() => lines.filter(line => line.includes('host is up')).length === 2)
+  const mediasoup = await connect(proxies.map(({ url }) => url))
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const regained = once(mediasoup.connection, 'regained')
+  proxies[0].child.kill('SIGKILL')
+  assert.equal(await regained, [true])
+  assert.is((await router.dump()).id, router.id)
+  assert.not.ok(worker.closed)
+})
+
+test('calls that are in flight when a proxy dies are rejected as unknown, and what they made is closed', async () => {
+  const { mediasoup, kill, restart } = await stage()
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const calls = Promise.all(Array.from({ length: 50 }, () => router.createDirectTransport().then(({ id }) => id, (error: Error) => error)))
+  await kill()
+  await restart()
+  const outcomes = await calls
+  const unknown = outcomes.filter(outcome => outcome instanceof Error)
+  for (const error of unknown) assert.instance(error, UnknownOutcomeError)
+  await until(async () => (await router.dump()).transportIds.length === outcomes.length - unknown.length)
+})
+
+test('what happened meanwhile is told: Workers that died, Producers that were closed', async () => {
+  const { mediasoup, kill, restart } = await stage()
+  const [first, second] = [await mediasoup.createWorker(), await mediasoup.createWorker()]
+  const died = once(first, 'died')
+  await kill()
+  process.kill(first.pid, 'SIGKILL')
+  await until(() => !isAlive(first.pid))
+  await restart()
+  const [error] = await died
+  assert.match(error.message, 'the Worker was lost while the tier was replaced')
+  assert.not.ok(second.closed)
+  assert.ok((await second.createRouter({ mediaCodecs: [opus] })).id)
+})
+
+test('a session of which the leaves have nothing any more dies with the error that says so', async () => {
+  const { leaves, mediasoup, kill, restart, heard } = await stage('--grace', '2000')
+  const worker = await mediasoup.createWorker()
+  const died = once(worker, 'died')
+  await kill()
+  for (const { child, exited } of leaves) {
+    child.kill('SIGKILL')
+    await exited
+  }
+  void restart().catch(() => {})
+  const [error] = await died
+  assert.ok(error instanceof Error)
+  assert.ok(heard.includes('died'))
+  assert.instance(await rejection(worker.createRouter()), mediasoup.errors.WorkerClosedError)
+})
+
+test.run()
