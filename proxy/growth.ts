@@ -7,6 +7,7 @@ import { errors } from '../lib/mediasoup.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
 import { PlacedWorkers } from './placed-workers.ts'
+import { tagged } from './restore.ts'
 import type { RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
 import { type Spans, count, promise } from './spans.ts'
 import type { SpanSettings } from './vertical.ts'
@@ -20,12 +21,15 @@ export class Growth {
   readonly #spans: Spans
   readonly #below: Caller
   readonly #settings: SpanSettings
+  readonly #session: string | undefined
   readonly #timer = setInterval(() => void this.#measure(), INTERVAL_MS).unref()
 
-  constructor(spans: Spans, below: Caller, settings: SpanSettings) {
+  /** @param session the id by which parts are found again; undefined where they need not be */
+  constructor(spans: Spans, below: Caller, settings: SpanSettings, session: string | undefined) {
     this.#spans = spans
     this.#below = below
     this.#settings = settings
+    this.#session = session
   }
 
   end() {
@@ -78,11 +82,16 @@ export class Growth {
     return own < shared || Math.max(workers, own) < capacity - shared
   }
 
-  /** A Worker of the tier below. */
-  async createWorker(settings: Record<string, unknown> | null | undefined): Promise<Announcement> {
+  /**
+   * A Worker of the tier below.
+   *
+   * @param of the Worker of the client, and its place among the parts of that
+   */
+  async createWorker(options: Record<string, unknown> | null | undefined, of: Handle, ordinal = 0): Promise<Announcement> {
     const placed = this.#placed.place()
+    const { appData: _, ...settings } = options ?? {}
     try {
-      const announcement = await this.#below.call('mediasoup.createWorker', settings) as Announcement
+      const announcement = await this.#below.call('mediasoup.createWorker', tagged(options, this.#session, { of, ordinal, settings })) as Announcement
       placed(true)
       return announcement
     } catch (error) {
@@ -100,7 +109,7 @@ export class Growth {
 
   async #start(part: WorkerPart) {
     const { owner } = part
-    const announcement = await this.createWorker(owner.settings).finally(() => owner.growing.delete(part))
+    const announcement = await this.createWorker(owner.settings, owner.handle, part.ordinal).finally(() => owner.growing.delete(part))
     this.#spans.addWorkerPart(part, announcement)
     if (!owner.closing) return
     this.#below.notify('Worker.close', part.handle)
@@ -111,7 +120,7 @@ export class Growth {
   routerOn(router: SpanningRouter, worker: WorkerPart): Promise<RouterPart> {
     let part = router.parts.get(worker)
     if (!part) {
-      part = this.#below.call('Worker.createRouter', worker.handle, { mediaCodecs: router.mediaCodecs })
+      part = this.#below.call('Worker.createRouter', worker.handle, tagged({ mediaCodecs: router.mediaCodecs }, this.#session, { of: router.handle, id: router.id }))
         .then(announcement => this.#addRouterPart(router, worker, announcement as Announcement))
       router.parts.set(worker, part)
       part.catch(() => router.parts.delete(worker))
@@ -142,7 +151,7 @@ export class Growth {
   // On one host a port can be used once: the n-th further Worker takes the n-th port after the configured one.
   async #createServerPart(server: SpanningServer, worker: WorkerPart): Promise<Handle> {
     const listenInfos = (server.options.listenInfos as ms.TransportListenInfo[]).map(info => info.port ? { ...info, port: info.port + worker.ordinal } : info)
-    const announcement = await this.#below.call('Worker.createWebRtcServer', worker.handle, { ...server.options, listenInfos }) as Announcement
+    const announcement = await this.#below.call('Worker.createWebRtcServer', worker.handle, tagged({ ...server.options, listenInfos }, this.#session, { of: server.handle, id: server.id, options: server.options })) as Announcement
     if (!server.worker.servers.has(server)) {
       this.#below.notify('WebRtcServer.close', announcement.$)
       throw new errors.NotFoundError('the WebRtcServer was closed in the meantime')

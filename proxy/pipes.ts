@@ -102,6 +102,11 @@ export class Pipes {
     return this.#legOf.has(handle) || this.#transports.has(handle)
   }
 
+  /** The Consumer at the other end of a pipe Producer. */
+  sourceOf(handle: Handle): Handle | undefined {
+    return this.#legOf.get(handle)?.from.handle
+  }
+
   /** Ends the pipe of a Producer. */
   endLegOf(handle: Handle) {
     const leg = this.#legOf.get(handle)

@@ -19,6 +19,7 @@ export class Replicas {
   // By their pipe Producers.
   readonly #replicas = new Map<Handle, Replica>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #sources: { replica: Replica; source: RouterPart }[] = []
 
   constructor(pipes: Pipes, branch: Branch, linger: number) {
     this.#pipes = pipes
@@ -61,17 +62,48 @@ export class Replicas {
     })
   }
 
+  /** One that is there already; it is kept for its users, who follow. */
+  add(handle: Handle, produced: Produced, part: RouterPart, source: RouterPart) {
+    const replica = this.#remember(produced, part, Promise.resolve(handle))
+    replica.handle = handle
+    this.#replicas.set(handle, replica)
+    this.#sources.push({ replica, source })
+    replica.users++
+    this.release(replica)
+  }
+
+  /** Through which other Worker of the host each comes that is there already. */
+  findGateways() {
+    for (const { replica, source } of this.#sources.splice(0)) {
+      const { of: produced } = replica
+      if (source !== produced.at.part && produced.replicas?.has(source)) replica.gateway = this.hold(produced, source)
+    }
+  }
+
   end() {
     for (const timer of this.#timers) clearTimeout(timer)
   }
 
   #make(produced: Produced, part: RouterPart): Replica {
+    // In a turn of its own: the replica has its place among the others first.
+    const replica: Replica = this.#remember(produced, part, Promise.resolve().then(() => this.#pipe(replica, part)))
+    replica.ready.then(
+      handle => {
+        replica.handle = handle
+        this.#replicas.set(handle, replica)
+        if (!this.#pipes.owns(handle)) replica.drop() // It ended before we knew it.
+      },
+      replica.drop
+    )
+    return replica
+  }
+
+  #remember(produced: Produced, part: RouterPart, ready: Promise<Handle>): Replica {
     let dropped = false
     const replica: Replica = {
       of: produced,
       users: 0,
-      // In a turn of its own: the replica has its place among the others first.
-      ready: Promise.resolve().then(() => this.#pipe(replica, part)),
+      ready,
       drop: () => {
         if (dropped) return
         dropped = true
@@ -84,14 +116,6 @@ export class Replicas {
       }
     }
     produced.replicas = (produced.replicas ?? new Map()).set(part, replica)
-    replica.ready.then(
-      handle => {
-        replica.handle = handle
-        this.#replicas.set(handle, replica)
-        if (!this.#pipes.owns(handle)) replica.drop() // It ended before we knew it.
-      },
-      replica.drop
-    )
     return replica
   }
 

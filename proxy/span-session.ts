@@ -16,6 +16,7 @@ import { Growth } from './growth.ts'
 import { type Head, headOf, kept } from '../lib/head.ts'
 import { Pipes } from './pipes.ts'
 import { Replicas } from './replicas.ts'
+import { restore, restoreObserved, tagged } from './restore.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf } from './session.ts'
 import type { Placed, Produced, Replica, RouterPart, SpanningRouter, SpanningWorker, WorkerPart } from './span.ts'
 import { Spans, count } from './spans.ts'
@@ -30,38 +31,71 @@ export interface SpanSessionOptions {
   node: string
   nextHandle(): Handle
   settings: SpanSettings
+  /** The id of the session, if there may be another process after this one. */
+  session: string | undefined
 }
 
 export class SpanSession extends ProxySession {
   readonly #branch: Branch
   readonly #node: string
   readonly #nextHandle: () => Handle
+  readonly #settings: SpanSettings
+  /** The id of the session, by which parts are found again. */
+  readonly #session: string | undefined
   // The client sees none of these.
-  readonly #pipes = new Pipes('', () => {}, handle => this.#replicas.ended(handle))
-  readonly #replicas: Replicas
-  readonly #spans: Spans
-  readonly #growth: Growth
+  #pipes!: Pipes
+  #replicas!: Replicas
+  #spans!: Spans
+  #growth!: Growth
   /** What is done with an answer on its way up. */
   readonly #inFlight = new Map<Id, (frame: Frame) => Frame>()
   #tellsLoad = false
 
-  constructor({ link, branch, node, nextHandle, settings }: SpanSessionOptions) {
+  constructor({ link, branch, node, nextHandle, settings, session }: SpanSessionOptions) {
     super(link)
     this.#branch = branch
     this.#node = node
     this.#nextHandle = nextHandle
-    this.#replicas = new Replicas(this.#pipes, branch, settings.linger)
-    this.#spans = new Spans(this.#pipes, this.#replicas, worker => this.#growth.giveBackLater(worker))
-    this.#growth = new Growth(this.#spans, branch.caller, settings)
+    this.#settings = settings
+    this.#session = session
+    this.#begin()
     branch.link.on('frame', frame => this.#fromBelow(frame))
     branch.link.once('close', error => link.close(error ?? new ConnectionError('the tier below closed the connection')))
     this.#call('tier.load').then(load => { this.#growth.load = load as Load }, () => {}) // The link is closed then.
+  }
+
+  #begin() {
+    this.#pipes = new Pipes(this.#session ?? '', () => {}, handle => this.#replicas.ended(handle))
+    this.#replicas = new Replicas(this.#pipes, this.#branch, this.#settings.linger)
+    this.#spans = new Spans(this.#pipes, this.#replicas, worker => this.#growth.giveBackLater(worker))
+    this.#growth = new Growth(this.#spans, this.#branch.caller, this.#settings, this.#session)
   }
 
   protected override end() {
     this.#growth.end()
     this.#replicas.end()
     this.#branch.link.close()
+  }
+
+  /** The client asks for all that there is: because a tier has forgotten, perhaps this one. */
+  #recall(id: Id | null | undefined) {
+    this.#inFlight.clear()
+    const recalled = this.#recallAll()
+    this.settle(id, recalled)
+    this.waitFor(recalled)
+  }
+
+  async #recallAll(): Promise<Announcement[]> {
+    const found = await this.#call('tier.recall') as Announcement[]
+    this.#growth.end()
+    this.#replicas.end()
+    const { load } = this.#growth
+    this.#begin()
+    this.#growth.load = load
+    const { announcements, orphans, observed } = restore(found, { session: this.#session ?? '', branch: this.#branch, spans: this.#spans, pipes: this.#pipes, replicas: this.#replicas })
+    for (const { kind, $ } of orphans) this.#branch.caller.notify(`${kind}.close`, $)
+    await Promise.all(observed.map(async part => restoreObserved(await this.#call('Router.dump', part.handle) as ms.RouterDump, found, part, this.#spans, this.#replicas)))
+    return announcements
   }
 
   protected override dispatch(head: CallHead, frame: Frame) {
@@ -72,6 +106,7 @@ export class SpanSession extends ProxySession {
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.pipeListenInfo':
       case 'tier.locate': return this.#forward(id, method, [this.#spans.homeOf(handle!)])
+      case 'tier.recall': return this.#recall(id)
       case 'rpc.discover': return this.answer(id, discover())
       case 'mediasoup.createWorker': return this.settle(id, this.#createWorker(paramsOf(frame)[0] as Options))
     }
@@ -91,9 +126,10 @@ export class SpanSession extends ProxySession {
   // Workers
 
   async #createWorker(settings: Options | null | undefined): Promise<Announcement> {
-    const announcement = await this.#growth.createWorker(settings)
+    const handle = this.#nextHandle()
+    const announcement = await this.#growth.createWorker(settings, handle)
     const { appData: _, ...shared } = settings ?? {}
-    const worker = this.#spans.addWorker(this.#nextHandle(), shared)
+    const worker = this.#spans.addWorker(handle, shared)
     this.#spans.addWorkerPart(this.#spans.newWorkerPart(worker), announcement)
     return { ...announcement, $: worker.handle }
   }
@@ -133,9 +169,10 @@ export class SpanSession extends ProxySession {
 
   async #createRouter(worker: SpanningWorker, options: Options | null | undefined): Promise<Announcement> {
     const home = worker.parts[0]!
-    const announcement = await this.#call('Worker.createRouter', home.handle, options) as Announcement
+    const handle = this.#nextHandle()
+    const announcement = await this.#call('Worker.createRouter', home.handle, tagged(options, this.#session, { of: handle })) as Announcement
     if (worker.closing) throw new errors.WorkerClosedError('the Worker was closed in the meantime')
-    const router = this.#spans.addRouter(this.#nextHandle(), worker, home, announcement, options?.mediaCodecs)
+    const router = this.#spans.addRouter(handle, worker, home, announcement, options?.mediaCodecs)
     return { ...announcement, $: router.handle, of: worker.handle }
   }
 
@@ -212,8 +249,10 @@ export class SpanSession extends ProxySession {
 
   async #createServer(worker: SpanningWorker, options: Options): Promise<Announcement> {
     const home = worker.parts[0]!
-    const announcement = await this.#call('Worker.createWebRtcServer', home.handle, options) as Announcement
-    const server = this.#spans.addServer(this.#nextHandle(), worker, home, options, announcement)
+    const handle = this.#nextHandle()
+    const { appData: _, ...shared } = Object(options) as Options
+    const announcement = await this.#call('Worker.createWebRtcServer', home.handle, tagged(options, this.#session, { of: handle, options: shared })) as Announcement
+    const server = this.#spans.addServer(handle, worker, home, options, announcement)
     return { ...announcement, $: server.handle, of: worker.handle }
   }
 

@@ -2,7 +2,8 @@
 // consumed on another one than it is produced on. Knows nothing of hosts.
 
 import { randomBytes } from 'node:crypto'
-import { type Link, type Tier, pair } from '../lib/tier.ts'
+import { keyBelow } from '../lib/opening.ts'
+import { type Link, type OpenOptions, type Tier, pair } from '../lib/tier.ts'
 import { Caller } from './caller.ts'
 import type { Policy } from './placement/policy.ts'
 import { pack } from './placement/pack.ts'
@@ -40,12 +41,16 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
   let serial = 0
   const settings = { policy: policy === 'scatter' ? scatter : pack(watermark), maxWorkers, linger }
 
-  return { node, open }
+  return {
+    node,
+    get resumable() { return tier.resumable },
+    open
+  }
 
-  async function open(): Promise<Link> {
-    const below = await tier.open()
+  async function open({ key, resume }: OpenOptions = {}): Promise<Link> {
+    const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume })
     const [ours, theirs] = pair()
-    new SpanSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings })
+    new SpanSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings, session: key?.session })
     return theirs
   }
 }

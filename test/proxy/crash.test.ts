@@ -48,11 +48,11 @@ async function stage(...options: string[]) {
 }
 
 /** RTP goes on in the background; answers how much a Consumer has got. */
-function flow(producer: ms.Producer, consumer: ms.Consumer) {
+function flow(producer: ms.Producer, consumer: ms.Consumer, ssrc?: number) {
   let sequence = 0
   let received = 0
   consumer.on('rtp', () => received++)
-  const timer = setInterval(() => { if (!producer.closed) producer.send(rtp(sequence++)) }, 5)
+  const timer = setInterval(() => { if (!producer.closed) producer.send(rtp(sequence++, { ssrc })) }, 5)
   afterTest(() => clearInterval(timer))
   return { more: async () => { const before = received; await until(() => received > before + 5) } }
 }
@@ -91,6 +91,54 @@ test('a cluster that is killed and started again goes on: Workers, pipes between
 
   mediasoup.close()
   await until(() => workers.every(({ pid }) => !isAlive(pid)))
+  assert.ok(leaves.every(({ child }) => isAlive(child.pid!)))
+})
+
+test('a spanning Router goes on: what is piped, shared, observed and listened on, and what comes after', async () => {
+  const { leaves, mediasoup, heard, kill, restart } = await stage('--vertical', '--policy', 'scatter', '--max-workers', '4')
+  const worker = await mediasoup.createWorker({ logLevel: 'error', appData: { mine: true } })
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const transports: ms.Transport[] = []
+  for (let i = 0; i < 4; i++) transports.push(await router.createDirectTransport())
+  const [source, ...sinks] = transports as [ms.DirectTransport, ms.DirectTransport, ms.DirectTransport, ms.DirectTransport]
+  const producer = await source.produce(audio())
+  const consumers: ms.Consumer[] = []
+  for (const sink of sinks) consumers.push(await sink.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities }))
+  const observer = await router.createAudioLevelObserver({ interval: 250 })
+  await observer.addProducer({ producerId: producer.id })
+  const flows = consumers.map((consumer, i) => i ? flow({ closed: true } as ms.Producer, consumer) : flow(producer, consumer))
+  for (const { more } of flows) await more()
+  const places = await Promise.all(transports.map(async transport => (await mediasoup.connection.locate(transport)).pid))
+  const before = await router.dump()
+
+  await kill()
+  await restart()
+  for (const { more } of flows) await more()
+  assert.equal(heard, ['lost', 'regained'])
+  assert.equal(await router.dump(), before)
+  assert.equal((await worker.dump()).routerIds, [router.id])
+  assert.equal(await Promise.all(transports.map(async transport => (await mediasoup.connection.locate(transport)).pid)), places)
+
+  // Pipes are known: a further Consumer shares one, and what is done with the Producer crosses them.
+  const further = await sinks[0].consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  await flow({ closed: true } as ms.Producer, further).more()
+  await producer.pause()
+  await until(() => [...consumers, further].every(({ producerPaused }) => producerPaused))
+  await producer.resume()
+  await until(() => [...consumers, further].every(({ producerPaused }) => !producerPaused))
+  const second = await sinks[0].produce(audio(2222))
+  const heardOn = await source.consume({ producerId: second.id, rtpCapabilities: router.rtpCapabilities })
+  await flow(second, heardOn, 2222).more()
+
+  // A Worker below that dies takes only what was on it.
+  const victim = (await mediasoup.connection.locate(sinks[2])).pid
+  process.kill(victim, 'SIGKILL')
+  await until(() => sinks[2].closed)
+  assert.not.ok(worker.closed)
+  producer.close()
+  await until(() => consumers.every(({ closed }) => closed))
+  mediasoup.close()
+  await until(() => places.every(pid => !isAlive(pid)))
   assert.ok(leaves.every(({ child }) => isAlive(child.pid!)))
 })
 

@@ -1,0 +1,178 @@
+// A session on a vertical tier that was forgotten: what it knew, found again in what there is below. Its own parts have tags
+// beside their client's appData, which say what they are parts of.
+
+import type * as ms from 'mediasoup/types'
+import type { Announcement } from '../lib/codec.ts'
+import type { Handle } from '../lib/wire.ts'
+import type { Pipes } from './pipes.ts'
+import type { Replicas } from './replicas.ts'
+import type { Branch } from './session.ts'
+import type { Placed, RouterPart, WorkerPart } from './span.ts'
+import { type Spans, count } from './spans.ts'
+
+/** What a Worker, a Router or a WebRtcServer below is a part of. */
+export interface PartTag {
+  of: Handle
+  /** The id of the whole, which is that of its first part. */
+  id?: string
+  /** Of a Worker. */
+  ordinal?: number
+  settings?: Record<string, unknown>
+  /** Of a WebRtcServer. */
+  options?: Record<string, unknown>
+}
+
+export const partKey = (session: string) => `${session}:part`
+
+/** Options with a tag beside their appData. What is no appData stays as it is: that is mediasoup's to refuse. */
+export function tagged(options: unknown, session: string | undefined, tag: PartTag): Record<string, unknown> {
+  const given = Object(options) as Record<string, unknown>
+  if (session === undefined || (given.appData && typeof given.appData !== 'object')) return options as Record<string, unknown>
+  return { ...given, appData: { ...Object(given.appData), [partKey(session)]: tag } }
+}
+
+export interface Restored {
+  /** What the client is told that there is, parents first. */
+  announcements: Announcement[]
+  /** What belongs to nothing. */
+  orphans: Announcement[]
+  /** The parts of Routers that have RTP observers. */
+  observed: RouterPart[]
+}
+
+interface Knowledge {
+  session: string
+  branch: Branch
+  spans: Spans
+  pipes: Pipes
+  replicas: Replicas
+}
+
+/** @param found all that there is below, parents first */
+export function restore(found: Announcement[], { session, branch, spans, pipes, replicas }: Knowledge): Restored {
+  const told: Announcement[] = []
+  const orphans: Announcement[] = []
+  const observed = new Set<RouterPart>()
+  const tagOf = ({ appData }: Announcement) => appData?.[partKey(session)] as PartTag | undefined
+  const byHandle = new Map(found.map(announcement => [announcement.$, announcement]))
+  const of = (kind: string) => found.filter(announcement => announcement.kind === kind)
+
+  pipes.restore(found.map(announcement => ({ branch, announcement })))
+  // The whole comes from the first part: it is the one whose tag has no id, if it is still there.
+  const isFirst = (announcement: Announcement) => tagOf(announcement)?.id === undefined
+  for (const announcement of of('Worker').toSorted((one, other) => ordinalOf(one) - ordinalOf(other))) restoreWorker(announcement)
+  for (const announcement of partsOf('Router')) restoreRouter(announcement)
+  for (const announcement of partsOf('WebRtcServer')) restoreServer(announcement)
+  for (const announcement of found) if (spans.routerParts.has(announcement.of ?? '')) restorePlaced(announcement)
+  for (const announcement of found) if (/Producer$/.test(announcement.kind)) restoreProducer(announcement)
+  for (const announcement of found) if (/Producer$/.test(announcement.kind) && pipes.owns(announcement.$)) restoreReplica(announcement)
+  replicas.findGateways()
+  for (const announcement of found) if (/Consumer$/.test(announcement.kind)) restoreConsumer(announcement)
+  return { announcements: told, orphans, observed: [...observed] }
+
+  // The first one, then in the order of their Workers.
+  function partsOf(kind: string) {
+    const ordinal = ({ of }: Announcement) => spans.workerParts.get(of ?? '')?.ordinal ?? 0
+    return of(kind).toSorted((one, other) => Number(isFirst(other)) - Number(isFirst(one)) || ordinal(one) - ordinal(other))
+  }
+
+  function ordinalOf(announcement: Announcement) {
+    return tagOf(announcement)?.ordinal ?? 0
+  }
+
+  function restoreWorker(announcement: Announcement) {
+    const tag = tagOf(announcement)
+    if (!tag) return orphans.push(announcement)
+    const known = spans.workers.get(tag.of)
+    const worker = known ?? spans.addWorker(tag.of, tag.settings ?? {})
+    const part: WorkerPart = { ...spans.newWorkerPart(worker), ordinal: tag.ordinal ?? 0 }
+    spans.addWorkerPart(part, announcement)
+    if (!known) told.push({ ...announcement, $: tag.of })
+    return undefined
+  }
+
+  function restoreRouter(announcement: Announcement) {
+    const tag = tagOf(announcement)
+    const worker = spans.workerParts.get(announcement.of ?? '')
+    if (!tag || !worker) return orphans.push(announcement)
+    const known = spans.routers.get(tag.of)
+    if (known) return known.parts.set(worker, Promise.resolve(spans.addRouterPart(known, worker, announcement)))
+    const router = spans.addRouter(tag.of, worker.owner, worker, announcement, codecsOf(announcement))
+    router.id = tag.id ?? router.id
+    return told.push({ ...announcement, $: tag.of, of: worker.owner.handle, members: { ...announcement.members, id: router.id } })
+  }
+
+  function restoreServer(announcement: Announcement) {
+    const tag = tagOf(announcement)
+    const worker = spans.workerParts.get(announcement.of ?? '')
+    if (!tag || !worker) return orphans.push(announcement)
+    const known = spans.servers.get(tag.of)
+    if (known) {
+      known.parts.set(worker, Promise.resolve(announcement.$))
+      return spans.addServerPart(known, announcement)
+    }
+    const server = spans.addServer(tag.of, worker.owner, worker, tag.options ?? {}, announcement)
+    server.id = tag.id ?? server.id
+    return told.push({ ...announcement, $: tag.of, of: worker.owner.handle, members: { ...announcement.members, id: server.id } })
+  }
+
+  function restorePlaced(announcement: Announcement) {
+    if (pipes.owns(announcement.$)) return
+    const part = spans.routerParts.get(announcement.of!)!
+    spans.addPlaced(part, announcement.$, announcement.kind)
+    count(part.owner, part.worker, 1)
+    if (announcement.kind.endsWith('Observer')) observed.add(part)
+    told.push({ ...announcement, of: part.owner.handle })
+  }
+
+  function restoreProducer(announcement: Announcement) {
+    const placed = spans.placed.get(announcement.of ?? '')
+    if (!placed || pipes.owns(announcement.$)) return
+    spans.addProduced(placed, announcement)
+    told.push(announcement)
+  }
+
+  function restoreReplica({ $, of, members }: Announcement) {
+    const part = partOf(of)
+    const { producers, dataProducers } = part?.owner ?? {}
+    const produced = producers?.get(members.id as string) ?? dataProducers?.get(members.id as string)
+    const source = partOf(byHandle.get(pipes.sourceOf($) ?? '')?.of)
+    if (part && produced && source) replicas.add($, produced, part, source)
+    else pipes.endLegOf($)
+  }
+
+  function partOf(transport: Handle | undefined): RouterPart | undefined {
+    return spans.routerParts.get(byHandle.get(transport ?? '')?.of ?? '')
+  }
+
+  function restoreConsumer(announcement: Announcement) {
+    const placed = spans.placed.get(announcement.of ?? '')
+    if (!placed || pipes.owns(announcement.$)) return
+    const { producerId, dataProducerId } = announcement.members
+    const { producers, dataProducers } = placed.part.owner
+    const produced = producers.get(producerId as string) ?? dataProducers.get(dataProducerId as string)
+    const replica = produced && produced.at.part !== placed.part ? produced.replicas?.get(placed.part) : undefined
+    if (replica) replicas.hold(produced!, placed.part)
+    spans.addConsumer(announcement.$, placed, replica)
+    told.push(announcement)
+  }
+}
+
+/** What RTP observers observe through pipes, which only a dump tells. */
+export function restoreObserved({ mapProducerIdObserverIds }: ms.RouterDump, found: Announcement[], part: RouterPart, spans: Spans, replicas: Replicas) {
+  const observers = new Map<unknown, Placed | undefined>(found.map(({ $, members }) => [members.id, spans.placed.get($)]))
+  for (const { key, values } of mapProducerIdObserverIds) {
+    const produced = part.owner.producers.get(key)
+    if (!produced || produced.at.part === part) continue
+    for (const id of values) {
+      const observer = observers.get(id)
+      if (observer?.part === part) spans.addUse(produced.handle, observer, replicas.hold(produced, part))
+    }
+  }
+}
+
+/** Those that a Router was made with, or has got since, are in its capabilities, beside what mediasoup adds. */
+function codecsOf({ members }: Announcement): ms.RouterRtpCodecCapability[] {
+  const { codecs = [] } = members.rtpCapabilities as ms.RtpCapabilities
+  return codecs.filter(({ mimeType }) => !/\/rtx$/i.test(mimeType)) as ms.RouterRtpCodecCapability[]
+}
