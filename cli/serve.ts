@@ -106,6 +106,7 @@ function cluster(urls: string[], { ca, cert, key, token: file }: Options, logger
   const tier = horizontal(urls.map(url => remote(url, { tls, token })))
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))
+  tier.on('failed', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host cannot be reached'))
   tier.on('refused', (child, err) => logger.error({ host: child.name, reason: err.message }, 'host refused'))
   return tier
 }

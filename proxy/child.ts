@@ -16,6 +16,8 @@ export type ChildEvents = {
   up: [hello: Hello]
   /** It cannot be reached any more, and is tried again. */
   down: [error: Error]
+  /** It could not be reached, for another reason than before. It is tried again. */
+  failed: [error: Error]
   /** It may not be a child: it is not like its siblings. */
   refused: [error: Error]
   /** Its load is another one, or what was promised to it, or its connection was lost or regained. */
@@ -37,6 +39,7 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Its connection broke. The sessions on it live on if it is regained, but until then it gets no new Workers. */
   lost = false
   readonly #placed = new PlacedWorkers()
+  #failure: string | undefined
 
   /**
    * @param via the tiers on the way to it
@@ -70,7 +73,15 @@ export class Child extends EventEmitter<ChildEvents> {
     const { signal } = this.#removed
     try {
       while (!signal.aborted) {
-        const { closed } = await pRetry(() => this.#open(), { retries: Infinity, randomize: true, minTimeout: 100, maxTimeout: 10_000, signal })
+        const { closed } = await pRetry(() => this.#open(), {
+          retries: Infinity,
+          randomize: true,
+          minTimeout: 100,
+          maxTimeout: 10_000,
+          signal,
+          onFailedAttempt: ({ error }) => this.#failed(error)
+        })
+        this.#failure = undefined
         const error = await closed
         this.hello = undefined
         this.emit('down', error ?? new ConnectionError('the connection was closed'))
@@ -78,6 +89,12 @@ export class Child extends EventEmitter<ChildEvents> {
     } catch (error) {
       if (!signal.aborted) this.emit('refused', error as Error)
     }
+  }
+
+  // Tried again and again, it is told once.
+  #failed(error: Error) {
+    if (error.message !== this.#failure) this.emit('failed', error)
+    this.#failure = error.message
   }
 
   /** No longer watches it. */

@@ -33,6 +33,8 @@ export type HorizontalEvents = {
   up: [tier: Tier]
   /** A child cannot be reached any more: its Workers have died. It is tried again. */
   down: [tier: Tier, error: Error]
+  /** A child could not be reached, for another reason than before. It is tried again. */
+  failed: [tier: Tier, error: Error]
   /** A child was taken out, because it is not like its siblings. */
   refused: [tier: Tier, error: Error]
   /** Its load changed; told at most once a second. */
@@ -121,6 +123,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
       this.emit('down', tier, error)
     })
     child.on('load', () => this.#count(child))
+    child.on('failed', error => this.emit('failed', tier, error))
     child.on('refused', error => {
       this.#children.delete(tier)
       this.emit('refused', tier, error)

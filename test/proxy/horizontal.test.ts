@@ -205,7 +205,10 @@ test('a host that cannot be reached at the start joins when it appears, and come
   second.child.kill('SIGTERM')
   await second.exited
   const { tier, up } = cluster([remote(first!.url), remote(second.url)])
-  await until(() => up.size === 1)
+  const failures: string[] = []
+  tier.on('failed', (child, { message }) => failures.push(`${child.name}: ${message}`))
+  await until(() => up.size === 1 && failures.length)
+  assert.match(failures[0]!, `${second.url}/: cannot connect to ${second.url}/: connect ECONNREFUSED`)
 
   const listen = ['serve', '--listen', `127.0.0.1:${port}`]
   let again = run(listen)
