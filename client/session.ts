@@ -1,7 +1,7 @@
 // One session on a tier, seen from the client: its calls in flight, and its objects by their handles.
 
 import { type Announcement, GONE, type Reference, decodeValue } from '../lib/codec.ts'
-import { ConnectionError, ProtocolError, UnknownOutcomeError, codes, reviveError } from '../lib/errors.ts'
+import { ConnectionError, ProtocolError, codes, reviveError, unknownOutcome } from '../lib/errors.ts'
 import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
@@ -186,9 +186,7 @@ export class Session {
   // ← {"method": "tier.forgot", "params": []}
   // What was in flight was lost, or not; what there is, the hosts know.
   #forgotten() {
-    for (const { method, reject } of this.#pending.values()) {
-      reject(new UnknownOutcomeError(`the tier was replaced during ${method}(): whether it was carried out is not known`))
-    }
+    for (const { method, reject } of this.#pending.values()) reject(unknownOutcome(method))
     this.#pending.clear()
     this.#creating.clear()
     this.#lastForgotten = this.#nextId

@@ -110,6 +110,8 @@ export class UnknownOutcomeError extends Error {
   override name = 'UnknownOutcomeError'
 }
 
+export const unknownOutcome = (method: string) => new UnknownOutcomeError(`the tier was replaced during ${method}(): whether it was carried out is not known`)
+
 /** The two ends do not describe mediasoup's API in the same way: their versions are named. */
 export class IncompatibleError extends Error {
   override name = 'IncompatibleError'

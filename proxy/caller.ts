@@ -1,7 +1,7 @@
 // Requests of a tier's own, on a link that also carries those of others.
 
 import { randomBytes } from 'node:crypto'
-import { ConnectionError, reviveError } from '../lib/errors.ts'
+import { ConnectionError, reviveError, unknownOutcome } from '../lib/errors.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Id, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
 
@@ -64,6 +64,12 @@ export class Caller {
     if (error) pending.reject(reviveError(error))
     else pending.resolve(result)
     return true
+  }
+
+  /** The tier has forgotten what it was asked. */
+  forgotten() {
+    for (const { method, reject } of this.#pending.values()) reject(unknownOutcome(method))
+    this.#pending.clear()
   }
 
   #checkTimeouts(timeout: number, name = '') {

@@ -178,6 +178,7 @@ export class ClusterSession extends ProxySession {
       if (this.#answered(branch, head?.id, frame)) this.link.send(frame)
       return
     }
+    if (head.method === 'tier.forgot') branch.caller.forgotten()
     this.link.send(frame)
     if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
     if (head.method === 'Worker.died' || head.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)

@@ -436,6 +436,7 @@ export class SpanSession extends ProxySession {
   #happened(head: CallHead, frame: Frame) {
     const { method, handle } = head
     if (method === 'tier.load') return this.#loadReported(frame)
+    if (method === 'tier.forgot') this.#branch.caller.forgotten()
     const [kind, event] = method.split('.') as [string, string]
     if (kind === 'Worker') return this.#workerPartHappened(event, handle!, frame)
     if (kind === 'Router') return this.#routerPartHappened(head, frame)

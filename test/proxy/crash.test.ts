@@ -142,6 +142,35 @@ test('a spanning Router goes on: what is piped, shared, observed and listened on
   assert.ok(leaves.every(({ child }) => isAlive(child.pid!)))
 })
 
+test('a proxy in the middle of a tree may die as well: those above it ask anew', async () => {
+  const leaves = [await startLeaf(), await startLeaf()]
+  const args = ['--listen', `127.0.0.1:${await freePort()}`, ...leaves.map(({ url }) => url)]
+  const middle = await startLeaf(args)
+  await until(() => middle.lines.filter(line => line.includes('host is up')).length === 2)
+  const entry = await startLeaf(['--vertical', '--policy', 'scatter', '--max-workers', '2', middle.url])
+  await until(() => entry.lines.some(line => line.includes('host is up')))
+  const mediasoup = await connect(entry.url)
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const [source, sink] = [await router.createDirectTransport(), await router.createDirectTransport()]
+  const producer = await source.produce(audio())
+  const consumer = await sink.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const { more } = flow(producer, consumer)
+  await more()
+
+  middle.child.kill('SIGKILL')
+  await middle.exited
+  const calls = Promise.all(Array.from({ length: 5 }, () => rejection(router.dump())))
+  await startLeaf(args)
+  for (const error of await calls) assert.instance(error, UnknownOutcomeError)
+  await more()
+  await producer.pause()
+  await until(() => consumer.producerPaused)
+  assert.is((await router.dump()).transportIds.length, 2)
+  assert.not.ok(worker.closed)
+})
+
 test('a proxy that is stopped and started again, as in a rolling restart, loses no session', async () => {
   const { mediasoup, heard, kill, restart } = await stage()
   const worker = await mediasoup.createWorker()
