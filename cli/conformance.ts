@@ -3,12 +3,14 @@
 import { conformance, drift, formatDrift, formatReport } from '../conformance/index.ts'
 
 interface Options {
+  tiers?: string[]
+  cut?: number
   mediasoup?: string
   json?: boolean
 }
 
-export async function conform(urls: string[], { mediasoup, json }: Options) {
-  const report = await conformance({ urls, mediasoup, log: line => console.error(line) })
+export async function conform(urls: string[], { tiers, cut, mediasoup, json }: Options) {
+  const report = await conformance({ tiers, urls, cut, mediasoup, log: line => console.error(line) })
   console.log(json ? JSON.stringify(report, null, 2) : formatReport(report))
   if (!report.conforms) process.exitCode = 1
 }

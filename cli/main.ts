@@ -80,6 +80,8 @@ Certificates, keys and tokens are files, which are read again when they change, 
 const conformanceCommand = () => new Command('conformance')
   .description("Replays mediasoup's own tests against tiers: those at the URLs, or else one of each sort.")
   .argument('[urls...]', 'tiers that are already up', collectUrls)
+  .addOption(option('--tiers <names>', 'those of our own to test, like leaf,aggregated; default: all, or none with URLs').argParser(value => value.split(',')))
+  .addOption(option('--cut <seconds>', 'put relays between all tiers and their clients, and break each connection when it is about so old').argParser(positiveNumber))
   .addOption(releaseOption())
   .addOption(jsonOption())
   .addHelpText('after', `
@@ -87,6 +89,7 @@ Examples:
   mafalda conformance
   mafalda conformance ws://host:4000
   mafalda conformance --mediasoup 3.27.0
+  mafalda conformance --tiers leaf,aggregated --cut 2
   mafalda conformance drift --mediasoup 3.26.0
 
 Exits with 1 when a test that passes on plain mediasoup does not pass on a tier, and no declared deviation says why.`)
@@ -144,6 +147,12 @@ function parseLimits(value: string): Record<string, number> {
 
 function nonNegativeInteger(value: string): number {
   return value === '0' ? 0 : positiveInteger(value)
+}
+
+function positiveNumber(value: string): number {
+  const number = Number(value)
+  if (!(number > 0 && number < Infinity)) throw new InvalidArgumentError('It must be a positive number.')
+  return number
 }
 
 function positiveInteger(value: string): number {

@@ -24,7 +24,8 @@ function table({ baseline, tiers }: Report): string {
     ['', ...columns.map(({ tier }) => tier)],
     ...rows,
     ['total', ...columns.map(({ count }) => ratio(count))],
-    ['seconds', ...columns.map(({ seconds }) => seconds.toFixed(1))]
+    ['seconds', ...columns.map(({ seconds }) => seconds.toFixed(1))],
+    ...tiers.some(({ connections }) => connections) ? [['connections', '–', ...tiers.map(({ connections }) => String(connections ?? '–'))]] : []
   ])
 }
 

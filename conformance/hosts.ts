@@ -1,38 +1,59 @@
-// Starts what a tier under test needs: the tiers below it, and the tier itself if it is served.
+// Starts what a tier under test needs: the tiers below it, the tier itself if it is served, and relays between them if their
+// connections are to break.
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
+import { startRelay, type Relay } from './relay.ts'
 import { tiers, type Site } from './tiers/index.ts'
 
 export class Hosts {
   readonly #folder: string
   readonly #workerBin: string
+  readonly #cut: number | undefined
   readonly #processes: ChildProcess[] = []
+  readonly #relays: Relay[] = []
 
-  constructor(folder: string, workerBin: string) {
+  /** @param cut each connection breaks when it is about so old, in s; without it, none does */
+  constructor(folder: string, workerBin: string, cut?: number) {
     this.#folder = folder
     this.#workerBin = workerBin
+    this.#cut = cut
+  }
+
+  /** How many connections there have been, if they were to break. */
+  get connections() {
+    return this.#relays.reduce((sum, { connections }) => sum + connections, 0)
   }
 
   /** Makes a tier ready to be opened from jest. One that is named by its URL is so already. */
   async prepare(tier: string): Promise<Site> {
-    if (URL.canParse(tier)) return { tier, url: tier, below: [], files: '' }
+    if (URL.canParse(tier)) return { tier, url: await this.#relayed(tier), cut: this.#cut !== undefined, below: [], files: '' }
     const adapter = tiers[tier]
     if (!adapter) throw new Error(`there is no tier ${tier}: choose from ${Object.keys(tiers).join(', ')}`)
     const below = await Promise.all((adapter.below ?? []).map(name => this.#serve(name)))
-    const site = { tier, below, files: join(this.#folder, 'mediasoup/node/lib/test/data') }
-    return adapter.served ? { ...site, url: await this.#start(site) } : site
+    const site = { tier, cut: this.#cut !== undefined, below, files: join(this.#folder, 'mediasoup/node/lib/test/data') }
+    return adapter.served ? { ...site, url: await this.#relayed(await this.#start(site)) } : site
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#relays.splice(0).map(relay => relay.close()))
     await Promise.all(this.#processes.splice(0).map(stop))
+  }
+
+  async #relayed(url: string): Promise<string> {
+    const cut = this.#cut
+    if (cut === undefined) return url
+    // They do not all break together.
+    const relay = await startRelay(url, { lifetime: () => cut * 1000 * (0.5 + Math.random()) })
+    this.#relays.push(relay)
+    return relay.url
   }
 
   async #serve(tier: string): Promise<string> {
     const site = await this.prepare(tier)
-    return site.url ?? this.#start(site)
+    return site.url ?? this.#relayed(await this.#start(site))
   }
 
   async #start(site: Site): Promise<string> {

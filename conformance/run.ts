@@ -18,6 +18,8 @@ export interface ConformanceOptions {
   mediasoup?: string
   /** A mediasoup-worker of that version. Default: for the installed one MEDIASOUP_WORKER_BIN, else one is found, downloaded or built. */
   workerBin?: string
+  /** Each connection, to a tier and between tiers, breaks when it is about so old, in s. Default: none does. */
+  cut?: number
   /** Parts of names of test files, to run only those. */
   files?: readonly string[]
   /** Is told what happens, line by line. */
@@ -36,8 +38,8 @@ export interface ConformanceOptions {
  * ```
  */
 export async function conformance(options: ConformanceOptions = {}): Promise<Report> {
-  const { urls = [], files = [], log = () => {} } = options
-  const names = options.tiers ?? (urls.length ? [] : Object.keys(adapters))
+  const { urls = [], files = [], cut, log = () => {} } = options
+  const names = options.tiers ?? (urls.length ? [] : namesOf(cut))
   const release = await findRelease(options.mediasoup)
   const workerBin = options.workerBin ?? await workerOf(release, log)
   const { folder, close } = await stage(release)
@@ -50,7 +52,7 @@ export async function conformance(options: ConformanceOptions = {}): Promise<Rep
     const tiers: TierReport[] = []
     const tested = baseline.results.length ? [...names, ...urls] : []
     if (tested.length) await addBundles(folder)
-    for (const tier of tested) tiers.push(await testTier(tier, baseline, new Hosts(folder, workerBin), run))
+    for (const tier of tested) tiers.push(await testTier(tier, baseline, new Hosts(folder, workerBin, cut), run))
     const report = { mediasoup: release.version, node: process.versions.node, workerBin, baseline: reportBaseline(baseline), tiers }
     return { ...report, conforms: !report.baseline.error && tiers.every(({ conforms }) => conforms) }
   } finally {
@@ -58,12 +60,16 @@ export async function conformance(options: ConformanceOptions = {}): Promise<Rep
   }
 }
 
+// Those that run inside jest have no connections that could be cut.
+const namesOf = (cut?: number) => Object.keys(adapters).filter(name => cut === undefined || adapters[name]!.served)
+
 type Run = (site: Site) => Promise<Replay>
 
 async function testTier(tier: string, baseline: Replay, hosts: Hosts, run: Run): Promise<TierReport> {
   const about = adapters[tier]?.about ?? 'a tier that was running'
   try {
-    return reportTier(tier, about, baseline, await run(await hosts.prepare(tier)))
+    const replay = await run(await hosts.prepare(tier))
+    return reportTier(tier, about, baseline, replay, hosts.connections)
   } catch (error) {
     return reportError(tier, about, error)
   } finally {

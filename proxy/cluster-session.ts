@@ -104,6 +104,8 @@ export class ClusterSession extends ProxySession {
 
   /** A new Worker goes to the best child that can be reached. */
   async #place(id: Id | null | undefined, frame: Frame) {
+    await this.#cluster.untilRegained()
+    if (this.#ended) return
     let failure: unknown = new ConnectionError('no host of the cluster can be reached')
     for (const child of this.#order()) {
       const placed = child.place()

@@ -76,6 +76,8 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   #told = IDLE
   #reportTimer: NodeJS.Timeout | undefined
   readonly #sessions = new Set<ClusterSession>()
+  // Wait for a child to be there.
+  readonly #waiting = new Set<() => void>()
   // All tiers that have said hello through this one: none of them may be below.
   readonly #above = new Set<string>()
   readonly #patience: number
@@ -169,6 +171,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     const { load, promised, lost } = child
     if (lost) this.#ranking.delete(child)
     else this.#ranking.put(child, { load, promised })
+    if (!lost) this.#wake()
     this.#exchange(child, lost ? IDLE : { ...load, workers: load.workers + promised })
   }
 
@@ -176,6 +179,12 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     this.#ranking.delete(child)
     this.#exchange(child, IDLE)
     this.#counted.delete(child)
+    this.#wake()
+  }
+
+  #wake() {
+    for (const wake of this.#waiting) wake()
+    this.#waiting.clear()
   }
 
   #exchange(child: Child, load: Load) {
@@ -213,6 +222,19 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     const first = this.#firstUp
     if (!first) throw new ConnectionError(`none of the ${this.size} hosts of the cluster can be reached`)
     return first
+  }
+
+  /** While all children that are up have lost their connections: until one is regained, or all are given up, or for the timeout. */
+  async untilRegained() {
+    const areAllLost = () => this.#counted.size > 0 && this.#ranking.size === 0
+    if (!areAllLost()) return
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      this.#wake()
+    }, this.timeout).unref()
+    while (areAllLost() && !isLate) await new Promise<void>(resolve => this.#waiting.add(resolve))
+    clearTimeout(timer)
   }
 
   /** What it says of itself to a tier, or a client, at the end of a path of tiers. */

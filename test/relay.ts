@@ -1,76 +1,29 @@
 // A relay between a client and a tier that counts WebSocket frames, and breaks connections where it is told to.
 
-import { type Socket, connect, createServer } from 'node:net'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { type Direction, startRelay as startPlainRelay } from '../conformance/relay.ts'
 import { afterTest } from './helper.ts'
 
-export type Direction = 'up' | 'down'
+export type { Direction }
 
 /** Whether to break the connection at this frame: before it, within it, or not at all. */
 export type Cut = (direction: Direction, frame: number, connection: number) => 'before' | 'within' | undefined
 
 export async function startRelay(url: string, cut: Cut = () => undefined) {
-  const { hostname, port } = new URL(url)
-  const sockets = new Set<Socket>()
   const frames = { up: 0, down: 0 }
-  let connections = 0
-  let frozen = false
+  const relay = await startPlainRelay(url, { inspect })
+  afterTest(() => relay.close())
+  return Object.assign(relay, { frames })
 
-  const server = createServer(client => {
-    const connection = connections++
-    const tier = connect(Number(port), hostname)
-    for (const socket of [client, tier]) {
-      sockets.add(socket)
-      socket.on('error', () => {}) // The other side broke it.
-      socket.on('close', () => {
-        sockets.delete(socket)
-        client.destroy()
-        tier.destroy()
-      })
-    }
-    pass(client, tier, 'up', connection)
-    pass(tier, client, 'down', connection)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  afterTest(() => {
-    server.close()
-    breakAll()
-  })
-
-  function pass(from: Socket, to: Socket, direction: Direction, connection: number) {
+  function inspect(direction: Direction, connection: number) {
     const parse = parser()
     let count = 0
-    from.on('data', chunk => {
-      if (frozen) return
-      let at = 0
+    return (chunk: Buffer) => {
       for (const { start, end } of parse(chunk)) {
         const how = cut(direction, count++, connection)
         frames[direction]++
-        if (!how) continue
-        at = how === 'before' ? start : Math.floor((start + end) / 2)
-        to.write(chunk.subarray(0, Math.max(at, 0)), () => from.destroy())
-        from.removeAllListeners('data')
-        return
+        if (how) return Math.max(how === 'before' ? start : Math.floor((start + end) / 2), 0)
       }
-      to.write(chunk)
-    })
-  }
-
-  function breakAll() {
-    for (const socket of sockets) socket.destroy()
-  }
-
-  return {
-    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    frames,
-    get connections() { return connections },
-    /** Breaks all connections. */
-    breakAll,
-    /** From now on connections are open, and nothing passes. */
-    freeze() { frozen = true },
-    thaw() { frozen = false }
+    }
   }
 }
 

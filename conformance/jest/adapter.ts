@@ -3,6 +3,7 @@
 // name.
 
 import * as localMediasoup from 'mediasoup'
+import pRetry from 'p-retry'
 
 import { client, remote, type RemoteMediasoup } from '../../client/index.ts'
 import type { Tier } from '../../lib/index.ts'
@@ -10,10 +11,13 @@ import { tiers, type Site } from '../tiers/index.ts'
 import { addAccessors } from './accessors.ts'
 import { guardKill } from './guard.ts'
 
+const CUT_OPENINGS = 5
+
 let opened: RemoteMediasoup | undefined
 
 export async function open(site: Site): Promise<void> {
-  opened = await client(tierAt(site), { reconnect: false })
+  // A connection that breaks before there is a session is not replaced.
+  opened = await pRetry(() => client(tierAt(site), { reconnect: false }), { retries: site.cut ? CUT_OPENINGS : 0, minTimeout: 50 })
   addAccessors(opened)
   if (site.url) guardKill(opened.workerBin)
 }

@@ -36,6 +36,8 @@ export interface Site {
   tier: string
   /** The tier's own URL, if it runs elsewhere. */
   url?: string
+  /** Its connections are cut, the first one too. */
+  cut?: boolean
   below: string[]
   files: string
 }

@@ -16,6 +16,10 @@ export class Ranking<C, T extends object> implements Iterable<C> {
     this.#sorted = new SortedMap(undefined, (one, other) => policy(one, other) || one.serial - other.serial)
   }
 
+  get size() {
+    return this.#ranks.size
+  }
+
   /** Puts a child in its place, or in another one, by what is known of it now. */
   put(child: C, known: T) {
     const rank = { ...known, serial: this.#ranks.get(child)?.serial ?? ++this.#serial }

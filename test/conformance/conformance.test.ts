@@ -42,6 +42,15 @@ test('a running tier conforms, but for a certificate that its operator does not 
   assert.match(formatReport(report), 'as declared: it names a certificate')
 })
 
+test('a tier conforms also when each connection, to it and below it, is cut again and again', async () => {
+  const tiers = ['leaf', 'vertical', 'aggregated']
+  const report = await conformance({ tiers, cut: 0.4, files: ['test-Consumer', 'test-DataProducer', 'test-PipeTransport', 'test-Worker'] })
+  assert.ok(report.conforms, formatReport(report))
+  assert.equal(report.tiers.map(({ tier }) => tier), tiers)
+  // More than the session of each file needs.
+  for (const { connections, files } of report.tiers) assert.ok(connections! > Object.keys(files).length, `${connections} connections`)
+})
+
 test('a tier that cannot be reached does not conform, and the report says why, once', async () => {
   const server = await serve(leaf(mediasoup))
   await server.close()

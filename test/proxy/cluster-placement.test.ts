@@ -146,6 +146,35 @@ test('a host whose connection is lost gets no Workers until it is regained', asy
   assert.equal(workersOf(leaves), [1, 3])
 })
 
+test('when all connections are lost, a Worker waits for the first that is regained', async () => {
+  const leaves = leavesOf(2, 2)
+  const links: Link[] = []
+  const kept = (leaf: FakeLeaf): Tier => ({
+    async open() {
+      const link = await leaf.open()
+      links.push(link)
+      return link
+    }
+  })
+  const mediasoup = await use(await startCluster(leaves.map(kept)))
+  const watching = links.slice(0, 2)
+  for (const link of watching) link.emit('lost', new Error('the network is down'))
+  let isMade = false
+  const worker = mediasoup.createWorker().then(() => { isMade = true })
+  await mediasoup.connection.getLoad()
+  assert.not.ok(isMade)
+  watching[1]!.emit('regained')
+  await worker
+  assert.equal(workersOf(leaves), [0, 1])
+
+  // Those that are given up are not waited for.
+  watching[1]!.emit('lost', new Error('the network is down'))
+  const late = mediasoup.createWorker().then(() => undefined, (error: Error) => error)
+  await mediasoup.connection.getLoad()
+  for (const link of watching) link.emit('close', new Error('the network is down for good'))
+  assert.match((await late)?.message ?? '', 'no host of the cluster can be reached')
+})
+
 test('its load is that of its hosts, also after they came, reported and went', async () => {
   const leaves = leavesOf(1, 2, 4, 8)
   const cluster = await startCluster(leaves)
