@@ -100,10 +100,10 @@ function tokenOptions({ tokenKeys: keys, tokenSecret: secret, tokenAudience: aud
 }
 
 /** Many hosts as one. */
-function cluster(urls: string[], { ca, cert, key, token: file }: Options, logger: pino.Logger): Horizontal {
+function cluster(urls: string[], { silence, ca, cert, key, token: file }: Options, logger: pino.Logger): Horizontal {
   const tls = ca || cert || key ? { ca, cert, key } : undefined
   const token = file ? async () => (await readFile(file, 'utf8')).trim() : undefined
-  const tier = horizontal(urls.map(url => remote(url, { tls, token })))
+  const tier = horizontal(urls.map(url => remote(url, { silence, tls, token })))
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))
   tier.on('failed', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host cannot be reached'))

@@ -10,8 +10,8 @@ export type Direction = 'up' | 'down'
 export type Inspect = (chunk: Buffer) => number | undefined
 
 export interface RelayOptions {
-  /** For how long each connection lasts, in ms. */
-  lifetime?: () => number
+  /** For how long a new connection lasts, in ms; undefined for one that is not to break. */
+  lifetime?: () => number | undefined
   inspect?: (direction: Direction, connection: number) => Inspect
 }
 
@@ -22,9 +22,11 @@ export interface Relay {
   readonly connections: number
   /** Breaks all connections. */
   breakAll(): void
-  /** From now on connections are open, and nothing passes: not even that one end has closed. */
+  /** From now on nothing passes, not even that one end has closed; it waits for thaw(). */
   freeze(): void
   thaw(): void
+  /** The same for good, for those connections that there are. */
+  hang(): void
   /** How long a chunk takes, in ms, and how much passes in each direction of a connection, in bytes per second. */
   slow(pace: Pace): void
   close(): Promise<void>
@@ -33,6 +35,11 @@ export interface Relay {
 export interface Pace {
   delay?: number
   rate?: number
+}
+
+/** Connections that hang together, if they do. */
+interface Epoch {
+  hung?: Promise<never>
 }
 
 /**
@@ -44,6 +51,7 @@ export async function startRelay(url: string, { lifetime, inspect }: RelayOption
   const address = new URL(url)
   if (address.protocol !== 'ws:') throw new TypeError(`a relay takes the URL of a tier without TLS, like ws://host:port (got ${url})`)
   const sockets = new Set<Socket>()
+  let epoch: Epoch = {}
   let connections = 0
   let pace: Pace = {}
   let frozen: { over: Promise<void>; end(): void } | undefined
@@ -56,29 +64,30 @@ export async function startRelay(url: string, { lifetime, inspect }: RelayOption
       socket.on('error', () => {}) // The other end broke it.
       socket.on('close', () => sockets.delete(socket))
     }
-    const life = lifetime && setTimeout(() => near.destroy(), lifetime())
+    const left = lifetime?.()
+    const life = left === undefined ? undefined : setTimeout(() => near.destroy(), left)
     near.on('close', () => clearTimeout(life))
-    void pass(near, far, inspect?.('up', connection))
-    void pass(far, near, inspect?.('down', connection))
+    void pass(near, far, epoch, inspect?.('up', connection))
+    void pass(far, near, epoch, inspect?.('down', connection))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
 
-  async function pass(from: Socket, to: Socket, inspect: Inspect = () => undefined) {
+  async function pass(from: Socket, to: Socket, epoch: Epoch, inspect: Inspect = () => undefined) {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
         const left = inspect(chunk)
         const { delay = 0, rate = Infinity } = pace
         const wait = delay + chunk.length / rate * 1000
         if (wait) await setTimeoutPromise(wait)
-        await frozen?.over
+        await (epoch.hung ?? frozen?.over)
         if (!to.write(left === undefined ? chunk : chunk.subarray(0, left))) await Promise.race([once(to, 'drain'), once(to, 'close')])
         if (left !== undefined) break
       }
     } catch {
       // It broke, which is no less an end.
     }
-    await frozen?.over
+    await (epoch.hung ?? frozen?.over)
     // What was written leaves first.
     to.destroySoon()
   }
@@ -102,6 +111,10 @@ export async function startRelay(url: string, { lifetime, inspect }: RelayOption
       frozen = { over: promise, end: resolve }
     },
     thaw,
+    hang() {
+      epoch.hung = new Promise(() => {})
+      epoch = {}
+    },
     slow(slower) { pace = slower },
     async close() {
       const closed = once(server, 'close')
