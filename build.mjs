@@ -16,6 +16,7 @@ const COMMANDS = {
   start: ['node', 'examples/room/start.mjs'],
   test: ['node', 'test/run.ts'],
   bench: ['node', 'bench/index.ts'],
+  chaos: ['node', 'chaos/index.ts'],
   conformance: ['node', 'dist/mafalda.js', 'conformance'],
   exec: [] // any command, for example `node build.mjs exec node test/server/worker.test.ts`
 }

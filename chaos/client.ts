@@ -1,0 +1,90 @@
+// A process with an application: `client.ts URL NAME SEED SILENCE [--kill-proxies]`.
+
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
+import { connect } from '../client/index.ts'
+import { openMedia } from './media.ts'
+import type { News, Order } from './news.ts'
+import { randomOf } from './random.ts'
+import { Room } from './room.ts'
+
+const STEP_MS = 30
+const AGAIN_MS = 50
+const SECONDS_TO_REST = 30
+
+const [url, name, seed, silence, killProxies] = process.argv.slice(2) as [string, string, string, string, string?]
+const tell = (news: News) => { process.send?.(news) }
+const random = randomOf(Number(seed))
+let order: Order | undefined
+
+process.on('disconnect', () => process.exit())
+process.on('message', (next: Order) => { order = next })
+
+const media = await openMedia()
+const mediasoup = await connected()
+let lostSince = 0
+mediasoup.connection.on('lost', () => { lostSince = performance.now() })
+mediasoup.connection.on('regained', () => tell({ tell: 'recovered', what: 'connection', ms: performance.now() - lostSince }))
+
+let room: Room | undefined
+let goneSince: number | undefined
+while (order === undefined) await step()
+await rest()
+tell({ tell: 'quiet', workers: 1 })
+while ((order as Order) !== 'close') await setTimeoutPromise(STEP_MS)
+room?.close()
+media.close()
+mediasoup.close()
+process.disconnect()
+
+/** The first connection is not replaced: it may break as well as all others. */
+async function connected() {
+  for (;;) {
+    try {
+      return await connect(url, { silence: Number(silence) })
+    } catch {
+      await setTimeoutPromise(AGAIN_MS)
+    }
+  }
+}
+
+async function step() {
+  try {
+    await (await whole()).step(random)
+    await setTimeoutPromise(STEP_MS)
+  } catch (error) {
+    await failed(error as Error)
+  }
+}
+
+async function whole(): Promise<Room> {
+  if (room?.isOpen) return room
+  if (room) goneSince ??= performance.now()
+  room?.close()
+  room = undefined
+  room = await Room.open(name, mediasoup, media, killProxies !== undefined, tell)
+  await room.complete()
+  if (goneSince !== undefined) tell({ tell: 'recovered', what: 'room', ms: performance.now() - goneSince })
+  goneSince = undefined
+  return room
+}
+
+/** Nothing breaks any more: all is there again, and as the leaves have it. */
+async function rest() {
+  const deadline = performance.now() + SECONDS_TO_REST * 1000
+  for (;;) {
+    try {
+      const there = await whole()
+      await there.complete()
+      return await there.compare()
+    } catch (error) {
+      if (performance.now() > deadline) return tell({ tell: 'wrong', why: `${name}: ${(error as Error).message}` })
+      await failed(error as Error)
+    }
+  }
+}
+
+// Calls fail when what they are about has died; nothing else may make them fail.
+async function failed(error: Error) {
+  if (error instanceof TypeError || error instanceof RangeError) tell({ tell: 'wrong', why: `${name}: ${error.stack}` })
+  await setTimeoutPromise(AGAIN_MS)
+}

@@ -1,0 +1,53 @@
+// The processes of a run, and what the system says of them.
+
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const mafalda = fileURLToPath(new URL('../mafalda.ts', import.meta.url))
+const running = new Set<ChildProcess>()
+process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+
+function keep(child: ChildProcess) {
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}
+
+/** `mafalda serve …`; resolves with its URL when it listens. */
+export async function startTier(args: string[]): Promise<{ child: ChildProcess; url: string }> {
+  const child = keep(spawn(process.execPath, [mafalda, 'serve', ...args], { stdio: ['ignore', 'pipe', 'inherit'] }))
+  const lines = createInterface(child.stdout!)
+  for await (const line of lines) {
+    const { msg, url } = JSON.parse(line)
+    if (msg !== 'listening') continue
+    child.stdout!.resume()
+    return { child, url }
+  }
+  throw new Error(`mafalda serve ${args.join(' ')} ended before it listened`)
+}
+
+/** A script of this folder, which speaks by IPC. */
+export const startScript = (name: string, args: string[]) => keep(fork(fileURLToPath(new URL(`${name}.ts`, import.meta.url)), args))
+
+export async function kill(child: ChildProcess) {
+  if (!running.has(child)) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+/** The workers of a leaf. */
+export const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+
+export const isAlive = (pid: number) => existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+
+/** Files and sockets that a process has open, and its memory, in bytes. */
+export function holdings(pid: number) {
+  const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return { files: readdirSync(`/proc/${pid}/fd`).length, memory: Number(kilobytes) * 1024 }
+}
