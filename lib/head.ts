@@ -1,42 +1,10 @@
 // What a tier reads of a frame that it passes on: its first bytes.
 
 import type { Frame } from './tier.ts'
-import { type Handle, type Id, decode, encodeNotification, encodeRequest } from './wire.ts'
+import type { Head } from './first-bytes.ts'
+import { type Handle, decode, encodeNotification, encodeRequest } from './wire.ts'
 
-export interface Head {
-  /** Of a request or an answer. */
-  id?: Id | null
-  /** Of a request or a notification. */
-  method?: string
-  /** Its first parameter, if that is a handle. */
-  handle?: Handle
-}
-
-export interface ReadHead extends Head {
-  /** How many characters of the frame it takes. */
-  length: number
-}
-
-// The keys are in the order that PROTOCOL.md asks for: that is what makes this possible.
-const HEAD = /^\{"jsonrpc":"2\.0",(?:"id":(null|-?\d+(?:\.\d+)?|"(?:[^"\\]|\\.)*"),)?(?:"method":"([^"\\]*)","params":\[(?:"([^"\\]*)")?|"result":|"error":)/
-
-// No method and no handle are longer.
-const HEAD_BYTES = 256
-const HEADER_LENGTH_BYTES = 2
-
-/** The head of a frame; undefined when its keys are in another order. */
-export function headOf(frame: Frame): ReadHead | undefined {
-  const text = typeof frame === 'string' ? frame : frame.toString('latin1', HEADER_LENGTH_BYTES, HEADER_LENGTH_BYTES + HEAD_BYTES)
-  const match = HEAD.exec(text)
-  if (!match) return undefined
-  const [{ length }, id, method, handle] = match
-  return { id: id === undefined ? undefined : idOf(id), method, handle, length }
-}
-
-const isDigit = (code: number) => code >= 0x30 && code <= 0x39
-
-// Most are numbers, and this is faster than JSON.parse().
-const idOf = (text: string): Id | null => isDigit(text.charCodeAt(0)) ? Number(text) : JSON.parse(text)
+export { type Head, type ReadHead, headOf } from './first-bytes.ts'
 
 /** A part of a frame's text that outlives the frame: V8 makes a substring a view, which would keep all of the frame. */
 export const kept = (text: string) => Buffer.from(text, 'latin1').toString('latin1')

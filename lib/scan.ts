@@ -36,7 +36,7 @@ export function scan(frame: Frame, head: ReadHead | undefined): Shape {
   return { depth: deepest, plain: isCall && end !== -1 && end === text.length - 2 && text.charCodeAt(end + 1) === CLOSE_OBJECT }
 }
 
-const headerOf = (frame: Buffer) => frame.length < HEADER_LENGTH_BYTES ? '' : frame.toString('latin1', HEADER_LENGTH_BYTES, HEADER_LENGTH_BYTES + frame.readUInt16BE())
+const headerOf = (frame: Buffer) => frame.length < HEADER_LENGTH_BYTES ? '' : frame.toString('utf8', HEADER_LENGTH_BYTES, HEADER_LENGTH_BYTES + frame.readUInt16BE())
 
 /** Where the string ends that starts here. */
 function endOfString(text: string, start: number): number {

@@ -4,6 +4,7 @@
 // by then events that came later have left.
 
 import { ProtocolError, codes } from './errors.ts'
+import { headOf } from './first-bytes.ts'
 import type { Frame } from './tier.ts'
 
 /** `<node>/<serial>`: unique in the whole tree, never rewritten by a tier. */
@@ -55,36 +56,51 @@ function encode(message: object, params: unknown[]): Frame {
 
 /** Decodes a frame. Throws a ProtocolError that says what is wrong with it. */
 export function decode(frame: Frame): Message {
-  if (typeof frame === 'string') return messageOf(parse(frame))
+  const head = headOf(frame)
+  const message = typeof frame === 'string' ? messageOf(parse(frame, head?.id)) : decodeBinary(frame, head?.id)
+  // JSON takes the last of several members of one name, and a proxy has gone by the first.
+  if (head && (head.id !== message.id || head.method !== message.method || (message.method !== undefined && head.handle !== handleIn(message.params)))) {
+    throw new ProtocolError(codes.request, 'a message has each of its members once', head.id)
+  }
+  return message
+}
+
+const handleIn = ([first]: unknown[]) => typeof first === 'string' ? first : undefined
+
+function decodeBinary(frame: Buffer, id?: Id | null): Message {
   if (frame.length < HEADER_LENGTH_BYTES) throw new ProtocolError(codes.parse, 'a binary frame starts with the length of its header in two bytes')
   const start = HEADER_LENGTH_BYTES + frame.readUInt16BE()
   if (start > frame.length) throw new ProtocolError(codes.parse, `the header of a binary frame ends within it (${start} of ${frame.length} bytes)`)
-  const message = messageOf(parse(frame.toString('utf8', HEADER_LENGTH_BYTES, start)))
+  const message = messageOf(parse(frame.toString('utf8', HEADER_LENGTH_BYTES, start), id))
   const at = message.method === undefined ? -1 : message.params.findIndex(isPayload)
-  if (message.method === undefined || at === -1) throw new ProtocolError(codes.request, 'a binary frame names its payload in params as {"$":"payload"}')
+  if (message.method === undefined || at === -1) throw new ProtocolError(codes.request, 'a binary frame names its payload in params as {"$":"payload"}', message.id)
   message.params[at] = frame.subarray(start)
   return message
 }
 
 const isPayload = (param: unknown) => typeof param === 'object' && param !== null && '$' in param && param.$ === PAYLOAD.$
 
-function parse(text: string): unknown {
+/** @param id of the request that it seems to be */
+function parse(text: string, id?: Id | null): unknown {
   try {
     return JSON.parse(text)
   } catch {
     // The cause quotes what it has read, and that may be a secret.
-    throw new ProtocolError(codes.parse, 'a frame is one JSON-RPC 2.0 message in JSON')
+    throw new ProtocolError(codes.parse, 'a frame is one JSON-RPC 2.0 message in JSON', id)
   }
 }
+
+// A number that JSON reads as infinite could not be written in the answer.
+const isId = (id: unknown): id is Id => typeof id === 'string' || Number.isFinite(id)
 
 function messageOf(value: unknown): Message {
   if (Array.isArray(value)) throw new ProtocolError(codes.request, 'batches are not supported: send each message in a frame of its own')
   if (typeof value !== 'object' || value === null) throw new ProtocolError(codes.request, `a message is an object (got ${value === null ? 'null' : typeof value})`)
   const { jsonrpc, id, method, params = [] } = value as Record<string, unknown>
-  const idOk = typeof id === 'number' || typeof id === 'string'
+  const idOk = isId(id)
   if (jsonrpc !== '2.0') throw new ProtocolError(codes.request, 'a message has "jsonrpc": "2.0"', idOk ? id : null)
   if (method === undefined) {
-    if ('result' in value || 'error' in value) return value as Message
+    if ('result' in value || 'error' in value) return (idOk ? value : { ...value, id: null }) as Message
     throw new ProtocolError(codes.request, 'a message has a method, a result or an error', idOk ? id : null)
   }
   if (id !== undefined && !idOk) throw new ProtocolError(codes.request, 'the id of a request is a number or a string')

@@ -12,7 +12,7 @@ import type { Child } from './child.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../lib/head.ts'
 import type { Cluster } from './horizontal.ts'
 import { type Found, Pipes } from './pipes.ts'
-import { type Branch, type CallHead, ProxySession, paramsOf } from './session.ts'
+import { type Branch, type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from './session.ts'
 
 interface ChildBranch extends Branch {
   child: Child
@@ -31,6 +31,8 @@ const ROUTER = /"result":\{"\$":"([^"]+)","kind":"Router","of":"([^"]+)"/
 const WORKER = /"result":\{"\$":"([^"]+)","kind":"Worker"/
 
 export class ClusterSession extends ProxySession {
+  /** The tiers above: none of them may be below. */
+  via: string[] = []
   readonly #cluster: Cluster
   readonly #branches = new Map<Child, Promise<ChildBranch>>()
   // From the node in a handle to the child behind which it is; null for what was behind a child that is gone.
@@ -77,9 +79,12 @@ export class ClusterSession extends ProxySession {
     const { id, method, handle } = head
     if (id != null && this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
     switch (method) {
-      case 'tier.hello': return this.settle(id, this.#cluster.hello((paramsOf(frame)[0] as { via?: string[] } | undefined)?.via))
+      case 'tier.hello': {
+        this.via = viaOf(frame)
+        return this.settle(id, this.#cluster.hello(this.via))
+      }
       case 'tier.load': return this.#subscribeToLoad(id)
-      case 'tier.log': return this.#subscribeToLogs(frame)
+      case 'tier.log': return this.#subscribeToLogs(head, frame)
       case 'tier.recall': return this.#recall(id)
       case 'rpc.discover': return this.answer(id, discover())
       case 'mediasoup.createWorker': return void this.#place(id, frame)
@@ -91,7 +96,7 @@ export class ClusterSession extends ProxySession {
     const branch = handle === undefined ? undefined : this.#routes.get(nodeOf(handle))
     if (branch) return this.#forward(branch, head, frame)
     if (branch === null && id !== undefined) throw new errors.WorkerClosedError(`the host of ${handle} is gone`)
-    if (handle === undefined) throw new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)
+    if (handle === undefined) throw unknownMethod(method)
     // What is not answered may be about an object that is gone.
     if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
   }
@@ -204,7 +209,7 @@ export class ClusterSession extends ProxySession {
   #pipe(id: Id, handle: Handle, frame: Frame) {
     const [, options] = paramsOf(frame) as [Handle, { router?: { $?: Handle } } | undefined]
     const target = options?.router?.$
-    const [from, to] = [handle, target ?? ''].map(router => this.#routes.get(nodeOf(router)))
+    const [from, to] = [handle, target].map(router => typeof router === 'string' ? this.#routes.get(nodeOf(router)) : undefined)
     if (!from || !to || from === to) return this.#forwardOrFail(from, { id, method: 'Router.pipeToRouter', handle }, frame)
     const pipe = this.#pipes.pipeToRouter({ branch: from, router: handle }, { branch: to, router: target! }, options as object)
     this.settle(id, pipe.then(value => ({ value })))
@@ -248,7 +253,9 @@ export class ClusterSession extends ProxySession {
     }
   }
 
-  #subscribeToLogs(frame: Frame) {
+  #subscribeToLogs({ id, method }: CallHead, frame: Frame) {
+    // Each host would answer.
+    if (id !== undefined) throw unknownMethod(method)
     ;[this.#logLevels] = paramsOf(frame)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.send(frame), () => {})
   }

@@ -78,8 +78,6 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   readonly #sessions = new Set<ClusterSession>()
   // Wait for a child to be there.
   readonly #waiting = new Set<() => void>()
-  // All tiers that have said hello through this one: none of them may be below.
-  readonly #above = new Set<string>()
   readonly #patience: number
   readonly timeout: number
   readonly #mixedVersions: boolean
@@ -114,7 +112,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
 
   add(tier: Tier): this {
     if (this.#children.has(tier)) return this
-    const child = new Child(tier, () => [this.node, ...this.#above], hello => this.#check(hello), this.timeout)
+    const child = new Child(tier, () => [this.node, ...this.#above()], hello => this.#check(hello), this.timeout)
     this.#children.set(tier, child)
     child.on('up', () => {
       this.#count(child)
@@ -237,10 +235,14 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     clearTimeout(timer)
   }
 
+  /** The tiers that have said hello through this one, or through which it was said, and are there. */
+  #above(): Set<string> {
+    return new Set([...this.#sessions].flatMap(({ via }) => via))
+  }
+
   /** What it says of itself to a tier, or a client, at the end of a path of tiers. */
   async hello(via: string[] = []): Promise<Hello> {
     if (via.includes(this.node)) throw new IncompatibleError('tiers must not form a cycle: this one is above and below itself')
-    for (const node of via) this.#above.add(node)
     const first = await this.#waitForFirst()
     return { ...first.hello!, protocol: PROTOCOL, mafalda: version, node: this.node }
   }

@@ -65,6 +65,7 @@ export abstract class ProxySession {
       head = headOf(frame)
       if (!head) ({ frame, head } = canonical(frame))
       if (head.method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', head.id)
+      if (head.id === null) throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
       this.dispatch(head as CallHead, frame)
     } catch (error) {
       this.fail(head?.id ?? (error instanceof ProtocolError ? error.id : null), error)
@@ -87,3 +88,16 @@ export abstract class ProxySession {
 
 /** The params of a frame that is treated. */
 export const paramsOf = (frame: Frame) => (decode(frame) as unknown as { params: unknown[] }).params
+
+// More tiers than any tree has one above the other.
+const MAX_VIA = 64
+
+/** The tiers that a `tier.hello` came through. */
+export function viaOf(frame: Frame): string[] {
+  const { via = [] } = Object(paramsOf(frame)[0]) as { via?: unknown }
+  const isPath = Array.isArray(via) && via.length <= MAX_VIA && via.every(node => typeof node === 'string')
+  if (!isPath) throw new ProtocolError(codes.params, `via is a list of at most ${MAX_VIA} names of tiers`)
+  return via
+}
+
+export const unknownMethod = (method: string) => new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)

@@ -17,7 +17,7 @@ import { type Head, headOf, kept } from '../lib/head.ts'
 import { Pipes } from './pipes.ts'
 import { Replicas } from './replicas.ts'
 import { restore, restoreObserved, tagged } from './restore.ts'
-import { type Branch, type CallHead, ProxySession, paramsOf } from './session.ts'
+import { type Branch, type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from './session.ts'
 import type { Placed, Produced, Replica, RouterPart, SpanningRouter, SpanningWorker, WorkerPart } from './span.ts'
 import { Spans, count } from './spans.ts'
 import type { SpanSettings } from './vertical.ts'
@@ -102,7 +102,7 @@ export class SpanSession extends ProxySession {
     const { id, method, handle } = head
     if (id != null && this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
     switch (method) {
-      case 'tier.hello': return this.settle(id, this.#greet(paramsOf(frame)[0] as { via?: string[] } | undefined))
+      case 'tier.hello': return this.settle(id, this.#greet(viaOf(frame)))
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.pipeListenInfo':
       case 'tier.locate': return this.#forward(id, method, [this.#spans.homeOf(handle!)])
@@ -118,7 +118,7 @@ export class SpanSession extends ProxySession {
     }
   }
 
-  async #greet({ via = [] } = {} as { via?: string[] }): Promise<Hello> {
+  async #greet(via: string[]): Promise<Hello> {
     const hello = await this.#call('tier.hello', { via: [...via, this.#node] }) as Hello
     return { ...hello, mafalda: version, node: this.#node }
   }
@@ -355,7 +355,7 @@ export class SpanSession extends ProxySession {
     if (id != null) {
       this.#inFlight.set(id, answer => {
         const holder = user ?? createdBy(answer)
-        if (holder !== undefined && !isFailure(answer) && !placed.uses?.has(holder)) {
+        if (holder !== undefined && (user === undefined || !isFailure(answer)) && !placed.uses?.has(holder)) {
           if (user === undefined) this.#spans.addConsumer(holder, placed, replica)
           else this.#spans.addUse(holder, placed, replica)
         } else if (replica) {
@@ -546,5 +546,3 @@ const resultOf = (frame: Frame) => (decode(frame) as { result?: unknown }).resul
 /** What is announced as the child of a part is the child of the whole. */
 const renamed = (frame: Frame, { handle, owner }: RouterPart): Frame =>
   (frame as string).replace(`"of":"${handle}"`, `"of":"${owner.handle}"`).replace(`"params":["${handle}"`, `"params":["${owner.handle}"`)
-
-const unknownMethod = (method: string) => new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)

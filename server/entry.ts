@@ -41,6 +41,11 @@ export class Entry {
     return this.row.kind as ObjectKind
   }
 
+  /** The Worker that it is, or is on. */
+  get root(): Entry {
+    return this.parent?.root ?? this
+  }
+
   get announced() {
     return this.#told !== undefined
   }

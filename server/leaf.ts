@@ -8,6 +8,7 @@ import { type Link, type Tier, pair } from '../lib/tier.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
+import { mendable } from './channel.ts'
 import { type HostRules, hostRules, pipeListenInfo } from './host.ts'
 import type { Tenant } from './lease.ts'
 import { LoadMeter } from './load.ts'
@@ -60,7 +61,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
   let serial = 0
   const shared: Leaf = {
     createWorker: shareWorkers ? (...args) => pool.createWorker(...args) : async (_, settings) => {
-      const worker = await mediasoup.createWorker(settings)
+      const worker = await mendable(await mediasoup.createWorker(settings))
       meter.addWorker(worker)
       return worker
     },

@@ -11,6 +11,7 @@ import { discover } from '../lib/openrpc.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, type Message, decode, encodeFailure, encodeNotification, encodeResult, unknownHandle } from '../lib/wire.ts'
 import { Aliases } from './aliases.ts'
+import { mend } from './channel.ts'
 import { Entry, type MediasoupObject, entryOf, listen } from './entry.ts'
 import type { Leaf } from './leaf.ts'
 import type { Tenant } from './lease.ts'
@@ -52,8 +53,12 @@ export class Session implements Tenant {
     this.#ended = true
     this.#leaf.logs.unsubscribe(this)
     this.#leaf.meter.unlisten(this.#tellLoad)
-    for (const { kind, object } of this.#entries.values()) {
-      if (kind === 'Worker') object.close()
+    for (const entry of this.#entries.values()) {
+      if (entry.kind === 'Worker') close(entry)
+    }
+    // What mediasoup forgot, because it failed halfway.
+    for (const entry of this.#entries.values()) {
+      if (entry.kind !== 'Worker') this.#forget(entry)
     }
   }
 
@@ -150,10 +155,8 @@ export class Session implements Tenant {
   #locate(handle: Handle): Location {
     const entry = this.#entries.get(handle)
     if (!entry) throw new errors.NotFoundError(unknownHandle('object', handle))
-    let worker = entry
-    while (worker.parent) worker = worker.parent
     const { node, mediasoup } = this.#leaf.hello
-    return { node, pid: (worker.object as unknown as ms.Worker).pid, mediasoup }
+    return { node, pid: (entry.root.object as unknown as ms.Worker).pid, mediasoup }
   }
 
   // ← {"method": "tier.load", "params": [{"capacity": 8, "used": 2.5, …}]}
@@ -216,7 +219,7 @@ export class Session implements Tenant {
     // A Worker is known until its process is gone.
     if (entry.kind !== 'Worker') this.#forget(entry)
     entry.closing = true
-    entry.object.close()
+    close(entry)
   }
 
   #resultOf({ role, kind }: MethodRow, target: Entry | undefined, value: unknown): unknown {
@@ -306,6 +309,12 @@ export class Session implements Tenant {
     this.#closed.set(entry.handle, entry)
     if (this.#closed.size > MAX_CLOSED) this.#closed.delete(this.#closed.keys().next().value!)
   }
+}
+
+// Whatever was called before: what is closed only halfway would never be closed.
+function close({ object, root }: Entry) {
+  mend(root.object)
+  object.close()
 }
 
 // mediasoup trusts its callers with these: what is none ends in a rejection that nobody handles.

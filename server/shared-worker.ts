@@ -1,14 +1,10 @@
 // A real Worker, and the leases on it.
 
 import type * as ms from 'mediasoup/types'
+import { type Channel, channelOf } from './channel.ts'
 import type { LogSettings, WorkerLease } from './lease.ts'
 import type { Mediasoup } from './leaf.ts'
 import { type Settings, logSettings, settingsKey } from './settings-key.ts'
-
-/** What mediasoup builds its messages to a worker with. */
-interface Channel {
-  readonly bufferBuilder: { clear(): void }
-}
 
 interface Options {
   /** How long it stays without leases, in ms. */
@@ -110,12 +106,4 @@ export class SharedWorker {
   mend() {
     this.#channel?.bufferBuilder.clear()
   }
-}
-
-// mediasoup shows it only on transports.
-async function channelOf(worker: ms.Worker): Promise<Channel | undefined> {
-  const router = await worker.createRouter()
-  const transport = await router.createDirectTransport()
-  router.close()
-  return (transport as unknown as { channelForTesting?: Channel }).channelForTesting
 }

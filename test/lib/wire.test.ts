@@ -53,6 +53,25 @@ for (const [what, frame, code, message] of bad) {
   })
 }
 
+test('what a proxy would read in another way than the leaf is refused with the id that the proxy has read', () => {
+  const frames = [
+    '{"jsonrpc":"2.0","id":1,"method":"a","params":["k3x/1"],"method":"b","params":["k3x/1"]}',
+    '{"jsonrpc":"2.0","id":1,"method":"a","params":["k3x/1"],"params":["k3x/2"]}',
+    '{"jsonrpc":"2.0","id":1,"method":"a","params":["k3x/1"],"id":2,"params":["k3x/1"]}'
+  ]
+  for (const frame of frames) assert.throws(() => decode(frame), (error: ProtocolError) => error.code === -32600 && error.id === 1)
+})
+
+test('an error about a frame whose head can be read has its id', () => {
+  assert.throws(() => decode('{"jsonrpc":"2.0","id":7,"method":"a","params":[['), (error: ProtocolError) => error.code === -32700 && error.id === null)
+  assert.throws(() => decode('{"jsonrpc":"2.0","id":7,"method":"a","params":[{,]}'), (error: ProtocolError) => error.code === -32700 && error.id === 7)
+})
+
+test('an id that cannot be written in an answer is none', () => {
+  assert.throws(() => decode('{"jsonrpc":"2.0","id":1e400,"method":"a"}'), (error: ProtocolError) => error.code === -32600 && error.id === null)
+  assert.is(decode('{"jsonrpc":"2.0","id":{"a":1},"result":1}').id, null)
+})
+
 test('a binary frame must name its payload', () => {
   const header = '{"jsonrpc":"2.0","method":"a","params":[1]}'
   const frame = Buffer.concat([Buffer.of(0, header.length), Buffer.from(header), Buffer.from('payload')])

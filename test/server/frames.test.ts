@@ -96,7 +96,7 @@ const frames: [what: string, frame: unknown, id: unknown, code: number, message:
   ['a batch', [request('rpc.discover')], null, -32600, /batches are not supported/],
   ['binary garbage', randomBytes(1000), null, -32700, /header of a binary frame|in JSON/],
   ['one byte', Buffer.of(0), null, -32700, /two bytes/],
-  ['a binary frame that names no payload', binary({ jsonrpc: '2.0', id: 7, method: 'rpc.discover', params: [] }), null, -32600, /names its payload/]
+  ['a binary frame that names no payload', binary({ jsonrpc: '2.0', id: 7, method: 'rpc.discover', params: [] }), 7, -32600, /names its payload/]
 ]
 
 function binary(header: unknown, payload = Buffer.from('payload')) {
@@ -246,6 +246,30 @@ offence('a frame that is larger than allowed closes the connection with 1009', a
 offence('text that is not UTF-8 closes the connection with 1007', async offender => {
   offender.socket.send(Buffer.of(0xc3, 0x28), { binary: false })
   assert.is((await offender.closed).code, 1007)
+})
+
+// mediasoup throws while it builds its message to the worker, and can send no other one any more: also not the one that closes the Worker.
+const HALF_BUILT = { listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', port: { valueOf: 0, toString: 0 } }] }
+
+offence('a Worker that arguments have broken goes with its session all the same', async offender => {
+  assert.match((await offender.call('Worker.createWebRtcServer', offender.worker, HALF_BUILT)).error!.message, /primitive value/)
+  assert.match((await offender.call('Worker.createRouter', offender.worker, {})).error!.message, /FlatBuffers/)
+})
+
+offence('what is closed on a Worker that arguments have broken is closed, and what is on it', async (offender, url) => {
+  const load = async () => (await offender.call('tier.load')).result as { routers: number; consumers: number }
+  const transport = await create(offender, 'Router.createDirectTransport', offender.router)
+  const { members: { id: dataProducerId } } = await create(offender, 'DirectTransport.produceData', transport.$, {})
+  const { members: { id: producerId } } = await create(offender, 'DirectTransport.produce', transport.$, audio())
+  await create(offender, 'DirectTransport.consumeData', transport.$, { dataProducerId })
+  const rtpCapabilities = { codecs: [{ ...opus, preferredPayloadType: 100 }], headerExtensions: [] }
+  await create(offender, 'DirectTransport.consume', transport.$, { producerId, rtpCapabilities })
+  const before = await load()
+
+  await offender.call('Worker.createWebRtcServer', offender.worker, HALF_BUILT)
+  assert.is((await offender.call('DirectTransport.close', transport.$)).error, undefined)
+  assert.equal([before.consumers, (await load()).consumers], [1, 0])
+  await openPeer(url)
 })
 
 test('a peer that says nothing and answers no ping loses its session, within the silence that is allowed', async () => {
