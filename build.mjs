@@ -18,6 +18,7 @@ const COMMANDS = {
   bench: ['node', 'bench/index.ts'],
   chaos: ['node', 'chaos/index.ts'],
   conformance: ['node', 'dist/mafalda.js', 'conformance'],
+  fuzz: ['node', 'conformance/fuzz/run.ts'],
   exec: [] // any command, for example `node build.mjs exec node test/server/worker.test.ts`
 }
 

@@ -1,0 +1,182 @@
+// Fuzzing: sessions that send what they should not to a tier on which another one works. Nothing may crash or grow, nothing of theirs may
+// stay, every request is answered, and the other one notices nothing.
+
+import type { Frame } from '../../lib/tier.ts'
+import type { Load } from '../../lib/load.ts'
+import { type RemoteMediasoup, connect } from '../../client/index.ts'
+import { attack } from './attack.ts'
+import { Bystander } from './bystander.ts'
+import { Calls } from './calls.ts'
+import { fuzzClient } from './fuzz-client.ts'
+import { Random } from './random.ts'
+import { type TargetName, type Tier, startTarget } from './target.ts'
+
+export interface FuzzOptions {
+  target: TargetName | 'client'
+  /** How many frames; a few more are sent. Default 50,000. */
+  frames?: number
+  /** Makes the frames: the same ones from the same seed, but for what the tier makes up. Default: random. */
+  seed?: number
+  log?: (line: string) => void
+}
+
+export interface FuzzReport {
+  target: TargetName | 'client'
+  seed: number
+  frames: number
+  sessions: number
+  /** What the other session did in the meantime. */
+  rounds: number
+  /** Of the tier, in bytes for each frame. */
+  growth: number
+  seconds: number
+  /** What went wrong, if something did, and the shortest list of frames that was found to do it. */
+  problem?: string
+  culprits?: string[]
+}
+
+// A session has so many steps, of one or several frames each.
+const STEPS = 2_000
+// A few sessions first, so that what is compiled and cached does not count.
+const WARM_UP = 0.25
+// What is left of the frames of a session is nothing at all; but heaps have noise, of about a megabyte.
+const MAX_GROWTH_BYTES = 4 * 1024 * 1024
+const MAX_GONE_MS = 20_000
+const MAX_SHRINKING_MS = 30_000
+
+export async function fuzz({ target, frames: wanted = 50_000, seed = Math.floor(Math.random() * 2 ** 32), log = () => {} }: FuzzOptions): Promise<FuzzReport> {
+  if (target === 'client') return fuzzClient({ frames: wanted, seed, log })
+  return fuzzTier({ target, frames: wanted, seed, log })
+}
+
+async function fuzzTier({ target, frames: wanted, seed, log }: Required<FuzzOptions> & { target: TargetName }): Promise<FuzzReport> {
+  const random = new Random(seed)
+  const calls = new Calls(seed)
+  const start = performance.now()
+  const report: FuzzReport = { target, seed, frames: 0, sessions: 0, rounds: 0, growth: 0, seconds: 0 }
+  let scene = await Scene.open(target)
+  let warm: { heap: number; frames: number } | undefined
+  try {
+    while (report.frames < wanted && !report.problem) {
+      const seeds = Array.from({ length: STEPS }, () => random.seed())
+      const resumable = random.oneIn(2)
+      report.problem = await scene.suffer(calls, seeds, resumable, () => { report.frames++ })
+      report.sessions++
+      if (report.sessions % 10 === 0) log(`${target}: ${report.frames} frames in ${report.sessions} sessions`)
+      if (!warm && report.frames >= wanted * WARM_UP) warm = { heap: await scene.heap(), frames: report.frames }
+      if (!report.problem) continue
+      report.rounds = scene.rounds
+      log(`${report.problem}\nlooking for the frames that matter …`)
+      report.culprits = await shrink(seeds, resumable)
+    }
+    if (!report.problem) {
+      report.rounds = scene.rounds
+      const grown = await scene.heap() - warm!.heap
+      report.growth = grown / (report.frames - warm!.frames)
+      if (grown > MAX_GROWTH_BYTES) report.problem = `the heap of the tier grew by ${grown} bytes`
+    }
+  } finally {
+    await scene.close()
+  }
+  return { ...report, seconds: (performance.now() - start) / 1000 }
+
+  /** Leaves out steps, more of them first, as long as what is left does it too; on a new tier each time. */
+  async function shrink(all: number[], resumable: boolean): Promise<string[] | undefined> {
+    const deadline = performance.now() + MAX_SHRINKING_MS
+    let seeds = all
+    let sent = await sentBy(seeds, resumable)
+    if (!sent) return undefined
+    for (let size = seeds.length >> 1; size >= 1; size >>= 1) {
+      for (let at = 0; at < seeds.length && performance.now() < deadline;) {
+        const fewer = seeds.toSpliced(at, size)
+        const does = await sentBy(fewer, resumable)
+        if (does) [seeds, sent] = [fewer, does]
+        else at += size
+      }
+    }
+    return sent.map(written)
+  }
+
+  /** The frames, if there is a problem with them. */
+  async function sentBy(seeds: readonly number[], resumable: boolean): Promise<Frame[] | undefined> {
+    await scene.close()
+    scene = await Scene.open(target)
+    const sent: Frame[] = []
+    return await scene.suffer(calls, seeds, resumable, frame => sent.push(frame)) ? sent : undefined
+  }
+}
+
+/** A tier with somebody on it. */
+class Scene {
+  readonly #tiers: Tier[]
+  readonly #bystander: Bystander
+  readonly #watchers: RemoteMediasoup[]
+  #before: string
+
+  static async open(target: TargetName): Promise<Scene> {
+    const { tiers, leaves } = await startTarget(target)
+    const bystander = await Bystander.open(tiers[0]!.url)
+    bystander.work()
+    await bystander.rest()
+    const watchers = await Promise.all(leaves.map(({ url }) => connect(url)))
+    return new Scene(tiers, bystander, watchers, await loads(watchers))
+  }
+
+  private constructor(tiers: Tier[], bystander: Bystander, watchers: RemoteMediasoup[], before: string) {
+    this.#tiers = tiers
+    this.#bystander = bystander
+    this.#watchers = watchers
+    this.#before = before
+  }
+
+  get rounds() {
+    return this.#bystander.rounds
+  }
+
+  heap() {
+    return this.#tiers[0]!.heap()
+  }
+
+  /** Answers what went wrong, if something did. */
+  async suffer(calls: Calls, seeds: readonly number[], resumable: boolean, onFrame: (frame: Frame) => void): Promise<string | undefined> {
+    this.#bystander.work()
+    const problem = await attack({ url: this.#tiers[0]!.url, calls, seeds, resumable, foreign: [this.#bystander.handle], onFrame }).catch(error => (error as Error).message)
+    await this.#bystander.rest()
+    const stayed = await this.#leftovers().catch(error => (error as Error).message)
+    for (const tier of this.#tiers) {
+      const problem = await tier.problem()
+      if (problem) return problem
+    }
+    return problem ?? this.#bystander.problem ?? stayed
+  }
+
+  /** What the session made must be gone. */
+  async #leftovers(): Promise<string | undefined> {
+    const deadline = performance.now() + MAX_GONE_MS
+    for (;;) {
+      const after = await loads(this.#watchers)
+      if (after === this.#before) return undefined
+      if (performance.now() > deadline) return `of a session that is over something stayed: before ${this.#before}, after ${after}`
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  }
+
+  async close() {
+    await this.#bystander.close()
+    for (const watcher of this.#watchers) watcher.close()
+    for (const tier of this.#tiers) await tier.stop()
+  }
+}
+
+/** Of what there is on each leaf; what it uses changes all the time. */
+async function loads(watchers: RemoteMediasoup[]): Promise<string> {
+  const all = await Promise.all(watchers.map(watcher => watcher.connection.getLoad()))
+  return JSON.stringify(all.map(({ workers, routers, consumers }: Load) => ({ workers, routers, consumers })))
+}
+
+const MAX_WRITTEN = 500
+
+function written(frame: Frame): string {
+  const text = typeof frame === 'string' ? frame : `${frame.length} bytes: ${frame.toString('latin1')}`
+  return text.length > MAX_WRITTEN ? `${text.slice(0, MAX_WRITTEN)}… (${text.length})` : text
+}
