@@ -205,7 +205,7 @@ export class Session {
     const parent = of === undefined ? undefined : this.#entities.get(of)
     if (of !== undefined && !parent) return GONE
     if (parent?.closed) return GONE
-    const type = classes[kind]
+    const type = Object.hasOwn(classes, kind) ? classes[kind] : undefined
     if (!type) throw new ProtocolError(codes.params, `the tier announced an object of the unknown kind ${kind}`)
     const token = appData?.token as number
     const kept = this.#creating.get(token) ?? this.#created.get(token)?.appData ?? {}

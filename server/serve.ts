@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { AccessError, ConnectionError, LimitError, closeCodes, codes, describeError } from '../lib/errors.ts'
+import { AccessError, ConnectionError, LimitError, ProtocolError, closeCodes, codes, describeError } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
 import { openingOf } from '../lib/opening.ts'
 import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
@@ -180,7 +180,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       const { id } = opening
       await sessions.open(link, opening.opening, peer, opened => link.send(encodeResult(id, opened)))
     } catch (error) {
-      link.send(encodeFailure(opening?.id ?? null, describeError(error)))
+      link.send(encodeFailure(opening?.id ?? (error instanceof ProtocolError ? error.id : null), describeError(error)))
       link.close(new ConnectionError((error as Error).message, { closeCode: closeCodes.internalError }))
     }
   }

@@ -8,6 +8,7 @@ import { attack } from './attack.ts'
 import { Bystander } from './bystander.ts'
 import { Calls } from './calls.ts'
 import { fuzzClient } from './fuzz-client.ts'
+import { knock } from './knock.ts'
 import { Random } from './random.ts'
 import { type TargetName, type Tier, startTarget } from './target.ts'
 
@@ -37,6 +38,8 @@ export interface FuzzReport {
 
 // A session has so many steps, of one or several frames each.
 const STEPS = 2_000
+// So many of the seeds also make openings, before.
+const OPENINGS = 30
 // A few sessions first, so that what is compiled and cached does not count.
 const WARM_UP = 0.25
 // What is left of the frames of a session is nothing at all; but heaps have noise, of about a megabyte.
@@ -140,7 +143,7 @@ class Scene {
   /** Answers what went wrong, if something did. */
   async suffer(calls: Calls, seeds: readonly number[], resumable: boolean, onFrame: (frame: Frame) => void): Promise<string | undefined> {
     this.#bystander.work()
-    const problem = await attack({ url: this.#tiers[0]!.url, calls, seeds, resumable, foreign: [this.#bystander.handle], onFrame }).catch(error => (error as Error).message)
+    const problem = await this.#knock(seeds, onFrame) ?? await attack({ url: this.#tiers[0]!.url, calls, seeds, resumable, foreign: [this.#bystander.handle], onFrame }).catch(error => (error as Error).message)
     await this.#bystander.rest()
     const stayed = await this.#leftovers().catch(error => (error as Error).message)
     for (const tier of this.#tiers) {
@@ -148,6 +151,14 @@ class Scene {
       if (problem) return problem
     }
     return problem ?? this.#bystander.problem ?? stayed
+  }
+
+  async #knock(seeds: readonly number[], onFrame: (frame: Frame) => void): Promise<string | undefined> {
+    for (const seed of seeds.slice(0, OPENINGS)) {
+      const problem = await knock(this.#tiers[0]!.url, new Random(seed), onFrame).catch(error => (error as Error).message)
+      if (problem) return problem
+    }
+    return undefined
   }
 
   /** What the session made must be gone. */

@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert'
 import { WebSocketServer } from 'ws'
 import { ConnectionError, IncompatibleError, client, connect } from '../../client/index.ts'
 import { PROTOCOL } from '../../lib/hello.ts'
+import { digest } from '../../lib/methods.ts'
 import { type Frame, type Link, type Tier, pair } from '../../lib/tier.ts'
 import { leaf, serve } from '../../server/index.ts'
 import { afterTest, audio, cleanUp, connectLeaf, isAlive, opus, rejection, startLeaf, until } from '../helper.ts'
@@ -36,6 +37,20 @@ async function listenWebSocket(answer: (message: string) => unknown, protocol: s
   afterTest(() => server.clients.forEach(socket => socket.terminate()))
   return listen(http)
 }
+
+test('an object of a kind that is none is refused, whatever the name reaches in JavaScript', async () => {
+  const hello = { protocol: PROTOCOL, model: digest, mediasoup: localMediasoup.version }
+  const url = await listenWebSocket(message => {
+    const { id, method } = JSON.parse(message)
+    if (id !== undefined) return { jsonrpc: '2.0', id, result: method === 'tier.hello' ? hello : { $: 'k3x/1', kind: 'constructor', members: {} } }
+  })
+  const mediasoup = await connect(url)
+  afterTest(() => mediasoup.close())
+  let told = 0
+  mediasoup.observer.on('newworker', () => told++)
+  assert.match((await rejection(mediasoup.createWorker())).message, 'unknown kind constructor')
+  assert.is(told, 0)
+})
 
 test('what is not the URL of a WebSocket is refused, and named', async () => {
   for (const url of ['http://127.0.0.1:4000', '127.0.0.1:4000', 'tier', '']) {

@@ -248,6 +248,14 @@ offence('text that is not UTF-8 closes the connection with 1007', async offender
   assert.is((await offender.closed).code, 1007)
 })
 
+test('an opening whose params are no array is refused with its id, and so is its connection', async () => {
+  const { url } = await startLeaf()
+  const peer = await raw(url)
+  const { id, error } = await peer.answer({ jsonrpc: '2.0', id: 7, method: 'tier.open', params: 'session' })
+  assert.equal([id, error!.code], [7, -32602])
+  assert.is((await peer.closed).code, 1011)
+})
+
 // mediasoup throws while it builds its message to the worker, and can send no other one any more: also not the one that closes the Worker.
 const HALF_BUILT = { listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', port: { valueOf: 0, toString: 0 } }] }
 
