@@ -80,5 +80,6 @@ export class Bystander {
     assert.deepEqual(heard, ['pause', 'resume'])
     router.close()
     assert.equal(consumer.closed, true)
+    assert.deepEqual((await this.#worker.dump()).routerIds, [])
   }
 }

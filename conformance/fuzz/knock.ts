@@ -25,19 +25,20 @@ export async function knock(url: string, random: Random, onFrame: (frame: Frame)
     if (ledger.settled) resolve()
   }))
   const send = (frame: string) => {
+    ledger.sent(frame)
     onFrame(frame)
     socket.send(frame)
   }
   const opening = openingFrom(random, known)
-  ledger.sent(opening)
   send(opening)
   const timer = setTimeout(() => socket.terminate(), MAX_ANSWER_MS)
   await Promise.race([settled, closed])
   clearTimeout(timer)
-  if (ledger.settled) send(acknowledgementFrom(random, known))
+  const isAnswered = ledger.settled
+  if (isAnswered) send(acknowledgementFrom(random, known))
   socket.close(1000)
   await closed
-  return ledger.problem ?? (ledger.settled ? undefined : `this was not answered: ${opening}`)
+  return ledger.problem ?? (isAnswered ? undefined : `this was not answered: ${opening}`)
 }
 
 function openingFrom(random: Random, known: Known): string {
