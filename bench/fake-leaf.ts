@@ -72,7 +72,7 @@ export class FakeLeaf implements Tier {
 
   get load(): Load {
     const count = (kind: ObjectKind) => this.of(kind).length
-    return { capacity: this.#cores, used: Math.random() * JITTER_CORES, workers: count('Worker'), shared: 0, routers: count('Router'), consumers: count('Consumer') }
+    return { capacity: this.#cores, used: Math.random() * JITTER_CORES, workers: count('Worker'), shared: 0, routers: count('Router'), consumers: count('Consumer'), draining: 0 }
   }
 
   of(kind: ObjectKind): FakeObject[] {

@@ -14,6 +14,7 @@ export async function main(argv: string[]) {
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
   program.addCommand(serveCommand())
+  program.addCommand(drainCommand())
   program.addCommand(conformanceCommand())
   program.commands.flatMap(command => [command, ...command.commands]).forEach(command => command.exitOverride())
   try {
@@ -58,6 +59,7 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--policy <policy>', 'where --vertical puts transports: pack fills few Workers, scatter puts each on another one').choices(['pack', 'scatter']).default('pack'))
   .addOption(option('--max-workers <count>', 'how many Workers there are to be: on this host over all sessions, at most one per core; with URLs, how many one of an application may span; default: as many as there are cores').argParser(positiveInteger))
   .addOption(option('--share-workers', "let the Workers of all sessions be shares of this host's, so that applications do not fight for cores"))
+  .addOption(option('--drain-deadline <seconds>', "how long SIGTERM lets the sessions on this host's mediasoup move elsewhere before it ends; 0 to close them at once").default(0).argParser(nonNegativeInteger))
   .option('--openrpc', 'print the OpenRPC document of the protocol, and exit')
   .addHelpText('after', `
 Examples:
@@ -73,9 +75,28 @@ Examples:
   mafalda serve --openrpc > openrpc.json
 
 The worker is the one that MEDIASOUP_WORKER_BIN names, or else is found, downloaded or built.
-Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all sessions; a second one forces.
+Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all sessions; a second one forces. With
+--drain-deadline, SIGTERM drains first; a second signal closes them at once, and a third one forces.
 Certificates, keys and tokens are files, which are read again when they change, and on SIGHUP.`)
   .action(async (urls, options) => (await import('./serve.ts')).serveTier(urls, options))
+
+const drainCommand = () => new Command('drain')
+  .description('Lets the host at a URL end once it is empty: it takes no new Workers and Routers, and applications are told to move.')
+  .argument('<url>', "the host's own URL", parseUrl)
+  .addOption(option('--deadline <seconds>', 'when it ends, whatever is on it; default: as it was told before, or else not before it is empty').argParser(nonNegativeInteger))
+  .option('--cancel', 'let it go on')
+  .addOption(option('--ca <file>', 'authorities of the host; default: those of Node.js'))
+  .addOption(option('--cert <file>', 'a certificate for the host'))
+  .addOption(option('--key <file>', 'the private key of --cert'))
+  .addOption(option('--token <file>', 'a token for the host, whose scope includes "operate"'))
+  .addHelpText('after', `
+Examples:
+  mafalda drain ws://media-1:4000 --deadline 600
+  mafalda drain ws://media-1:4000 --cancel
+
+Prints what is left until the host has ended. Ctrl-C ends only the command, and not the drain; --cancel does, and the command
+again, without a deadline, shows how far it is. Exits with 1 when the drain was cancelled, or the host lost before it was over.`)
+  .action(async (url, options) => (await import('./drain.ts')).drain(url, options))
 
 const conformanceCommand = () => new Command('conformance')
   .description("Replays mediasoup's own tests against tiers: those at the URLs, or else one of each sort.")
@@ -122,9 +143,11 @@ function parseAddress(value: string): Address {
   return { host: (host || '127.0.0.1').replace(/^\[|\]$/g, ''), port: Number(port) }
 }
 
-function collectUrls(value: string, others: string[] = []): string[] {
+const collectUrls = (value: string, others: string[] = []): string[] => [...others, parseUrl(value)]
+
+function parseUrl(value: string): string {
   if (!URL.canParse(value) || !/^wss?:$/.test(new URL(value).protocol)) throw new InvalidArgumentError('It must be like ws://host:port or wss://host:port.')
-  return [...others, value]
+  return value
 }
 
 const parseFolders = (value: string): string[] => value.split(delimiter).filter(Boolean)

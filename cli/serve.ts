@@ -1,17 +1,16 @@
 // `mafalda serve`: this host's mediasoup, until a signal ends it.
 
-import { readFile } from 'node:fs/promises'
 import type * as ms from 'mediasoup/types'
 import { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
 import { remote } from '../client/index.ts'
-import type { Tier } from '../lib/index.ts'
 import { type Horizontal, horizontal, vertical } from '../proxy/index.ts'
-import { type Limits, type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
+import { type LeafTier, type Limits, type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
 import { findWorker } from '../server/worker/index.mjs'
+import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './main.ts'
 
-interface Options {
+interface Options extends AccessOptions {
   listen: Address
   announcedAddress?: string
   pipeAddress?: string
@@ -27,10 +26,6 @@ interface Options {
   tokenAudience?: string
   tokenIssuer?: string
   tokenGrace?: number
-  token?: string
-  ca?: string
-  cert?: string
-  key?: string
   limits: Partial<Limits>
   allowOrigin: string[]
   insecure?: boolean
@@ -39,17 +34,21 @@ interface Options {
   policy: 'pack' | 'scatter'
   maxWorkers?: number
   shareWorkers?: boolean
+  drainDeadline: number
   openrpc?: boolean
 }
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 export async function serveTier(urls: string[], options: Options) {
   if (options.openrpc) return console.log(JSON.stringify(discover(), null, 2))
 
   const logger = pino({ name: 'mafalda', level: options.logLevel }, await logStream())
   const hosts = urls.length ? cluster(urls, options, logger) : undefined
-  const below = hosts ?? await host(options, logger)
+  const local = hosts ? undefined : await host(options, logger)
+  const below = (hosts ?? local)!
   const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: hosts && options.maxWorkers }) : below
-  const { listen, grace, silence, maxPayload, limits, insecure, allowOrigin: allowOrigins } = options
+  const { listen, grace, silence, maxPayload, limits, insecure, allowOrigin: allowOrigins, drainDeadline } = options
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
   const server = await serve(tier, { ...listen, grace, silence, maxPayload, limits, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
     throw new Error(explain(error, listen), { cause: error })
@@ -59,13 +58,23 @@ export async function serveTier(urls: string[], options: Options) {
   // What one client's call makes mediasoup reject and forget must not end the sessions of all others.
   process.on('unhandledRejection', err => logger.error({ err }, 'a rejection was not handled'))
   if (tls || tokens) process.on('SIGHUP', () => server.reload())
-  let stopping = false
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
+  let [draining, closing] = [false, false]
+  for (const signal of SIGNALS) process.on(signal, onSignal)
+
+  local?.drain.on('change', () => logger.info(local.drain.state, local.draining ? 'draining' : 'drain cancelled'))
+  local?.drain.on('end', reason => void close({ reason }))
 
   async function onSignal(signal: NodeJS.Signals) {
-    if (stopping) process.exit(1)
-    stopping = true
-    logger.info({ signal, sessions: server.sessions }, 'closing')
+    if (closing) process.exit(1)
+    if (!local || draining || signal === 'SIGINT' || !drainDeadline) return close({ signal })
+    draining = true
+    local.drain.start({ deadline: drainDeadline * 1_000 })
+  }
+
+  async function close(why: object) {
+    if (closing) return
+    closing = true
+    logger.info({ ...why, sessions: server.sessions }, 'closing')
     // What the sessions on a proxy have is on hosts below, where the next one finds it.
     await server.close({ comesBack: tier.resumable })
     logger.info('closed')
@@ -75,11 +84,12 @@ export async function serveTier(urls: string[], options: Options) {
 }
 
 /** The mediasoup of this host. */
-async function host({ announcedAddress, pipeAddress, allowFiles, shareWorkers, maxWorkers }: Options, logger: pino.Logger): Promise<Tier> {
+async function host({ announcedAddress, pipeAddress, allowFiles, shareWorkers, maxWorkers }: Options, logger: pino.Logger): Promise<LeafTier> {
   const workerBin = await findWorker({ log: line => logger.info(line) })
   // mediasoup reads it when it is loaded.
   process.env.MEDIASOUP_WORKER_BIN = workerBin
   const mediasoup = await import('mediasoup')
+  mediasoup.observer.on('newworker', keepSignals)
   logger.info({ mediasoup: mediasoup.version, workerBin }, 'serving the mediasoup of this host')
   const log: ms.LogEventListeners = {
     onwarn: (namespace, text) => logger.warn({ namespace }, text),
@@ -99,11 +109,16 @@ function tokenOptions({ tokenKeys: keys, tokenSecret: secret, tokenAudience: aud
   return { keys, secret, audience, issuer, grace }
 }
 
+// Each Worker closes itself on a signal, before its sessions could be told why, or move elsewhere: they close it.
+function keepSignals(worker: ms.Worker) {
+  const { onSignal } = worker as unknown as { onSignal?: NodeJS.SignalsListener }
+  if (onSignal) for (const signal of SIGNALS) process.off(signal, onSignal)
+}
+
 /** Many hosts as one. */
-function cluster(urls: string[], { silence, ca, cert, key, token: file }: Options, logger: pino.Logger): Horizontal {
-  const tls = ca || cert || key ? { ca, cert, key } : undefined
-  const token = file ? async () => (await readFile(file, 'utf8')).trim() : undefined
-  const tier = horizontal(urls.map(url => remote(url, { silence, tls, token })))
+function cluster(urls: string[], options: Options, logger: pino.Logger): Horizontal {
+  const access = { silence: options.silence, ...accessOf(options) }
+  const tier = horizontal(urls.map(url => remote(url, access)))
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))
   tier.on('failed', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host cannot be reached'))

@@ -4,6 +4,7 @@ import { version as localVersion, parseScalabilityMode } from 'mediasoup'
 import type * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import pRetry from 'p-retry'
+import type { Draining } from '../lib/drain.ts'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
 import { type Hello, type Location, PROTOCOL } from '../lib/hello.ts'
 import type { Load } from '../lib/load.ts'
@@ -23,8 +24,25 @@ export type ConnectionEvents = {
   failed: [error: Error]
   /** There is a connection: the session was resumed and nothing was lost, or, after `died`, there is a new one and Workers can be created again. */
   regained: [resumed: boolean]
+  /** A host is to end: what is on it is to be moved. Told again when its deadline is another one, or a tier in between was replaced. */
+  draining: [host: DrainingHost]
+  /** A host that was to end does not. */
+  drainCancelled: [node: string]
   /** It is over: by close(), or because the session died and `reconnect` is false. */
   close: []
+}
+
+/** A host that is to end, and what the client has there. */
+export interface DrainingHost {
+  /** The leaf, as locate() names it. */
+  node: string
+  /** When it ends, whatever is on it, in ms from now; undefined if only when it has no Workers any more. */
+  deadline: number | undefined
+  /** Those that end with it. A Worker whose Routers span hosts is none of them as long as there is another host for it. */
+  workers: ms.Worker[]
+  /** Those that are on it, of whatever Worker. */
+  transports: ms.Transport[]
+  rtpObservers: ms.RtpObserver[]
 }
 
 /** The connection behind a client. */
@@ -104,6 +122,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       onLost: error => this.#onLost(error),
       onRegained: () => this.#onRegained(),
       onForgotten: () => this.#subscribeToLogs(),
+      onDraining: (host, objects) => this.#onDraining(host, objects),
       onClose: error => this.#onClose(session, error)
     })
     const abandon = () => session.close()
@@ -149,6 +168,18 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   #onRegained() {
     this.#isLost = false
     this.safeEmit('regained', true)
+  }
+
+  #onDraining({ node, deadline, cancelled }: Draining, { workers, there }: { workers: Entity[]; there: Entity[] }) {
+    if (cancelled) return void this.safeEmit('drainCancelled', node)
+    const ofGenus = (genus: RegExp) => there.filter(({ row }) => genus.test(row.kind)) as unknown[]
+    this.safeEmit('draining', {
+      node,
+      deadline,
+      workers: workers as unknown[] as ms.Worker[],
+      transports: ofGenus(/Transport$/) as ms.Transport[],
+      rtpObservers: ofGenus(/Observer$/) as ms.RtpObserver[]
+    })
   }
 
   #onClose(session: Session, error: Error) {

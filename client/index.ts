@@ -3,9 +3,9 @@
 import { type ClientOptions, type RemoteMediasoup, client } from './client.ts'
 import { type RemoteOptions, type Urls, remote } from './remote.ts'
 
-export { AccessError, ConnectionError, IncompatibleError, LimitError, ProtocolError, SessionError, UnknownOutcomeError } from '../lib/errors.ts'
+export { AccessError, ConnectionError, DrainingError, IncompatibleError, LimitError, ProtocolError, SessionError, UnknownOutcomeError } from '../lib/errors.ts'
 export { client, remote }
-export type { ClientOptions, Connection, ConnectionEvents, Locatable, RemoteMediasoup } from './client.ts'
+export type { ClientOptions, Connection, ConnectionEvents, DrainingHost, Locatable, RemoteMediasoup } from './client.ts'
 export type { Location } from '../lib/hello.ts'
 export type { Load } from '../lib/load.ts'
 export type { Pem, Tls } from '../lib/tls.ts'

@@ -1,6 +1,7 @@
 // One session on a tier, seen from the client: its calls in flight, and its objects by their handles.
 
 import { type Announcement, GONE, type Reference, decodeValue } from '../lib/codec.ts'
+import type { Draining } from '../lib/drain.ts'
 import { ConnectionError, ProtocolError, codes, reviveError, unknownOutcome } from '../lib/errors.ts'
 import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
@@ -35,6 +36,8 @@ export interface SessionOptions {
   onRegained(): void
   /** The tier has forgotten what it was told. */
   onForgotten(): void
+  /** A host is to end, or is not any more: with its Workers that end with it, and all else that is there. */
+  onDraining(host: Draining, objects: { workers: Entity[]; there: Entity[] }): void
   /** The session is over: closed by the tier, or lost for good. */
   onClose(error: Error): void
 }
@@ -171,6 +174,7 @@ export class Session {
   #notified(method: string, params: unknown[]) {
     if (method === 'tier.load') return
     if (method === 'tier.forgot') return this.#forgotten()
+    if (method === 'tier.draining') return this.#draining(params[0] as Draining)
     if (method === 'tier.log') return this.logger.hear(params as [LogLevel, string, string])
     const [handle, live, ...args] = params
     const entity = this.#entities.get(handle as Handle)
@@ -195,6 +199,16 @@ export class Session {
       announcements => converge(this.#entities, announcements as Announcement[], ({ kind, $ }) => this.notify(`${kind}.close`, [$])),
       error => this.logger.warn('Client', `tier.recall failed: ${error.message}`) // It has forgotten again, or is gone.
     )
+  }
+
+  // ← {"method": "tier.draining", "params": [{"node": "k3x", "deadline": 60000, "workers": ["k3x/1"]}]}
+  #draining(host: Draining) {
+    const all = [...this.#entities.values()].filter(({ closed }) => !closed)
+    const ending = new Set(host.workers)
+    this.#options.onDraining(host, {
+      workers: all.filter(({ handle }) => ending.has(handle)),
+      there: all.filter(({ handle }) => handle.startsWith(`${host.node}/`))
+    })
   }
 
   #resolve = (reference: Reference): unknown =>

@@ -27,7 +27,9 @@ export const codes = {
   /** and more sessions than there may be. */
   sessions: -32014,
   /** The session that was to be resumed is gone. */
-  session: -32001
+  session: -32001,
+  /** The host drains. */
+  draining: -32020
 } as const
 
 /** WebSocket's codes for why a connection is closed (RFC 6455, 7.4.1), and ours. */
@@ -112,19 +114,25 @@ export class UnknownOutcomeError extends Error {
 
 export const unknownOutcome = (method: string) => new UnknownOutcomeError(`the tier was replaced during ${method}(): whether it was carried out is not known`)
 
+/** The host is to end, and takes no new Workers and Routers: another host will, or this one when it is back. */
+export class DrainingError extends Error {
+  override name = 'DrainingError'
+}
+
 /** The two ends do not describe mediasoup's API in the same way: their versions are named. */
 export class IncompatibleError extends Error {
   override name = 'IncompatibleError'
 }
 
 const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<string, new (message: string) => Error>(
-  [TypeError, RangeError, SyntaxError, ConnectionError, SessionError, UnknownOutcomeError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
+  [TypeError, RangeError, SyntaxError, ConnectionError, SessionError, DrainingError, UnknownOutcomeError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
 )
 
 /** An error to what goes on the wire, without its stack: that is the host's own business. */
 export function describeError(error: unknown): Failure {
   if (error instanceof ProtocolError || error instanceof AccessError || error instanceof LimitError) return { code: error.code, message: error.message, data: { name: error.name } }
   if (error instanceof SessionError) return { code: codes.session, message: error.message, data: { name: error.name } }
+  if (error instanceof DrainingError) return { code: codes.draining, message: error.message, data: { name: error.name } }
   if (error instanceof Error) return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
   return { code: codes.internal, message: String(error) }
 }

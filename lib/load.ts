@@ -1,6 +1,6 @@
 // What a tier tells of its load, upwards.
 
-/** The answer to `tier.load`, and its notifications. */
+/** The answer to `tier.load`, and its notifications. What drains counts for none of capacity, used, workers and shared, because nothing can be placed there. */
 export interface Load {
   /** How many cores Workers may use. */
   capacity: number
@@ -11,9 +11,11 @@ export interface Load {
   shared: number
   routers: number
   consumers: number
+  /** How many Workers there are on hosts that drain. */
+  draining: number
 }
 
-export const IDLE: Load = { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0 }
+export const IDLE: Load = { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0, draining: 0 }
 
 /** The total of several loads, kept as one of them changes: what it was counts no longer, what it is now does. */
 export function exchange(total: Load, was: Load, is: Load): Load {

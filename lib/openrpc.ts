@@ -20,6 +20,7 @@ export function discover() {
       { name: 'tier.hello', summary: 'What the tier says of itself', params: [], result: result({ type: 'object' }), paramStructure: 'by-position' },
       { name: 'tier.authenticate', summary: 'Says who is there, or renews the token', params: [{ name: 'credentials', required: true, schema: { type: 'object', required: ['token'], properties: { token: { type: 'string' } } } }], result: result({ type: 'object' }), paramStructure: 'by-position' },
       { name: 'tier.load', summary: 'The load of the tier, which it then tells whenever it changes', params: [], result: result({ type: 'object' }), paramStructure: 'by-position' },
+      { name: 'tier.drain', summary: 'Lets the host end once it is empty, or at a deadline: it takes no new Workers and Routers', params: [{ name: 'options', schema: { type: 'object', properties: { deadline: { type: 'number' }, cancel: { type: 'boolean' } } } }], result: result({ type: 'object' }), paramStructure: 'by-position' },
       { name: 'tier.locate', summary: 'Where an object is: which leaf, and which Worker there', params: [handle], result: result({ type: 'object' }), paramStructure: 'by-position' },
       { name: 'tier.pipeListenInfo', summary: 'Where the host of an object listens to pipes from other hosts', params: [handle], result: result({ type: 'object' }), paramStructure: 'by-position' },
       { name: 'rpc.discover', summary: 'This document', params: [], result: result({ type: 'object' }), paramStructure: 'by-position' },

@@ -19,6 +19,8 @@ export interface Tier {
   readonly node?: string
   /** How to call it in logs and errors: its URL. */
   readonly name?: string
+  /** Whether its host is to end, and takes no new Workers and Routers. */
+  readonly draining?: boolean
   /** Whether its sessions outlive its process: what they have is on other hosts. */
   readonly resumable?: boolean
   /**

@@ -1,12 +1,12 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on children.
 
 import type { Announcement } from '../lib/codec.ts'
-import { ConnectionError, ProtocolError, SessionError, codes, describeError } from '../lib/errors.ts'
+import { ConnectionError, DrainingError, ProtocolError, SessionError, codes, describeError, reviveError } from '../lib/errors.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
 import { type SessionKey, keyBelow } from '../lib/opening.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Handle, type Id, encodeNotification, unknownHandle } from '../lib/wire.ts'
+import { type Failure, type Handle, type Id, decode, encodeNotification, unknownHandle } from '../lib/wire.ts'
 import { Caller, TIMEOUT_CHECKS, timeoutError } from './caller.ts'
 import type { Child } from './child.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../lib/head.ts'
@@ -22,8 +22,15 @@ interface InFlight {
   branch: ChildBranch
   method: string
   since: number
-  /** Of a Worker that is on its way: must be told whether it was made. */
-  placed?: (isMade: boolean) => void
+  /** Of a Worker that is on its way. */
+  placing?: Placing
+}
+
+interface Placing {
+  /** Must be told whether it was made. */
+  placed(isMade: boolean): void
+  /** Tries the next child; but first, once, the one that was lost, which may be there again. */
+  tryNext(failure: Error, lost?: Child): void
 }
 
 // The parent of a new Router: what an answer says in its first bytes.
@@ -86,6 +93,7 @@ export class ClusterSession extends ProxySession {
       case 'tier.load': return this.#subscribeToLoad(id)
       case 'tier.log': return this.#subscribeToLogs(head, frame)
       case 'tier.recall': return this.#recall(id)
+      case 'tier.drain': throw new errors.UnsupportedError('a cluster is drained host by host: ask each at its own URL')
       case 'rpc.discover': return this.answer(id, discover())
       case 'mediasoup.createWorker': return void this.#place(id, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
@@ -101,23 +109,27 @@ export class ClusterSession extends ProxySession {
     if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
   }
 
-  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame, placed?: (isMade: boolean) => void) {
-    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now(), placed })
-    else placed?.(true)
+  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame, placing?: Placing) {
+    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now(), placing })
+    else placing?.placed(true)
     branch.link.send(frame)
   }
 
   /** A new Worker goes to the best child that can be reached. */
   async #place(id: Id | null | undefined, frame: Frame) {
     await this.#cluster.untilRegained()
-    if (this.#ended) return
-    let failure: unknown = new ConnectionError('no host of the cluster can be reached')
-    for (const child of this.#order()) {
+    if (!this.#ended) await this.#placeOn(this.#order()[Symbol.iterator](), id, frame)
+  }
+
+  /** And to the next one, when that drains, or is gone before it has answered. */
+  async #placeOn(children: Iterator<Child, undefined>, id: Id | null | undefined, frame: Frame, failure: unknown = new ConnectionError('no host of the cluster can be reached'), again?: Child) {
+    for (let child = again ?? children.next().value; child; child = children.next().value) {
+      const isAgain = child === again
       const placed = child.place()
       try {
         const branch = await this.#branchOf(child)
         if (this.#ended) return placed(false)
-        this.#forward(branch, { id, method: 'mediasoup.createWorker' }, frame, placed)
+        this.#forward(branch, { id, method: 'mediasoup.createWorker' }, frame, { placed, tryNext: (error, lost) => void this.#placeOn(children, id, frame, error, isAgain ? undefined : lost) })
         return
       } catch (error) {
         placed(false)
@@ -193,12 +205,16 @@ export class ClusterSession extends ProxySession {
 
   /** Whether somebody still waits for the answer. */
   #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
-    const { method, placed } = this.#inFlight.get(id!) ?? {}
+    const { method, placing } = this.#inFlight.get(id!) ?? {}
     if (id != null && !this.#inFlight.delete(id)) return false
     if (method === 'mediasoup.createWorker') {
       const [, worker] = WORKER.exec(frame as string) ?? []
       if (worker) this.#workers.set(kept(worker), { branch, routers: new Set() })
-      placed!(worker !== undefined)
+      placing!.placed(worker !== undefined)
+      const refusal = worker === undefined && refusalIn(frame)
+      if (!refusal) return true
+      placing!.tryNext(refusal)
+      return false
     } else if (method === 'Worker.createRouter') {
       const [, router, worker] = ROUTER.exec(frame as string) ?? []
       if (router) this.#workers.get(worker!)?.routers.add(kept(router))
@@ -232,8 +248,9 @@ export class ClusterSession extends ProxySession {
     for (const [id, request] of this.#inFlight) {
       if (request.branch !== branch) continue
       this.#inFlight.delete(id)
-      request.placed?.(false)
-      this.fail(id, request.method === 'mediasoup.createWorker' ? error : new errors.WorkerClosedError(error.message))
+      request.placing?.placed(false)
+      if (request.placing) request.placing.tryNext(error, this.#cluster.has(branch.child.tier) ? branch.child : undefined)
+      else this.fail(id, new errors.WorkerClosedError(error.message))
     }
     for (const [handle, worker] of this.#workers) {
       if (worker.branch !== branch) continue
@@ -248,7 +265,7 @@ export class ClusterSession extends ProxySession {
       const { branch, method, since } = request
       if (performance.now() - since < timeout) return // They are in the order in which they were sent.
       this.#inFlight.delete(id)
-      request.placed?.(false)
+      request.placing?.placed(false)
       this.fail(id, timeoutError(branch.child.tier.name ?? '', method, timeout))
     }
   }
@@ -274,8 +291,15 @@ export class ClusterSession extends ProxySession {
     this.#ended = true
     clearInterval(this.#timer)
     this.#cluster.off('load', this.#tellLoad)
-    for (const { placed } of this.#inFlight.values()) placed?.(false)
+    for (const { placing } of this.#inFlight.values()) placing?.placed(false)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
     this.#branches.clear()
   }
+}
+
+/** That of a host that drains. */
+function refusalIn(frame: Frame): DrainingError | undefined {
+  const { error } = decode(frame) as { error?: Failure }
+  const refusal = error && reviveError(error)
+  return refusal instanceof DrainingError ? refusal : undefined
 }

@@ -7,6 +7,7 @@ import { errors } from '../lib/mediasoup.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
 import { PlacedWorkers } from './placed-workers.ts'
+import type { Replicas } from './replicas.ts'
 import { tagged } from './restore.ts'
 import type { RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
 import { type Spans, count, promise } from './spans.ts'
@@ -19,14 +20,16 @@ export class Growth {
   #load = IDLE
   readonly #placed = new PlacedWorkers()
   readonly #spans: Spans
+  readonly #replicas: Replicas
   readonly #below: Caller
   readonly #settings: SpanSettings
   readonly #session: string | undefined
   readonly #timer = setInterval(() => void this.#measure(), INTERVAL_MS).unref()
 
   /** @param session the id by which parts are found again; undefined where they need not be */
-  constructor(spans: Spans, below: Caller, settings: SpanSettings, session: string | undefined) {
+  constructor(spans: Spans, replicas: Replicas, below: Caller, settings: SpanSettings, session: string | undefined) {
     this.#spans = spans
+    this.#replicas = replicas
     this.#below = below
     this.#settings = settings
     this.#session = session
@@ -46,39 +49,79 @@ export class Growth {
     this.#placed.reported()
   }
 
-  /** The Worker, as the policy says, for one more transport of a Router. */
-  async choose(router: SpanningRouter): Promise<WorkerPart> {
+  /** The Router's part for one more transport, on the Worker that the policy says: on one that drains only if there can be no other. */
+  async choose(router: SpanningRouter): Promise<RouterPart> {
     const { worker } = router
-    const places = [...worker.parts, ...worker.growing.keys()].map(part => ({
-      part,
-      load: part.used + part.settling + part.promised,
-      holdsRouter: router.parts.has(part),
-      transports: router.counts.get(part) ?? 0
-    }))
-    const chosen = this.#settings.policy({ places, mayGrow: this.#mayGrow(worker) })?.part ?? this.#grow(worker)
-    promise(chosen)
-    count(router, chosen, 1)
+    const lasting = placesOf(router).filter(({ part }) => !part.draining)
+    const chosen = lasting.length ? this.#settings.policy({ places: lasting, mayGrow: this.#mayGrow(worker) })?.part : undefined
     try {
-      await worker.growing.get(chosen)
-      return chosen
+      return await this.#reserve(router, chosen ?? this.#grow(worker))
     } catch (error) {
-      count(router, chosen, -1)
+      // It began to drain meanwhile.
+      if (chosen?.draining) return this.choose(router)
+      const places = placesOf(router).filter(({ part, holdsRouter }) => part.draining && holdsRouter)
+      if (lasting.length || !places.length) throw error
+      return this.#reserve(router, this.#settings.policy({ places, mayGrow: false })!.part)
+    }
+  }
+
+  async #reserve(router: SpanningRouter, worker: WorkerPart): Promise<RouterPart> {
+    promise(worker)
+    count(router, worker, 1)
+    try {
+      await router.worker.growing.get(worker)
+      return await this.routerOn(router, worker)
+    } catch (error) {
+      count(router, worker, -1)
       throw error
     }
   }
 
-  /** The Worker of the Router's first part. */
-  atHome(router: SpanningRouter): WorkerPart | undefined {
-    const home = this.#spans.routerParts.get(router.home)?.worker
-    if (home) count(router, home, 1)
+  /** The Worker for what is not placed by a policy: the first one that lasts, or else a new one, or the first one if there can be none. */
+  async homeOf(worker: SpanningWorker): Promise<WorkerPart> {
+    const [first] = worker.parts
+    const lasting = worker.parts.find(({ draining }) => !draining)
+    if (lasting || !first) return lasting ?? first!
+    const [growing] = worker.growing.keys()
+    const part = growing ?? this.#grow(worker)
+    try {
+      await worker.growing.get(part)
+      return part
+    } catch {
+      return first
+    }
+  }
+
+  /**
+   * Moves what a Worker has only where it drains, so that it outlives that host. What carries nothing there any more is given back.
+   * Answers false when there is no other place.
+   */
+  async evacuate(worker: SpanningWorker): Promise<boolean> {
+    const home = await this.homeOf(worker)
+    if (home.draining) return false
+    const stranded = [...worker.routers].filter(({ made }) => [...made].every(({ worker }) => worker.draining))
+    await Promise.allSettled([
+      ...stranded.map(router => this.routerOn(router, home)),
+      ...[...worker.servers].map(server => this.serverOn({ $: server.handle }, home))
+    ])
+    for (const router of worker.routers) rehome(router)
+    for (const part of [...worker.parts]) this.giveBackLater(part)
+    return stranded.every(router => router.closed || router.parts.has(home))
+  }
+
+  /** The Router's first part. */
+  atHome(router: SpanningRouter): RouterPart | undefined {
+    const home = this.#spans.routerParts.get(router.home)
+    if (home) count(router, home.worker, 1)
     return home
   }
 
   #mayGrow({ parts, growing }: SpanningWorker) {
     const { maxWorkers } = this.#settings
-    if (maxWorkers !== undefined) return parts.length + growing.size < maxWorkers
+    const lasting = (all: Iterable<WorkerPart>) => [...all].filter(({ draining }) => !draining).length
+    if (maxWorkers !== undefined) return lasting(parts) + growing.size < maxWorkers
     const { capacity, workers, shared } = this.load
-    const own = this.#spans.workerParts.size + growing.size // The load may be older than some.
+    const own = lasting(this.#spans.workerParts.values()) + growing.size // The load may be older than some.
     return own < shared || Math.max(workers, own) < capacity - shared
   }
 
@@ -129,7 +172,11 @@ export class Growth {
   }
 
   #addRouterPart(router: SpanningRouter, worker: WorkerPart, announcement: Announcement): RouterPart {
-    if (!router.closed) return this.#spans.addRouterPart(router, worker, announcement)
+    if (!router.closed) {
+      const part = this.#spans.addRouterPart(router, worker, announcement)
+      rehome(router)
+      return part
+    }
     this.#below.notify('Router.close', announcement.$)
     throw new errors.NotFoundError('the Router was closed in the meantime')
   }
@@ -160,13 +207,20 @@ export class Growth {
     return announcement.$
   }
 
-  /** A Worker that has carried nothing for a while is given back; the first one stays. */
+  /** A Worker that has carried nothing for a while is given back; the first one that lasts stays. */
   giveBackLater(part: WorkerPart) {
-    const { owner } = part
-    const isIdle = () => part !== owner.parts[0] && owner.parts.includes(part) && !owner.closing && [...owner.routers].every(({ counts }) => !counts.get(part))
-    if (!isIdle()) return
+    if (!isIdle(part)) return
     clearTimeout(part.timer) // It may have carried something since.
-    part.timer = setTimeout(() => { if (isIdle()) this.#giveBack(part) }, this.#settings.linger).unref()
+    part.timer = setTimeout(() => {
+      if (!isIdle(part)) return
+      if (this.#isGateway(part)) this.giveBackLater(part)
+      else this.#giveBack(part)
+    }, this.#settings.linger).unref()
+  }
+
+  /** Whether Workers of its host are fed through it. */
+  #isGateway(part: WorkerPart) {
+    return [...part.owner.routers].some(router => [...router.made].some(made => made.worker === part && this.#replicas.isGateway(made)))
   }
 
   #giveBack(part: WorkerPart) {
@@ -190,4 +244,26 @@ export class Growth {
       }
     }))
   }
+}
+
+const placesOf = (router: SpanningRouter) => [...router.worker.parts, ...router.worker.growing.keys()].map(part => ({
+  part,
+  load: part.used + part.settling + part.promised,
+  holdsRouter: router.parts.has(part),
+  transports: router.counts.get(part) ?? 0
+}))
+
+/** Whether a Worker carries nothing, and is not what its owner needs to live on. */
+function isIdle(part: WorkerPart) {
+  const { owner } = part
+  const staying = owner.parts.find(({ draining }) => !draining)
+  if (!staying || staying === part || owner.closing || !owner.parts.includes(part)) return false
+  return [...owner.routers].every(({ counts, made }) => !counts.get(part) && [...made].some(({ worker }) => worker !== part))
+}
+
+/** What a Router has at one place only is to be where it lasts. */
+function rehome(router: SpanningRouter) {
+  const made = [...router.made]
+  if (made.some(({ handle, worker }) => handle === router.home && !worker.draining)) return
+  router.home = made.find(({ worker }) => !worker.draining)?.handle ?? router.home
 }

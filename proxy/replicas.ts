@@ -42,6 +42,12 @@ export class Replicas {
     this.#timers.add(replica.timer)
   }
 
+  /** Whether other Workers of its host are fed through a Router's part. */
+  isGateway(part: RouterPart): boolean {
+    const { producers, dataProducers } = part.owner
+    return [...producers.values(), ...dataProducers.values()].some(({ replicas }) => replicas?.get(part)?.users)
+  }
+
   /** The Producer is gone; its pipes end by themselves. */
   forget(produced: Produced) {
     for (const { handle } of produced.replicas?.values() ?? []) if (handle) this.#replicas.delete(handle)

@@ -3,7 +3,8 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement, Reference } from '../lib/codec.ts'
-import { ConnectionError, ProtocolError, codes, describeError } from '../lib/errors.ts'
+import type { Draining } from '../lib/drain.ts'
+import { ConnectionError, DrainingError, ProtocolError, codes, describeError } from '../lib/errors.ts'
 import type { Hello } from '../lib/hello.ts'
 import type { Load } from '../lib/load.ts'
 import { errors } from '../lib/mediasoup.ts'
@@ -50,6 +51,7 @@ export class SpanSession extends ProxySession {
   /** What is done with an answer on its way up. */
   readonly #inFlight = new Map<Id, (frame: Frame) => Frame>()
   #tellsLoad = false
+  #recalled: Promise<unknown> = Promise.resolve()
 
   constructor({ link, branch, node, nextHandle, settings, session }: SpanSessionOptions) {
     super(link)
@@ -68,7 +70,7 @@ export class SpanSession extends ProxySession {
     this.#pipes = new Pipes(this.#session ?? '', () => {}, handle => this.#replicas.ended(handle))
     this.#replicas = new Replicas(this.#pipes, this.#branch, this.#settings.linger)
     this.#spans = new Spans(this.#pipes, this.#replicas, worker => this.#growth.giveBackLater(worker))
-    this.#growth = new Growth(this.#spans, this.#branch.caller, this.#settings, this.#session)
+    this.#growth = new Growth(this.#spans, this.#replicas, this.#branch.caller, this.#settings, this.#session)
   }
 
   protected override end() {
@@ -83,6 +85,7 @@ export class SpanSession extends ProxySession {
     const recalled = this.#recallAll()
     this.settle(id, recalled)
     this.waitFor(recalled)
+    this.#recalled = recalled.catch(() => {}) // The client is told.
   }
 
   async #recallAll(): Promise<Announcement[]> {
@@ -107,6 +110,7 @@ export class SpanSession extends ProxySession {
       case 'tier.pipeListenInfo':
       case 'tier.locate': return this.#forward(id, method, [this.#spans.homeOf(handle!)])
       case 'tier.recall': return this.#recall(id)
+      case 'tier.drain': return this.#forward(id, method, paramsOf(frame))
       case 'rpc.discover': return this.answer(id, discover())
       case 'mediasoup.createWorker': return this.settle(id, this.#createWorker(paramsOf(frame)[0] as Options))
     }
@@ -168,9 +172,13 @@ export class SpanSession extends ProxySession {
   // Routers
 
   async #createRouter(worker: SpanningWorker, options: Options | null | undefined): Promise<Announcement> {
-    const home = worker.parts[0]!
+    const home = await this.#growth.homeOf(worker)
     const handle = this.#nextHandle()
-    const announcement = await this.#call('Worker.createRouter', home.handle, tagged(options, this.#session, { of: handle })) as Announcement
+    const announcement = await this.#call('Worker.createRouter', home.handle, tagged(options, this.#session, { of: handle })).catch(error => {
+      if (error instanceof DrainingError && worker.parts.some(({ draining }) => !draining)) return undefined
+      throw error
+    }) as Announcement | undefined
+    if (!announcement) return this.#createRouter(worker, options)
     if (worker.closing) throw new errors.WorkerClosedError('the Worker was closed in the meantime')
     const router = this.#spans.addRouter(handle, worker, home, announcement, options?.mediaCodecs)
     return { ...announcement, $: router.handle, of: worker.handle }
@@ -223,16 +231,15 @@ export class SpanSession extends ProxySession {
     const known = this.#spans.servers.get(server?.$ ?? '')
     // Closed, or another Worker's: that is mediasoup's to refuse.
     if (known && !router.worker.servers.has(known)) return this.#forward(id, method, [router.home, this.#spans.below(options)])
-    let worker: WorkerPart | undefined
+    let part: RouterPart | undefined
     try {
       // What pipes from elsewhere reach is where tier.pipeListenInfo says.
-      worker = (method === 'Router.createPipeTransport' && this.#growth.atHome(router)) || await this.#growth.choose(router)
-      const part = await this.#growth.routerOn(router, worker)
+      const chosen = part = (method === 'Router.createPipeTransport' && this.#growth.atHome(router)) || await this.#growth.choose(router)
       if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
-      const params = server ? { ...options, webRtcServer: await this.#growth.serverOn(server, worker) } : options
-      this.#forward(id, method, [part.handle, params], frame => this.#placedAt(part, frame))
+      const params = server ? { ...options, webRtcServer: await this.#growth.serverOn(server, part.worker) } : options
+      this.#forward(id, method, [part.handle, params], frame => this.#placedAt(chosen, frame))
     } catch (error) {
-      if (worker) count(router, worker, -1)
+      if (part) count(router, part.worker, -1)
       this.fail(id, error)
     }
   }
@@ -248,7 +255,7 @@ export class SpanSession extends ProxySession {
   // WebRtcServers: one on each Worker that needs it
 
   async #createServer(worker: SpanningWorker, options: Options): Promise<Announcement> {
-    const home = worker.parts[0]!
+    const home = await this.#growth.homeOf(worker)
     const handle = this.#nextHandle()
     const { appData: _, ...shared } = Object(options) as Options
     const announcement = await this.#call('Worker.createWebRtcServer', home.handle, tagged(options, this.#session, { of: handle, options: shared })) as Announcement
@@ -313,7 +320,7 @@ export class SpanSession extends ProxySession {
     const wanted = (paramsOf(frame)[1] as { id?: string } | undefined)?.id
     const known = wanted === undefined ? undefined : this.#spans.producerWith(wanted, owner.worker)
     if (!known || known.at.part.worker === worker) return this.#passProduce(id, frame, placed)
-    this.#bring(known, worker).finally(() => this.#passProduce(id, frame, placed))
+    this.#bring(known, worker).then(() => this.#passProduce(id, frame, placed), error => this.fail(id, error))
   }
 
   /** To a Worker that is to refuse another Producer of the same id, as one Worker would. */
@@ -321,7 +328,8 @@ export class SpanSession extends ProxySession {
     try {
       const replica = this.#replicas.hold(produced, await this.#growth.routerOn(produced.at.part.owner, worker))
       await replica.ready.finally(() => this.#replicas.release(replica))
-    } catch {
+    } catch (error) {
+      if (error instanceof DrainingError) throw error
       // It is gone, and so its id is free.
     }
   }
@@ -411,13 +419,17 @@ export class SpanSession extends ProxySession {
   /** Two Routers of the client are piped together at one part of each, so that they have one pair of PipeTransports. */
   async #pairOf(router: SpanningRouter, target: SpanningRouter, { at }: Produced): Promise<{ here: RouterPart; there: RouterPart }> {
     const [here, there] = [router.pairs.get(target), target.pairs.get(router)]
-    if (here && there && this.#spans.routerParts.has(here.handle) && this.#spans.routerParts.has(there.handle)) return { here, there }
-    router.pairs.set(target, at.part)
+    const isLasting = (part: RouterPart) => this.#spans.routerParts.has(part.handle) && !part.worker.draining
+    if (here && there && isLasting(here) && isLasting(there)) return { here, there }
+    const source = [at.part, ...router.made].find(isLasting) ?? at.part
+    router.pairs.set(target, source)
     // Within one Worker of the client, on one below: it refuses to have two Producers of the same id.
-    const [worker] = target.worker === router.worker ? [at.part.worker] : target.parts.keys()
-    const part = await this.#growth.routerOn(target, worker ?? await this.#growth.choose(target))
+    const workers = target.worker === router.worker ? [source.worker] : [...target.parts.keys()]
+    const worker = workers.find(({ draining }) => !draining) ?? workers[0]
+    const part = worker ? await this.#growth.routerOn(target, worker) : await this.#growth.choose(target)
     // A concurrent call may have been first.
-    if (!target.pairs.has(router)) target.pairs.set(router, part)
+    const known = target.pairs.get(router)
+    if (!known || !isLasting(known)) target.pairs.set(router, part)
     return { here: router.pairs.get(target)!, there: target.pairs.get(router)! }
   }
 
@@ -437,6 +449,7 @@ export class SpanSession extends ProxySession {
     const { method, handle } = head
     if (method === 'tier.load') return this.#loadReported(frame)
     if (method === 'tier.forgot') this.#branch.caller.forgotten()
+    if (method === 'tier.draining') return void this.#draining(paramsOf(frame)[0] as Draining)
     const [kind, event] = method.split('.') as [string, string]
     if (kind === 'Worker') return this.#workerPartHappened(event, handle!, frame)
     if (kind === 'Router') return this.#routerPartHappened(head, frame)
@@ -497,6 +510,20 @@ export class SpanSession extends ProxySession {
     for (const router of owner.routers) {
       for (const { kind, handle } of this.#spans.detach(router, part)) this.link.send(encodeNotification(`${kind}.routerclose`, [handle, null]))
     }
+  }
+
+  // Hosts that drain
+
+  /** Leaves a host that is to end, as far as it can, and says which Workers it takes with it; their transports are the client's to move. */
+  async #draining({ workers, cancelled = false, ...host }: Draining) {
+    await this.#recalled
+    const parts = workers.flatMap(handle => this.#spans.workerParts.get(handle) ?? [])
+    for (const part of parts) part.draining = !cancelled
+    const owners = [...new Set(parts.map(({ owner }) => owner))].filter(({ closing }) => !closing)
+    const isLasting = await Promise.all(owners.map(owner => !cancelled && this.#growth.evacuate(owner)))
+    if (!owners.length || parts.some(({ draining }) => draining === cancelled)) return // It was told otherwise in the meantime.
+    const ending = owners.filter((_, i) => !isLasting[i]).map(({ handle }) => handle)
+    this.link.send(encodeNotification('tier.draining', [{ ...host, ...cancelled && { cancelled }, workers: ending } satisfies Draining]))
   }
 
   // Load

@@ -34,6 +34,8 @@ export interface WorkerPart {
   /** How many transports and Consumers are on it, and how many of them had been measured with `used`. */
   objects: number
   measured: number
+  /** Its host is to end. */
+  draining: boolean
   /** Until it is given back, if it carries nothing. */
   timer?: NodeJS.Timeout
 }

@@ -50,7 +50,7 @@ export class Spans {
     const taken = new Set([...owner.parts, ...owner.growing.keys()].map(({ ordinal }) => ordinal))
     let ordinal = 0
     while (taken.has(ordinal)) ordinal++
-    return { handle: '', owner, ordinal, used: 0, promised: 0, settling: 0, cpuTime: 0, objects: 0, measured: 0 }
+    return { handle: '', owner, ordinal, used: 0, promised: 0, settling: 0, cpuTime: 0, objects: 0, measured: 0, draining: false }
   }
 
   addWorkerPart(part: WorkerPart, { $ }: Announcement) {

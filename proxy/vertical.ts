@@ -44,6 +44,7 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
   return {
     node,
     get resumable() { return tier.resumable },
+    get draining() { return tier.draining },
     open
   }
 

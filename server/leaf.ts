@@ -3,12 +3,13 @@
 import { randomBytes } from 'node:crypto'
 import type * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
-import { SessionError } from '../lib/errors.ts'
+import { DrainingError, SessionError } from '../lib/errors.ts'
 import { type Link, type Tier, pair } from '../lib/tier.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
 import { mendable } from './channel.ts'
+import { Drain } from './drain.ts'
 import { type HostRules, hostRules, pipeListenInfo } from './host.ts'
 import type { Tenant } from './lease.ts'
 import { LoadMeter } from './load.ts'
@@ -29,6 +30,14 @@ export interface LeafOptions extends HostRules {
   linger?: number
 }
 
+/**
+ * The tier of the mediasoup of this host. Whoever serves it ends its process on `end` of its drain, and keeps signals from
+ * mediasoup, whose Workers close themselves on SIGTERM and SIGINT.
+ */
+export interface LeafTier extends Tier {
+  readonly drain: Drain
+}
+
 /** What all sessions of a leaf share. */
 export interface Leaf {
   hello: Hello
@@ -38,6 +47,8 @@ export interface Leaf {
   pipeListenInfo: ms.TransportListenInfo
   readonly logs: Logs
   readonly meter: LoadMeter
+  readonly drain: Drain
+  /** Checks, and where needed completes, the arguments of a call. */
   applyRules(member: string, args: unknown[]): void
 }
 
@@ -53,17 +64,21 @@ export interface Leaf {
  * await serve(leaf(mediasoup, { announcedAddress: '203.0.113.7' }), { port: 4000 })
  * ```
  */
-export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
+export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier {
   const node = randomBytes(6).toString('base64url')
   const { shareWorkers = false, maxWorkers, linger = 5_000 } = options
   const meter = new LoadMeter(maxWorkers, shareWorkers)
   const pool = new Pool(mediasoup, { size: meter.load.capacity, linger, meter })
+  const drain = new Drain(meter)
+  const checkHost = hostRules(mediasoup, options)
   let serial = 0
   const shared: Leaf = {
-    createWorker: shareWorkers ? (...args) => pool.createWorker(...args) : async (_, settings) => {
-      const worker = await mendable(await mediasoup.createWorker(settings))
-      meter.addWorker(worker)
-      return worker
+    createWorker: async (tenant, settings) => {
+      const worker = shareWorkers ? await pool.createWorker(tenant, settings) : await mendable(await mediasoup.createWorker(settings))
+      if (!shareWorkers) meter.addWorker(worker)
+      if (!meter.draining) return worker
+      worker.close()
+      throw new DrainingError('the host began to drain in the meantime')
     },
     hello: {
       protocol: PROTOCOL,
@@ -78,10 +93,16 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): Tier {
     pipeListenInfo: pipeListenInfo(options),
     logs: new Logs(mediasoup, options.log),
     meter,
-    applyRules: hostRules(mediasoup, options)
+    drain,
+    applyRules: (member, args) => {
+      drain.check(member)
+      checkHost(member, args)
+    }
   }
   return {
     node,
+    drain,
+    get draining() { return meter.draining },
     open: async ({ resume } = {}) => {
       if (resume) throw new SessionError('the session is gone: its leaf has ended, or restarted')
       return openSession(shared)

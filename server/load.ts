@@ -2,7 +2,8 @@
 
 import { availableParallelism } from 'node:os'
 import type * as ms from 'mediasoup/types'
-import { type Load, sameLoad } from '../lib/load.ts'
+import { IDLE, type Load, sameLoad } from '../lib/load.ts'
+import type { ObjectKind } from '../lib/methods.ts'
 import type { Entry } from './entry.ts'
 
 const INTERVAL_MS = 1_000
@@ -19,6 +20,7 @@ export class LoadMeter {
   readonly #shared: boolean
   #used = 0
   #told: Load | undefined
+  #draining = false
 
   /**
    * @param maxWorkers How many Workers this host is to have, if not as many as it has cores.
@@ -30,14 +32,32 @@ export class LoadMeter {
   }
 
   get load(): Load {
+    const [routers, consumers] = [this.count('Router'), this.count('Consumer')]
+    if (this.#draining) return { ...IDLE, routers, consumers, draining: this.#workers.size }
     return {
+      ...IDLE,
       capacity: this.#capacity,
       used: this.#used,
       workers: this.#workers.size,
       shared: this.#shared ? this.#capacity : 0,
-      routers: this.#counts.get('Router') ?? 0,
-      consumers: this.#counts.get('Consumer') ?? 0
+      routers,
+      consumers
     }
+  }
+
+  get draining() {
+    return this.#draining
+  }
+
+  /** Told at once, so that nothing more is placed here. */
+  set draining(draining: boolean) {
+    this.#draining = draining
+    this.#tell()
+  }
+
+  /** How many objects of a kind the sessions have. */
+  count(kind: ObjectKind) {
+    return this.#counts.get(kind) ?? 0
   }
 
   add({ kind }: Entry) {
@@ -71,6 +91,10 @@ export class LoadMeter {
     const times = await Promise.all([...this.#workers.keys()].map(worker => this.#timeOf(worker)))
     const used = times.reduce((total, time) => total + time, 0) / INTERVAL_MS
     this.#used = Math.round(used * 100) / 100
+    this.#tell()
+  }
+
+  #tell() {
     const { load } = this
     if (this.#told && sameLoad(load, this.#told)) return
     this.#told = load

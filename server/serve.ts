@@ -126,7 +126,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   function answer({ url }: IncomingMessage, response: ServerResponse) {
     const [status, body] =
       url === '/healthz' ? [200, { status: 'ok', sessions: open.size }] :
-      url === '/readyz' ? (closing ? [503, { status: 'closing' }] : [200, { status: 'ready' }]) :
+      url === '/readyz' ? (closing ? [503, { status: 'closing' }] : tier.draining ? [503, { status: 'draining' }] : [200, { status: 'ready' }]) :
       [426, { error: `this is a Mafalda tier: connect to it by WebSocket, with the subprotocol ${PROTOCOL}` }]
     response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body) + '\n')
   }

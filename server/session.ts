@@ -2,6 +2,7 @@
 
 import type * as ms from 'mediasoup/types'
 import { type Announcement, type Reference, decodeValue, encodeValue } from '../lib/codec.ts'
+import type { DrainOptions, DrainState, Draining } from '../lib/drain.ts'
 import { ProtocolError, codes, describeError } from '../lib/errors.ts'
 import { LOG_LEVELS, type Location } from '../lib/hello.ts'
 import type { Load } from '../lib/load.ts'
@@ -47,12 +48,15 @@ export class Session implements Tenant {
     this.#link = link
     link.on('frame', frame => this.#receive(frame))
     link.on('close', () => this.#end())
+    leaf.drain.on('change', this.#tellDraining)
   }
 
   #end() {
     this.#ended = true
     this.#leaf.logs.unsubscribe(this)
     this.#leaf.meter.unlisten(this.#tellLoad)
+    this.#leaf.drain.off('change', this.#tellDraining)
+    this.#leaf.drain.off('progress', this.#tellDrain)
     for (const entry of this.#entries.values()) {
       if (entry.kind === 'Worker') close(entry)
     }
@@ -82,9 +86,13 @@ export class Session implements Tenant {
       this.#leaf.meter.listen(this.#tellLoad)
       return this.#send(encodeResult(id, this.#leaf.meter.load))
     }
+    if (method === 'tier.drain') return this.#send(encodeResult(id, this.#drain(params[0] as DrainOptions | undefined)))
     if (method === 'tier.locate') return this.#send(encodeResult(id, this.#locate(params[0] as Handle)))
     if (method === 'tier.pipeListenInfo') return this.#send(encodeResult(id, this.#leaf.pipeListenInfo))
-    if (method === 'tier.recall') return this.#send(encodeResult(id, this.#recall()))
+    if (method === 'tier.recall') {
+      this.#send(encodeResult(id, this.#recall()))
+      return this.#leaf.drain.state.draining ? this.#tellDraining() : undefined
+    }
     if (method === 'rpc.discover') return this.#send(encodeResult(id, discover()))
     if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
 
@@ -163,6 +171,28 @@ export class Session implements Tenant {
   // Worth nothing when it is late: the next one follows.
   #tellLoad = (load: Load) => {
     if (this.#link.bufferedAmount === 0) this.#send(encodeNotification('tier.load', [load]))
+  }
+
+  // → {"id": 7, "method": "tier.drain", "params": [{"deadline": 60000}]}
+  #drain({ deadline, cancel }: DrainOptions = {}): DrainState {
+    const { drain } = this.#leaf
+    if (cancel) drain.cancel()
+    else drain.start({ deadline })
+    drain.off('progress', this.#tellDrain)
+    if (!cancel) drain.on('progress', this.#tellDrain)
+    return drain.state
+  }
+
+  // ← {"method": "tier.drain", "params": [{"draining": true, "workers": 2, …}]}
+  #tellDrain = (state: DrainState) => this.#send(encodeNotification('tier.drain', [state]))
+
+  // ← {"method": "tier.draining", "params": [{"node": "k3x", "deadline": 60000, "workers": ["k3x/1"]}]}
+  #tellDraining = () => {
+    const workers = [...this.#entries.values()].filter(({ kind, closing }) => kind === 'Worker' && !closing).map(({ handle }) => handle)
+    if (!workers.length) return
+    const { draining, deadline } = this.#leaf.drain.state
+    const { node } = this.#leaf.hello
+    this.#send(encodeNotification('tier.draining', [{ node, workers, ...draining ? { deadline } : { cancelled: true } } satisfies Draining]))
   }
 
   // → {"method": "tier.log", "params": [["warn", "error"]]}

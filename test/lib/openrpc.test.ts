@@ -24,7 +24,7 @@ test('it has a method for every method of the model, and no other', () => {
     ...Object.entries(members).filter(([, role]) => ['query', 'call', 'create', 'cast', 'media'].includes(role)).map(([member]) => `${kind}.${member}`),
     ...(kind === 'mediasoup' ? [] : [`${kind}.close`])
   ])
-  assert.equal(names.toSorted(), [...expected, 'tier.authenticate', 'tier.hello', 'tier.load', 'tier.locate', 'tier.pipeListenInfo', 'rpc.discover'].toSorted())
+  assert.equal(names.toSorted(), [...expected, 'tier.authenticate', 'tier.drain', 'tier.hello', 'tier.load', 'tier.locate', 'tier.pipeListenInfo', 'rpc.discover'].toSorted())
 })
 
 test.run()

@@ -186,7 +186,7 @@ test('its load is that of its hosts, also after they came, reported and went', a
   cluster.delete(leaves[3]!)
   assert.is(cluster.load.capacity, 7)
   cluster.close()
-  assert.equal(cluster.load, { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0 })
+  assert.equal(cluster.load, { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0, draining: 0 })
 })
 
 test('many reports of its hosts are one of its own', async () => {

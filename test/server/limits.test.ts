@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LimitError, connect, remote } from '../../client/index.ts'
 import { codes } from '../../lib/errors.ts'
+import type { Tier } from '../../lib/tier.ts'
 import { horizontal, vertical } from '../../proxy/index.ts'
 import { type Limits, leaf, serve } from '../../server/index.ts'
 import { Visitors, networkOf } from '../../server/visitors.ts'
@@ -122,7 +123,7 @@ function clusterOf(url: string) {
   return cluster
 }
 
-const expressions: [name: string, tier: (url: string) => ReturnType<typeof leaf>][] = [
+const expressions: [name: string, tier: (url: string) => Tier][] = [
   ['a leaf', () => leaf(localMediasoup)],
   ['an aggregator', url => vertical(clusterOf(url))]
 ]

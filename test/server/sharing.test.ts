@@ -196,7 +196,7 @@ test('there are at most as many Workers as the host is to have, used evenly, unl
   const workers = await Promise.all(sessions.slice(1).map(mediasoup => mediasoup.createWorker()))
   const counts = [...Map.groupBy(workers, ({ pid }) => pid).values()].map(({ length }) => length)
   assert.equal(counts, [2, 2])
-  assert.equal(await sessions[0]!.connection.getLoad(), { capacity: 2, used: 0, workers: 2, shared: 2, routers: 0, consumers: 0 })
+  assert.equal(await sessions[0]!.connection.getLoad(), { capacity: 2, used: 0, workers: 2, shared: 2, routers: 0, consumers: 0, draining: 0 })
 
   const pids = new Set<number>()
   for (let i = 0; i < 3; i++) pids.add((await sessions[0]!.createWorker()).pid)
