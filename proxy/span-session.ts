@@ -213,6 +213,8 @@ export class SpanSession extends ProxySession {
   }
 
   async #dumpRouter(router: SpanningRouter) {
+    // It may have lost its only one with a Worker below.
+    if (!router.parts.size) await this.#growth.routerOn(router, router.worker.parts[0]!)
     const parts = await Promise.all(router.parts.values())
     const dumps = await Promise.all(parts.map(({ handle }) => this.#call('Router.dump', handle)))
     return mergeRouterDumps(dumps as ms.RouterDump[], this.#spans.viewOf(router.worker))

@@ -109,6 +109,8 @@ export class Spans {
     const part: RouterPart = { handle: $, id: members.id as string, owner, worker, placed: new Set() }
     this.routerParts.set($, part)
     owner.made.add(part)
+    // It had lost its only one.
+    if (!this.routerParts.has(owner.home)) owner.home = part.handle
     return part
   }
 

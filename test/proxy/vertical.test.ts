@@ -253,6 +253,21 @@ test('when one Worker below dies, what was on it is closed, and the rest lives o
   assert.ok([first, third].every(pid => !isAlive(pid!)))
 })
 
+test('a Router whose only part below dies is as good as new', async () => {
+  const mediasoup = await scattered()
+  const worker = await mediasoup.createWorker()
+  const [router, other] = [await worker.createRouter({ mediaCodecs: [opus] }), await worker.createRouter({ mediaCodecs: [opus] })]
+  for (let i = 0; i < 2; i++) await other.createDirectTransport()
+  process.kill((await mediasoup.connection.locate(router)).pid, 'SIGKILL')
+  await until(() => workersOf().length === 1)
+  const empty = await until(() => router.dump().catch(() => undefined))
+  assert.is(empty.id, router.id)
+  assert.equal(empty.transportIds, [])
+  const transport = await router.createDirectTransport()
+  assert.equal((await router.dump()).transportIds, [transport.id])
+  assert.is((await mediasoup.connection.locate(router)).pid, (await mediasoup.connection.locate(transport)).pid)
+})
+
 test('Routers of different Workers are piped together, once, wherever their transports are', async () => {
   const mediasoup = await scattered()
   const [one, other] = [await stage(mediasoup, 2), await stage(mediasoup, 2)]
