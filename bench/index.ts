@@ -16,6 +16,7 @@ import { links } from './groups/links.ts'
 import { memory } from './groups/memory.ts'
 import { pipes } from './groups/pipes.ts'
 import { proxies } from './groups/proxies.ts'
+import { deaths } from './groups/deaths.ts'
 import { recovery } from './groups/recovery.ts'
 import { routes } from './groups/routes.ts'
 import { rtp } from './groups/rtp.ts'
@@ -26,7 +27,7 @@ import { trees } from './groups/trees.ts'
 import type { Row } from './measure.ts'
 import { table } from './table.ts'
 
-const GROUPS = [calls, throughput, hops, proxies, joins, trees, events, memory, routes, rtp, start, links, recovery, pipes, growth, delay, thousand]
+const GROUPS = [calls, throughput, hops, proxies, joins, trees, events, memory, routes, rtp, start, links, recovery, deaths, pipes, growth, delay, thousand]
 
 const { values: { json }, positionals: names } = parseArgs({ allowPositionals: true, options: { json: { type: 'string', default: 'bench-results.json' }, quick: { type: 'boolean' } } })
 

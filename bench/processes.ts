@@ -34,16 +34,16 @@ export async function end(child: ChildProcess) {
   await once(child, 'exit')
 }
 
-/** `mafalda serve`; resolves when it listens. */
-export async function startLeaf(): Promise<Served> {
-  const child = run([mafalda, 'serve', '--listen', '127.0.0.1:0', ...UNLIMITED])
+/** `mafalda serve`, of this host or of the tiers at some URLs; resolves when it listens. */
+export async function startLeaf(urls: string[] = [], listen = '127.0.0.1:0'): Promise<Served> {
+  const child = run([mafalda, 'serve', '--listen', listen, ...UNLIMITED, ...urls])
   for await (const line of createInterface(child.stdout!)) {
     const { msg, url } = JSON.parse(line)
     if (msg !== 'listening') continue
     child.stdout!.resume()
     return { child, url }
   }
-  throw new Error('the leaf ended before it listened')
+  throw new Error('the tier ended before it listened')
 }
 
 /** A script of this folder, which speaks by IPC. */

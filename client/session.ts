@@ -54,8 +54,10 @@ export class Session {
   readonly #created = new Map<number, Entity>()
   #nextId = 0
   #nextToken = 0
-  // Answers to requests up to this one are expected no more, but may come.
+  // The last request before the connection was lost, and the last one that was forgotten: an answer may come, but is expected no more.
+  #lastSent = 0
   #lastForgotten = 0
+  #recalls = 0
   #lost: Error | undefined
 
   constructor(link: Link, options: SessionOptions) {
@@ -64,7 +66,11 @@ export class Session {
     this.#options = options
     const inbox = new Inbox<Frame | Error>(item => item instanceof Error ? this.#lose(item) : this.#receive(item))
     link.on('frame', frame => inbox.put(frame))
-    link.on('lost', options.onLost)
+    link.on('lost', error => {
+      // From now on, what is asked waits here.
+      if (!link.holding) this.#lastSent = this.#nextId
+      options.onLost(error)
+    })
     link.on('regained', options.onRegained)
     link.on('close', error => inbox.put(error ?? new ConnectionError('the connection was closed by the tier')))
   }
@@ -190,15 +196,22 @@ export class Session {
   // ← {"method": "tier.forgot", "params": []}
   // What was in flight was lost, or not; what there is, the hosts know.
   #forgotten() {
-    for (const { method, reject } of this.#pending.values()) reject(unknownOutcome(method))
-    this.#pending.clear()
-    this.#creating.clear()
-    this.#lastForgotten = this.#nextId
-    this.#options.onForgotten()
-    this.request('tier.recall', []).then(
-      announcements => converge(this.#entities, announcements as Announcement[], ({ kind, $ }) => this.notify(`${kind}.close`, [$])),
+    const last = this.#link.goOn ? this.#lastSent : this.#nextId
+    for (const [id, { method, token, reject }] of this.#pending) {
+      if ((id as number) > last) continue
+      this.#pending.delete(id)
+      this.#creating.delete(token!)
+      reject(unknownOutcome(method))
+    }
+    this.#lastForgotten = last
+    const recalls = ++this.#recalls
+    this.#recall().then(
+      announcements => {
+        if (recalls === this.#recalls) converge(this.#entities, announcements as Announcement[], ({ kind, $ }) => this.notify(`${kind}.close`, [$]))
+      },
       error => this.logger.warn('Client', `tier.recall failed: ${error.message}`) // It has forgotten again, or is gone.
     )
+    this.#options.onForgotten()
   }
 
   // ← {"method": "tier.draining", "params": [{"node": "k3x", "deadline": 60000, "workers": ["k3x/1"]}]}
@@ -208,6 +221,16 @@ export class Session {
     this.#options.onDraining(host, {
       workers: all.filter(({ handle }) => ending.has(handle)),
       there: all.filter(({ handle }) => handle.startsWith(`${host.node}/`))
+    })
+  }
+
+  #recall(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#nextId
+      this.#pending.set(id, { method: 'tier.recall', role: undefined, target: undefined, token: undefined, resolve, reject })
+      const frame = encodeRequest(id, 'tier.recall', [])
+      if (this.#link.goOn) this.#link.goOn(frame)
+      else this.#link.send(frame)
     })
   }
 

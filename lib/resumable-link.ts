@@ -24,6 +24,10 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
   #released = 0
   #acknowledged = 0
   #backlog = 0
+  // Those before this number were given to a carrier.
+  #handed = 0
+  // The peer has forgotten all, and is not to be sent what it was not sent before, until it is asked what there is.
+  #holding = false
   #received = 0
   #unsaid = { frames: 0, bytes: 0 }
   #timer: NodeJS.Timeout | undefined
@@ -68,17 +72,48 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     carrier.on('drain', () => { if (this.#carrier === carrier) this.emit('drain') })
     carrier.on('close', error => { if (this.#carrier === carrier) this.lose(error) })
     if (this.#paused) carrier.pause()
-    for (let i = arrived - this.#released; i < this.#outbox.length; i++) carrier.send(this.#outbox[i]!)
+    this.#handed = arrived
+    this.#hand()
     if (before === undefined && !this.#lost) return
     this.#lost = false
     this.emit('regained')
     this.emit('drain')
   }
 
-  /** The other end has forgotten all: what was sent to it, and came from it, counts no more. */
+  /** The other end has forgotten all: what was sent to it, and came from it, counts no more. What it was not sent yet has to wait. */
   restart() {
+    this.#outbox = this.#outbox.slice(this.#handed - this.#released)
+    this.#backlog = this.#outbox.reduce((sum, { length }) => sum + length, 0)
+    this.#released = this.#acknowledged = this.#handed = this.#received = 0
+    this.#holding = true
+  }
+
+  /** Whether what is sent waits for goOn(), or discard(). */
+  get holding() {
+    return this.#holding
+  }
+
+  goOn(first: Frame) {
+    if (this.#holding) {
+      this.#outbox.unshift(first)
+      this.#backlog += first.length
+      this.#holding = false
+      this.#hand()
+    } else {
+      this.send(first)
+    }
+  }
+
+  discard() {
+    if (!this.#holding) return
     this.#outbox = []
-    this.#released = this.#acknowledged = this.#backlog = this.#received = 0
+    this.#backlog = 0
+    this.#holding = false
+  }
+
+  #hand() {
+    if (!this.#carrier || this.#holding) return
+    for (; this.#handed < this.#released + this.#outbox.length; this.#handed++) this.#carrier.send(this.#outbox[this.#handed - this.#released]!)
   }
 
   send(frame: Frame) {
@@ -86,7 +121,9 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     this.#outbox.push(frame)
     this.#backlog += frame.length
     if (this.#backlog > this.#maxBacklog) return this.end(new ConnectionError(`the connection was lost: the peer reads too slowly: more than ${this.#maxBacklog} bytes wait for it`))
-    this.#carrier?.send(frame)
+    if (!this.#carrier || this.#holding) return
+    this.#handed++
+    this.#carrier.send(frame)
   }
 
   pause() {

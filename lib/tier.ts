@@ -56,6 +56,15 @@ export interface Link extends EventEmitter<LinkEvents> {
   /** Asks the peer to hold back: what it sends waits on its side, and is in its `bufferedAmount`. A little may still arrive. */
   pause(): void
   resume(): void
+  /**
+   * After the peer has forgotten all, what waited for a connection meanwhile goes on, behind this frame. Only of a link that outlives
+   * its sockets.
+   */
+  goOn?(first: Frame): void
+  /** Whether it waits for that. */
+  readonly holding?: boolean
+  /** After the peer has forgotten all, nothing of what waited for a connection is sent. */
+  discard?(): void
   /** Ends the session; both ends emit `close`, the other one with the error if there is one. */
   close(error?: Error): void
 }

@@ -57,8 +57,9 @@ export class Caller {
 
   /** Takes the answer to a request of ours; false for any other. */
   takes(id: Id | null | undefined, frame: Frame): boolean {
-    const pending = typeof id === 'string' ? this.#pending.get(id) : undefined
-    if (!pending) return false
+    if (typeof id !== 'string' || !id.startsWith(this.#prefix)) return false
+    const pending = this.#pending.get(id)
+    if (!pending) return true // It took too long, or the tier had forgotten.
     this.#pending.delete(id!)
     const { error, result } = decode(frame) as Extract<ReturnType<typeof decode>, { method?: undefined }>
     if (error) pending.reject(reviveError(error))

@@ -1,7 +1,7 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on children.
 
 import type { Announcement } from '../lib/codec.ts'
-import { ConnectionError, DrainingError, ProtocolError, SessionError, codes, describeError, reviveError } from '../lib/errors.ts'
+import { ConnectionError, DrainingError, ProtocolError, SessionError, UnknownOutcomeError, codes, describeError, reviveError } from '../lib/errors.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
 import { type SessionKey, keyBelow } from '../lib/opening.ts'
@@ -12,7 +12,7 @@ import type { Child } from './child.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../lib/head.ts'
 import type { Cluster } from './horizontal.ts'
 import { type Found, Pipes } from './pipes.ts'
-import { type Branch, type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from './session.ts'
+import { type Branch, type CallHead, ProxySession, forgotten, paramsOf, unknownMethod, viaOf } from './session.ts'
 
 interface ChildBranch extends Branch {
   child: Child
@@ -183,8 +183,9 @@ export class ClusterSession extends ProxySession {
     try {
       const announcements = await branch.caller.call('tier.recall') as Announcement[]
       return announcements.map(announcement => ({ branch, announcement }))
-    } catch {
-      return [] // It is lost meanwhile, with all it had.
+    } catch (error) {
+      // It has forgotten meanwhile, or it is lost, with all it had.
+      return error instanceof UnknownOutcomeError ? this.#recallOf(branch) : []
     }
   }
 
@@ -197,7 +198,7 @@ export class ClusterSession extends ProxySession {
       if (this.#answered(branch, head?.id, frame)) this.link.send(frame)
       return
     }
-    if (head.method === 'tier.forgot') branch.caller.forgotten()
+    if (head.method === 'tier.forgot') forgotten(branch)
     this.link.send(frame)
     if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
     if (head.method === 'Worker.died' || head.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)

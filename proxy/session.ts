@@ -86,6 +86,12 @@ export abstract class ProxySession {
   }
 }
 
+/** A tier below has forgotten all; whoever is above asks anew. */
+export function forgotten({ link, caller }: Branch) {
+  caller.forgotten()
+  link.discard?.()
+}
+
 /** The params of a frame that is treated. */
 export const paramsOf = (frame: Frame) => (decode(frame) as unknown as { params: unknown[] }).params
 

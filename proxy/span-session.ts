@@ -4,7 +4,7 @@
 import type * as ms from 'mediasoup/types'
 import type { Announcement, Reference } from '../lib/codec.ts'
 import type { Draining } from '../lib/drain.ts'
-import { ConnectionError, DrainingError, ProtocolError, codes, describeError } from '../lib/errors.ts'
+import { ConnectionError, DrainingError, ProtocolError, UnknownOutcomeError, codes, describeError } from '../lib/errors.ts'
 import type { Hello } from '../lib/hello.ts'
 import type { Load } from '../lib/load.ts'
 import { errors } from '../lib/mediasoup.ts'
@@ -18,7 +18,7 @@ import { type Head, headOf, kept } from '../lib/head.ts'
 import { Pipes } from './pipes.ts'
 import { Replicas } from './replicas.ts'
 import { restore, restoreObserved, tagged } from './restore.ts'
-import { type Branch, type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from './session.ts'
+import { type Branch, type CallHead, ProxySession, forgotten, paramsOf, unknownMethod, viaOf } from './session.ts'
 import type { Placed, Produced, Replica, RouterPart, SpanningRouter, SpanningWorker, WorkerPart } from './span.ts'
 import { Spans, count } from './spans.ts'
 import type { SpanSettings } from './vertical.ts'
@@ -88,8 +88,17 @@ export class SpanSession extends ProxySession {
     this.#recalled = recalled.catch(() => {}) // The client is told.
   }
 
+  async #recallBelow(): Promise<Announcement[]> {
+    try {
+      return await this.#call('tier.recall') as Announcement[]
+    } catch (error) {
+      if (error instanceof UnknownOutcomeError) return this.#recallBelow() // It has forgotten meanwhile.
+      throw error
+    }
+  }
+
   async #recallAll(): Promise<Announcement[]> {
-    const found = await this.#call('tier.recall') as Announcement[]
+    const found = await this.#recallBelow()
     this.#growth.end()
     this.#replicas.end()
     const { load } = this.#growth
@@ -450,7 +459,7 @@ export class SpanSession extends ProxySession {
   #happened(head: CallHead, frame: Frame) {
     const { method, handle } = head
     if (method === 'tier.load') return this.#loadReported(frame)
-    if (method === 'tier.forgot') this.#branch.caller.forgotten()
+    if (method === 'tier.forgot') forgotten(this.#branch)
     if (method === 'tier.draining') return void this.#draining(paramsOf(frame)[0] as Draining)
     const [kind, event] = method.split('.') as [string, string]
     if (kind === 'Worker') return this.#workerPartHappened(event, handle!, frame)

@@ -51,7 +51,7 @@ export class Sessions<P> {
     if (!resume && received !== 0) throw new SessionError(GONE)
     known?.link.end(new ConnectionError('the session was begun anew'))
     const key = { session: id, secret }
-    if (resume) return this.#revive(key, carrier, peer, answer)
+    if (resume) return this.#revive(key, carrier, received === null, peer, answer)
     const { link } = this.#begin(key, peer)
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
     this.#options.onSession(link, peer, tier.open({ key }))
@@ -65,12 +65,15 @@ export class Sessions<P> {
 
   #goOn(link: ResumableLink, carrier: Link, received: number | null, answer: (opened: Opened) => void) {
     const { tier, grace } = this.#options
-    if (received === null) link.restart()
+    if (received === null) {
+      link.restart()
+      link.discard()
+    }
     link.attach(carrier, received ?? 0, () => answer({ received: link.received, grace, returns: tier.resumable }))
   }
 
   /** This process has never had the session; but perhaps the tiers below have what belongs to it. */
-  async #revive(key: SessionKey, carrier: Link, peer: P, answer: (opened: Opened) => void) {
+  async #revive(key: SessionKey, carrier: Link, hasForgotten: boolean, peer: P, answer: (opened: Opened) => void) {
     const { tier, grace } = this.#options
     if (!tier.resumable) throw new SessionError(GONE)
     let lost: ConnectionError | undefined
@@ -82,7 +85,8 @@ export class Sessions<P> {
     }
     const { link } = this.#begin(key, peer)
     link.attach(carrier, 0, () => answer({ received: null, grace, returns: true }))
-    link.send(encodeNotification('tier.forgot', []))
+    // Who has forgotten as well asks by itself.
+    if (!hasForgotten) link.send(encodeNotification('tier.forgot', []))
     this.#options.onSession(link, peer, Promise.resolve(session))
     if (lost) link.lose(lost)
   }

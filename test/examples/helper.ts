@@ -35,7 +35,8 @@ const mafalda = fileURLToPath(new URL('../../mafalda.ts', import.meta.url))
 /** The mediasoup that carries the room: that of two hosts as one, in three processes. Each transport goes to another Worker. */
 export async function openMediasoup() {
   const leaves = await Promise.all([startTier(), startTier()])
-  const aggregator = await startTier(['--vertical', '--policy', 'scatter', '--max-workers', '3', ...leaves.map(({ url }) => url)])
+  // Of an aggregator that is lost, it is known after the grace period: until then another one could take its place.
+  const aggregator = await startTier(['--grace', '2000', '--vertical', '--policy', 'scatter', '--max-workers', '3', ...leaves.map(({ url }) => url)])
   const hosts = new Map(leaves.map((leaf, i) => [`host-${'ab'[i]}`, leaf]))
   const mediasoup = await connect(aggregator.url)
   return {

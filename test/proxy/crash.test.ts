@@ -161,6 +161,7 @@ test('a proxy in the middle of a tree may die as well: those above it ask anew',
 
   middle.child.kill('SIGKILL')
   await middle.exited
+  // To the entry, where the client is connected, they have been sent.
   const calls = Promise.all(Array.from({ length: 5 }, () => rejection(router.dump())))
   await startLeaf(args)
   for (const error of await calls) assert.instance(error, UnknownOutcomeError)
@@ -209,6 +210,17 @@ test('calls that are in flight when a proxy dies are rejected as unknown, and wh
   const unknown = outcomes.filter(outcome => outcome instanceof Error)
   for (const error of unknown) assert.instance(error, UnknownOutcomeError)
   await until(async () => (await router.dump()).transportIds.length === outcomes.length - unknown.length)
+})
+
+test('what is asked while there is no proxy waits for the next one', async () => {
+  const { mediasoup, kill, restart } = await stage()
+  const worker = await mediasoup.createWorker()
+  await kill()
+  const router = worker.createRouter({ mediaCodecs: [opus] })
+  const another = mediasoup.createWorker()
+  await restart()
+  assert.equal((await worker.dump()).routerIds, [(await router).id])
+  assert.ok(isAlive((await another).pid))
 })
 
 test('what happened meanwhile is told: Workers that died, Producers that were closed', async () => {

@@ -223,7 +223,9 @@ test('no message evades the limits', async () => {
   const create = `"method":"Worker.createRouter","params":["${worker}",{}]`
   for (const frame of [
     `{"jsonrpc":"2.0","id":1,"method":"tier.hello","params":[],${create}}`,
-    `{"jsonrpc":"2.0","id":1,"result":1,${create}}`,
+    `{"jsonrpc":"2.0","id":1,"result":1,${create}}`
+  ]) assert.is((await peer.answer(frame)).error?.code, codes.request, frame)
+  for (const frame of [
     `{"id":1,${create},"jsonrpc":"2.0"}`,
     `{"jsonrpc":"2.0","id":1,"method":"Worker.createRou\\u0074er","params":["${worker}",{}]}`
   ]) assert.is((await peer.answer(frame)).error?.code, codes.objects, frame)
