@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import * as localMediasoup from 'mediasoup'
@@ -84,6 +85,16 @@ export async function until<T>(condition: () => T | undefined | false | Promise<
     if (performance.now() > deadline) throw new Error(`this did not come true within ${seconds} s: ${condition}`)
     await new Promise(resolve => setTimeout(resolve, 5))
   }
+}
+
+/** A port that was free a moment ago: for a process that is started there more than once. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** What a promise is rejected with. */

@@ -11,7 +11,7 @@ import * as assert from 'uvu/assert'
 import { connect } from '../../client/index.ts'
 import { methods } from '../../lib/methods.ts'
 import { version } from '../../lib/version.ts'
-import { afterTest, cleanUp, isAlive, raw, run, startLeaf, until } from '../helper.ts'
+import { afterTest, cleanUp, freePort, isAlive, raw, run, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 
@@ -215,15 +215,6 @@ test('--log-level silent logs nothing', async () => {
   assert.equal(await exited, [0, null])
   assert.equal([lines, errors], [[], []])
 })
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 test('a URL that is none of a WebSocket is wrong usage', async () => {
   await fails(['serve', ...LISTEN, 'http://127.0.0.1:4000'], 2, /must be like ws:\/\/host:port/)

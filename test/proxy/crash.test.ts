@@ -1,24 +1,13 @@
 // A proxy is crash-only: killed, and started again with no memory, it finds its sessions on the leaves.
 
 import type * as ms from 'mediasoup/types'
-import { createServer } from 'node:net'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { UnknownOutcomeError, connect } from '../../client/index.ts'
-import { afterTest, audio, cleanUp, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, freePort, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** A proxy over two leaves, that can be killed and started again, and a client of it. */
 async function stage(...options: string[]) {
