@@ -12,13 +12,23 @@ export interface Branch {
   caller: Caller
 }
 
+/** What goes to the client. */
+export interface Replies {
+  /** Sends a frame. */
+  tell(frame: Frame): void
+  answer(id: Id | null | undefined, result: unknown): void
+  fail(id: Id | null | undefined, error: unknown): void
+  /** Answers with what a promise comes to. */
+  settle(id: Id | null | undefined, promise: Promise<unknown>): void
+}
+
 /** The head of a request or a notification. */
 export type CallHead = Head & { method: string }
 
 // When this much waits for a client that reads too slowly, whoever below sends more has to wait.
 const MAX_BACKLOG_BYTES = 256 * 1024
 
-export abstract class ProxySession {
+export abstract class ProxySession implements Replies {
   protected readonly link: Link
   readonly #held = new Set<Link>()
   #waiting: Frame[] | undefined
@@ -72,16 +82,19 @@ export abstract class ProxySession {
     }
   }
 
-  protected answer(id: Id | null | undefined, result: unknown) {
+  tell(frame: Frame) {
+    this.link.send(frame)
+  }
+
+  answer(id: Id | null | undefined, result: unknown) {
     if (id != null) this.link.send(encodeResult(id, result))
   }
 
-  protected fail(id: Id | null | undefined, error: unknown) {
+  fail(id: Id | null | undefined, error: unknown) {
     this.link.send(encodeFailure(id ?? null, describeError(error)))
   }
 
-  /** Answers with what a promise comes to. */
-  protected settle(id: Id | null | undefined, promise: Promise<unknown>) {
+  settle(id: Id | null | undefined, promise: Promise<unknown>) {
     promise.then(result => this.answer(id, result), error => this.fail(id, error))
   }
 }

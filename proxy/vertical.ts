@@ -8,7 +8,7 @@ import { Caller } from './caller.ts'
 import type { Policy } from './placement/policy.ts'
 import { pack } from './placement/pack.ts'
 import { scatter } from './placement/scatter.ts'
-import { SpanSession } from './span-session.ts'
+import { SpanSession } from './span/session.ts'
 
 export interface VerticalOptions {
   /** Where transports go: `pack` fills few Workers, `scatter` puts each on another one, to test pipes. Default `pack`. */

@@ -2,34 +2,12 @@
 // beside their client's appData, which say what they are parts of.
 
 import type * as ms from 'mediasoup/types'
-import type { Announcement } from '../lib/codec.ts'
-import type { Handle } from '../lib/wire.ts'
-import type { Pipes } from './pipes.ts'
-import type { Replicas } from './replicas.ts'
-import type { Branch } from './session.ts'
+import type { Announcement } from '../../lib/codec.ts'
+import type { Handle } from '../../lib/wire.ts'
+import { count } from './load.ts'
+import type { Knowledge } from './knowledge.ts'
 import type { Placed, RouterPart, WorkerPart } from './span.ts'
-import { type Spans, count } from './spans.ts'
-
-/** What a Worker, a Router or a WebRtcServer below is a part of. */
-export interface PartTag {
-  of: Handle
-  /** The id of the whole, which is that of its first part. */
-  id?: string
-  /** Of a Worker. */
-  ordinal?: number
-  settings?: Record<string, unknown>
-  /** Of a WebRtcServer. */
-  options?: Record<string, unknown>
-}
-
-export const partKey = (session: string) => `${session}:part`
-
-/** Options with a tag beside their appData. What is no appData stays as it is: that is mediasoup's to refuse. */
-export function tagged(options: unknown, session: string | undefined, tag: PartTag): Record<string, unknown> {
-  const given = Object(options) as Record<string, unknown>
-  if (session === undefined || (given.appData && typeof given.appData !== 'object')) return options as Record<string, unknown>
-  return { ...given, appData: { ...Object(given.appData), [partKey(session)]: tag } }
-}
+import { type PartTag, partKey } from './tags.ts'
 
 export interface Restored {
   /** What the client is told that there is, parents first. */
@@ -40,24 +18,17 @@ export interface Restored {
   observed: RouterPart[]
 }
 
-interface Knowledge {
-  session: string
-  branch: Branch
-  spans: Spans
-  pipes: Pipes
-  replicas: Replicas
-}
-
 /** @param found all that there is below, parents first */
-export function restore(found: Announcement[], { session, branch, spans, pipes, replicas }: Knowledge): Restored {
+export function restore(found: Announcement[], { session, below, spans, pipes, replicas }: Knowledge): Restored {
+  const key = partKey(session!)
   const told: Announcement[] = []
   const orphans: Announcement[] = []
   const observed = new Set<RouterPart>()
-  const tagOf = ({ appData }: Announcement) => appData?.[partKey(session)] as PartTag | undefined
+  const tagOf = ({ appData }: Announcement) => appData?.[key] as PartTag | undefined
   const byHandle = new Map(found.map(announcement => [announcement.$, announcement]))
   const of = (kind: string) => found.filter(announcement => announcement.kind === kind)
 
-  pipes.restore(found.map(announcement => ({ branch, announcement })))
+  pipes.restore(found.map(announcement => ({ branch: below, announcement })))
   // The whole comes from the first part: it is the one whose tag has no id, if it is still there.
   const isFirst = (announcement: Announcement) => tagOf(announcement)?.id === undefined
   for (const announcement of of('Worker').toSorted((one, other) => ordinalOf(one) - ordinalOf(other))) restoreWorker(announcement)
@@ -119,16 +90,16 @@ export function restore(found: Announcement[], { session, branch, spans, pipes, 
   function restorePlaced(announcement: Announcement) {
     if (pipes.owns(announcement.$)) return
     const part = spans.routerParts.get(announcement.of!)!
-    spans.addPlaced(part, announcement.$, announcement.kind)
+    spans.objects.addPlaced(part, announcement.$, announcement.kind)
     count(part.owner, part.worker, 1)
     if (announcement.kind.endsWith('Observer')) observed.add(part)
     told.push({ ...announcement, of: part.owner.handle })
   }
 
   function restoreProducer(announcement: Announcement) {
-    const placed = spans.placed.get(announcement.of ?? '')
+    const placed = spans.objects.placed.get(announcement.of ?? '')
     if (!placed || pipes.owns(announcement.$)) return
-    spans.addProduced(placed, announcement)
+    spans.objects.addProduced(placed, announcement)
     told.push(announcement)
   }
 
@@ -146,27 +117,27 @@ export function restore(found: Announcement[], { session, branch, spans, pipes, 
   }
 
   function restoreConsumer(announcement: Announcement) {
-    const placed = spans.placed.get(announcement.of ?? '')
+    const placed = spans.objects.placed.get(announcement.of ?? '')
     if (!placed || pipes.owns(announcement.$)) return
     const { producerId, dataProducerId } = announcement.members
     const { producers, dataProducers } = placed.part.owner
     const produced = producers.get(producerId as string) ?? dataProducers.get(dataProducerId as string)
     const replica = produced && produced.at.part !== placed.part ? produced.replicas?.get(placed.part) : undefined
     if (replica) replicas.hold(produced!, placed.part)
-    spans.addConsumer(announcement.$, placed, replica)
+    spans.objects.addConsumer(announcement.$, placed, replica)
     told.push(announcement)
   }
 }
 
 /** What RTP observers observe through pipes, which only a dump tells. */
-export function restoreObserved({ mapProducerIdObserverIds }: ms.RouterDump, found: Announcement[], part: RouterPart, spans: Spans, replicas: Replicas) {
-  const observers = new Map<unknown, Placed | undefined>(found.map(({ $, members }) => [members.id, spans.placed.get($)]))
+export function restoreObserved({ mapProducerIdObserverIds }: ms.RouterDump, found: Announcement[], part: RouterPart, { spans, replicas }: Knowledge) {
+  const observers = new Map<unknown, Placed | undefined>(found.map(({ $, members }) => [members.id, spans.objects.placed.get($)]))
   for (const { key, values } of mapProducerIdObserverIds) {
     const produced = part.owner.producers.get(key)
     if (!produced || produced.at.part === part) continue
     for (const id of values) {
       const observer = observers.get(id)
-      if (observer?.part === part) spans.addUse(produced.handle, observer, replicas.hold(produced, part))
+      if (observer?.part === part) spans.objects.addUse(produced.handle, observer, replicas.hold(produced, part))
     }
   }
 }

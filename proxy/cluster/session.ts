@@ -1,36 +1,25 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on children.
 
-import type { Announcement } from '../lib/codec.ts'
-import { ConnectionError, DrainingError, ProtocolError, SessionError, UnknownOutcomeError, codes, describeError, reviveError } from '../lib/errors.ts'
-import { errors } from '../lib/mediasoup.ts'
-import { discover } from '../lib/openrpc.ts'
-import { type SessionKey, keyBelow } from '../lib/opening.ts'
-import type { Frame, Link } from '../lib/tier.ts'
-import { type Failure, type Handle, type Id, decode, encodeNotification, unknownHandle } from '../lib/wire.ts'
-import { Caller, TIMEOUT_CHECKS, timeoutError } from './caller.ts'
+import type { Announcement } from '../../lib/codec.ts'
+import { ConnectionError, DrainingError, ProtocolError, SessionError, UnknownOutcomeError, codes, describeError, reviveError } from '../../lib/errors.ts'
+import { type Head, announcedNodes, headOf, kept, nodeOf } from '../../lib/head.ts'
+import { errors } from '../../lib/mediasoup.ts'
+import { discover } from '../../lib/openrpc.ts'
+import { type SessionKey, keyBelow } from '../../lib/opening.ts'
+import type { Frame, Link } from '../../lib/tier.ts'
+import { type Failure, type Handle, type Id, decode, encodeNotification, unknownHandle } from '../../lib/wire.ts'
+import { Caller, TIMEOUT_CHECKS, timeoutError } from '../caller.ts'
+import type { Cluster } from '../horizontal.ts'
+import { type Found, Pipes } from '../pipes.ts'
+import { type CallHead, ProxySession, forgotten, paramsOf, unknownMethod, viaOf } from '../session.ts'
 import type { Child } from './child.ts'
-import { type Head, announcedNodes, headOf, kept, nodeOf } from '../lib/head.ts'
-import type { Cluster } from './horizontal.ts'
-import { type Found, Pipes } from './pipes.ts'
-import { type Branch, type CallHead, ProxySession, forgotten, paramsOf, unknownMethod, viaOf } from './session.ts'
-
-interface ChildBranch extends Branch {
-  child: Child
-}
+import { type ChildBranch, type Placement, Placing } from './placing.ts'
 
 interface InFlight {
   branch: ChildBranch
   method: string
   since: number
-  /** Of a Worker that is on its way. */
-  placing?: Placing
-}
-
-interface Placing {
-  /** Must be told whether it was made. */
-  placed(isMade: boolean): void
-  /** Tries the next child; but first, once, the one that was lost, which may be there again. */
-  tryNext(failure: Error, lost?: Child): void
+  placement?: Placement
 }
 
 // The parent of a new Router: what an answer says in its first bytes.
@@ -49,11 +38,10 @@ export class ClusterSession extends ProxySession {
   readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
   readonly #key: SessionKey | undefined
   readonly #pipes: Pipes
-  readonly #order: () => Iterable<Child>
+  readonly #placing: Placing
   readonly #timer: NodeJS.Timeout
   #logLevels: unknown
   #tellsLoad = false
-  #ended = false
 
   /** @param key that of the session, from which those of its sessions on children come */
   constructor(cluster: Cluster, link: Link, key?: SessionKey) {
@@ -61,7 +49,7 @@ export class ClusterSession extends ProxySession {
     this.#cluster = cluster
     this.#key = key
     this.#pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
-    this.#order = cluster.newOrder()
+    this.#placing = new Placing(cluster, child => this.#branchOf(child))
     this.#timer = setInterval(() => this.#checkTimeouts(), cluster.timeout / TIMEOUT_CHECKS).unref()
   }
 
@@ -95,7 +83,7 @@ export class ClusterSession extends ProxySession {
       case 'tier.recall': return this.#recall(id)
       case 'tier.drain': throw new errors.UnsupportedError('a cluster is drained host by host: ask each at its own URL')
       case 'rpc.discover': return this.answer(id, discover())
-      case 'mediasoup.createWorker': return void this.#place(id, frame)
+      case 'mediasoup.createWorker': return this.#place(head, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
       case 'Router.close': this.#pipes.routerClosed(handle!); break
       case 'Worker.close': for (const router of this.#workers.get(handle!)?.routers ?? []) this.#pipes.routerClosed(router); break
@@ -109,34 +97,14 @@ export class ClusterSession extends ProxySession {
     if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
   }
 
-  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame, placing?: Placing) {
-    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now(), placing })
-    else placing?.placed(true)
+  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame, placement?: Placement) {
+    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now(), placement })
+    else placement?.placed(true)
     branch.link.send(frame)
   }
 
-  /** A new Worker goes to the best child that can be reached. */
-  async #place(id: Id | null | undefined, frame: Frame) {
-    await this.#cluster.untilRegained()
-    if (!this.#ended) await this.#placeOn(this.#order()[Symbol.iterator](), id, frame)
-  }
-
-  /** And to the next one, when that drains, or is gone before it has answered. */
-  async #placeOn(children: Iterator<Child, undefined>, id: Id | null | undefined, frame: Frame, failure: unknown = new ConnectionError('no host of the cluster can be reached'), again?: Child) {
-    for (let child = again ?? children.next().value; child; child = children.next().value) {
-      const isAgain = child === again
-      const placed = child.place()
-      try {
-        const branch = await this.#branchOf(child)
-        if (this.#ended) return placed(false)
-        this.#forward(branch, { id, method: 'mediasoup.createWorker' }, frame, { placed, tryNext: (error, lost) => void this.#placeOn(children, id, frame, error, isAgain ? undefined : lost) })
-        return
-      } catch (error) {
-        placed(false)
-        failure = error
-      }
-    }
-    this.fail(id, failure)
+  #place(head: CallHead, frame: Frame) {
+    void this.#placing.place((branch, placement) => this.#forward(branch, head, frame, placement), error => this.fail(head.id, error))
   }
 
   #branchOf(child: Child, resume = false): Promise<ChildBranch> {
@@ -160,10 +128,17 @@ export class ClusterSession extends ProxySession {
 
   /** The client asks for all that there is: because a tier has forgotten, perhaps this one. */
   #recall(id: Id | null | undefined) {
-    this.#inFlight.clear()
+    this.#abandon()
     const recalled = this.#recallAll()
     this.settle(id, recalled)
     this.waitFor(recalled)
+  }
+
+  /** Nobody waits for what was asked before. */
+  #abandon() {
+    this.#placing.abandon()
+    for (const { placement } of this.#inFlight.values()) placement?.placed(false)
+    this.#inFlight.clear()
   }
 
   async #recallAll(): Promise<Announcement[]> {
@@ -180,6 +155,7 @@ export class ClusterSession extends ProxySession {
   }
 
   async #recallOf(branch: ChildBranch): Promise<Found<ChildBranch>[]> {
+    branch.caller.forgotten() // Nothing that was asked before is answered.
     try {
       const announcements = await branch.caller.call('tier.recall') as Announcement[]
       return announcements.map(announcement => ({ branch, announcement }))
@@ -206,15 +182,15 @@ export class ClusterSession extends ProxySession {
 
   /** Whether somebody still waits for the answer. */
   #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
-    const { method, placing } = this.#inFlight.get(id!) ?? {}
+    const { method, placement } = this.#inFlight.get(id!) ?? {}
     if (id != null && !this.#inFlight.delete(id)) return false
     if (method === 'mediasoup.createWorker') {
       const [, worker] = WORKER.exec(frame as string) ?? []
       if (worker) this.#workers.set(kept(worker), { branch, routers: new Set() })
-      placing!.placed(worker !== undefined)
+      placement!.placed(worker !== undefined)
       const refusal = worker === undefined && refusalIn(frame)
       if (!refusal) return true
-      placing!.tryNext(refusal)
+      placement!.tryNext(refusal)
       return false
     } else if (method === 'Worker.createRouter') {
       const [, router, worker] = ROUTER.exec(frame as string) ?? []
@@ -249,8 +225,8 @@ export class ClusterSession extends ProxySession {
     for (const [id, request] of this.#inFlight) {
       if (request.branch !== branch) continue
       this.#inFlight.delete(id)
-      request.placing?.placed(false)
-      if (request.placing) request.placing.tryNext(error, this.#cluster.has(branch.child.tier) ? branch.child : undefined)
+      request.placement?.placed(false)
+      if (request.placement) request.placement.tryNext(error, this.#cluster.has(branch.child.tier) ? branch.child : undefined)
       else this.fail(id, new errors.WorkerClosedError(error.message))
     }
     for (const [handle, worker] of this.#workers) {
@@ -266,7 +242,7 @@ export class ClusterSession extends ProxySession {
       const { branch, method, since } = request
       if (performance.now() - since < timeout) return // They are in the order in which they were sent.
       this.#inFlight.delete(id)
-      request.placing?.placed(false)
+      request.placement?.placed(false)
       this.fail(id, timeoutError(branch.child.tier.name ?? '', method, timeout))
     }
   }
@@ -289,10 +265,9 @@ export class ClusterSession extends ProxySession {
   }
 
   protected override end() {
-    this.#ended = true
     clearInterval(this.#timer)
     this.#cluster.off('load', this.#tellLoad)
-    for (const { placing } of this.#inFlight.values()) placing?.placed(false)
+    this.#abandon()
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
     this.#branches.clear()
   }

@@ -1,17 +1,18 @@
 // Where the parts of Workers, Routers and WebRtcServers come from, and when Workers are given back.
 
 import type * as ms from 'mediasoup/types'
-import type { Announcement, Reference } from '../lib/codec.ts'
-import { IDLE, type Load } from '../lib/load.ts'
-import { errors } from '../lib/mediasoup.ts'
-import { type Handle, unknownHandle } from '../lib/wire.ts'
-import type { Caller } from './caller.ts'
-import { PlacedWorkers } from './placed-workers.ts'
+import type { Announcement, Reference } from '../../lib/codec.ts'
+import { IDLE, type Load } from '../../lib/load.ts'
+import { errors } from '../../lib/mediasoup.ts'
+import { type Handle, unknownHandle } from '../../lib/wire.ts'
+import type { Caller } from '../caller.ts'
+import { PlacedWorkers } from '../placement/placed-workers.ts'
+import { count, promise } from './load.ts'
 import type { Replicas } from './replicas.ts'
-import { tagged } from './restore.ts'
 import type { RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
-import { type Spans, count, promise } from './spans.ts'
-import type { SpanSettings } from './vertical.ts'
+import type { Spans } from './spans.ts'
+import { tagged } from './tags.ts'
+import type { SpanSettings } from '../vertical.ts'
 
 const INTERVAL_MS = 1_000
 

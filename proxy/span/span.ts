@@ -1,7 +1,7 @@
 // What a session on a vertical tier knows: which Workers below are one Worker of its client, and where its Router's
 // Producers are.
 
-import type { Handle } from '../lib/wire.ts'
+import type { Handle } from '../../lib/wire.ts'
 
 /** A Worker of the client, which grows over Workers below. */
 export interface SpanningWorker {

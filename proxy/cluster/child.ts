@@ -2,14 +2,14 @@
 
 import { EventEmitter } from 'node:events'
 import pRetry, { AbortError } from 'p-retry'
-import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
-import type { Hello } from '../lib/hello.ts'
-import { IDLE, type Load } from '../lib/load.ts'
-import type { Tier } from '../lib/tier.ts'
-import { decode } from '../lib/wire.ts'
-import { Caller } from './caller.ts'
-import { headOf } from '../lib/head.ts'
-import { PlacedWorkers } from './placed-workers.ts'
+import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
+import type { Hello } from '../../lib/hello.ts'
+import { IDLE, type Load } from '../../lib/load.ts'
+import type { Tier } from '../../lib/tier.ts'
+import { decode } from '../../lib/wire.ts'
+import { Caller } from '../caller.ts'
+import { headOf } from '../../lib/head.ts'
+import { PlacedWorkers } from '../placement/placed-workers.ts'
 
 export type ChildEvents = {
   /** It can be reached. */

@@ -1,15 +1,12 @@
-// What a session on a vertical tier knows of its client's objects, and of their parts below: by their handles, until they
-// are closed. Nothing here sends anything.
+// Workers, Routers and WebRtcServers of the client, and their parts below: by their handles, until they are closed. Nothing
+// here sends anything.
 
-import type * as ms from 'mediasoup/types'
-import type { Announcement, Reference } from '../lib/codec.ts'
-import { kinds } from '../lib/methods.ts'
-import type { Handle } from '../lib/wire.ts'
+import type { Announcement, Reference } from '../../lib/codec.ts'
+import type { Handle } from '../../lib/wire.ts'
 import type { View } from './dumps.ts'
-import type { Pipes } from './pipes.ts'
-import { expectedLoad } from './placement/expected-load.ts'
-import type { Replicas } from './replicas.ts'
-import type { Placed, Produced, Replica, RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
+import type { Pipes } from '../pipes.ts'
+import type { Objects } from './objects.ts'
+import type { Placed, RouterPart, SpanningRouter, SpanningServer, SpanningWorker, WorkerPart } from './span.ts'
 
 const MAX_CLOSED = 100
 
@@ -22,20 +19,15 @@ export class Spans {
   readonly workerParts = new Map<Handle, WorkerPart>()
   readonly routerParts = new Map<Handle, RouterPart>()
   readonly serverParts = new Map<Handle, SpanningServer>()
-  readonly placed = new Map<Handle, Placed>()
-  readonly #produced = new Map<Handle, Produced>()
-  readonly #consumers = new Map<Handle, Placed>()
   readonly #closed: Handle[] = []
-  readonly #closedPlaced = new Map<Handle, Placed>()
   readonly #pipes: Pipes
-  readonly #replicas: Replicas
-  readonly #onVacated: (worker: WorkerPart) => void
 
-  /** @param onVacated is told when a Worker below carries less than before */
-  constructor(pipes: Pipes, replicas: Replicas, onVacated: (worker: WorkerPart) => void) {
+  /** What is on the Routers. */
+  readonly objects: Objects
+
+  constructor(pipes: Pipes, objects: Objects) {
     this.#pipes = pipes
-    this.#replicas = replicas
-    this.#onVacated = onVacated
+    this.objects = objects
   }
 
   // Workers
@@ -141,7 +133,7 @@ export class Spans {
     owner.made.delete(part)
     if (owner.home === part.handle && !owner.closed) owner.home = [...owner.made][0]?.handle ?? part.handle
     this.#pipes.routerClosed(part.handle)
-    for (const placed of part.placed) this.#removePlaced(placed)
+    for (const placed of part.placed) this.objects.removePlaced(placed)
   }
 
   /** What a dump of the whole hides of its parts, and how it names them. */
@@ -190,114 +182,4 @@ export class Spans {
     this.#retire(server.handle)
     return parts
   }
-
-  // Transports and RTP observers, and what is on them
-
-  addPlaced(part: RouterPart, handle: Handle, kind: string) {
-    // One string for all of a kind.
-    const placed: Placed = { handle, kind: kinds.get(kind)?.kind ?? kind, part }
-    part.placed.add(placed)
-    part.worker.objects++
-    this.placed.set(handle, placed)
-  }
-
-  /** Where a transport or an RTP observer is, or was. */
-  placeOf(handle: Handle): Placed | undefined {
-    return this.placed.get(handle) ?? this.#closedPlaced.get(handle)
-  }
-
-  #removePlaced(placed: Placed) {
-    if (!this.placed.delete(placed.handle)) return
-    const { owner, worker } = placed.part
-    this.#closedPlaced.set(placed.handle, placed)
-    if (this.#closedPlaced.size > MAX_CLOSED) this.#closedPlaced.delete(this.#closedPlaced.keys().next().value!)
-    placed.part.placed.delete(placed)
-    worker.objects--
-    count(owner, worker, -1)
-    for (const produced of placed.produced ?? []) this.#removeProduced(produced)
-    for (const user of placed.uses?.keys() ?? []) {
-      this.#removeConsumer(user)
-      this.releaseUse(placed, user) // A Producer that it observed.
-    }
-    this.#onVacated(worker)
-  }
-
-  addProduced(at: Placed, { $, kind, members, appData }: Announcement, mediaCodecs = at.part.owner.mediaCodecs) {
-    const { encodings } = members.consumableRtpParameters as ms.RtpParameters | undefined ?? {}
-    const ssrcs = encodings?.map(({ ssrc }) => ssrc)
-    const produced: Produced = { handle: $, id: members.id as string, isData: kind === 'DataProducer', appData, at, ssrcs, mediaCodecs }
-    producersLike(produced).set(produced.id, produced)
-    at.produced = (at.produced ?? new Set()).add(produced)
-    this.#produced.set($, produced)
-  }
-
-  /** The Producer or DataProducer of any Router of a Worker that has an id. */
-  producerWith(id: string, { routers }: SpanningWorker): Produced | undefined {
-    for (const { producers, dataProducers } of routers) {
-      const produced = producers.get(id) ?? dataProducers.get(id)
-      if (produced) return produced
-    }
-    return undefined
-  }
-
-  #removeProduced(produced: Produced) {
-    this.#produced.delete(produced.handle)
-    produced.at.produced?.delete(produced)
-    const known = producersLike(produced)
-    if (known.get(produced.id) === produced) known.delete(produced.id)
-    this.#replicas.forget(produced)
-  }
-
-  addConsumer(handle: Handle, placed: Placed, replica: Replica | undefined) {
-    this.#consumers.set(handle, placed)
-    this.addUse(handle, placed, replica)
-    promise(placed.part.worker)
-    placed.part.worker.objects++
-  }
-
-  /** @param user the Consumer, or the Producer that is observed */
-  addUse(user: Handle, placed: Placed, replica: Replica | undefined) {
-    placed.uses = (placed.uses ?? new Map()).set(user, replica)
-  }
-
-  /** The pipe that a Consumer needs, if any. */
-  replicaOf(consumer: Handle): Replica | undefined {
-    return this.#consumers.get(consumer)?.uses?.get(consumer)
-  }
-
-  #removeConsumer(handle: Handle) {
-    const placed = this.#consumers.get(handle)
-    if (!placed) return
-    this.#consumers.delete(handle)
-    placed.part.worker.objects--
-    this.releaseUse(placed, handle)
-  }
-
-  releaseUse(placed: Placed, user: Handle) {
-    const replica = placed.uses?.get(user)
-    placed.uses?.delete(user)
-    if (replica) this.#replicas.release(replica)
-  }
-
-  /** A transport, Producer, Consumer, … was closed. */
-  remove(handle: Handle) {
-    const placed = this.placed.get(handle)
-    const produced = this.#produced.get(handle)
-    if (placed) this.#removePlaced(placed)
-    else if (produced) this.#removeProduced(produced)
-    else this.#removeConsumer(handle)
-  }
 }
-
-/** How many transports of a Router are, or are about to be, on a Worker. */
-export function count(router: SpanningRouter, worker: WorkerPart, by: number) {
-  router.counts.set(worker, (router.counts.get(worker) ?? 0) + by)
-}
-
-/** Reserves what one more transport or Consumer will cost, until a measurement covers it. */
-export function promise(worker: WorkerPart) {
-  const { used, measured } = worker
-  worker.promised += expectedLoad({ used, objects: measured })
-}
-
-const producersLike = ({ isData, at: { part: { owner } } }: Produced) => isData ? owner.dataProducers : owner.producers

@@ -1,12 +1,12 @@
 // A Producer on further Workers than its own: piped on demand, once per Producer and Worker, and until a little after its
 // last user there is gone.
 
-import { errors } from '../lib/mediasoup.ts'
-import type { Location } from '../lib/hello.ts'
-import type { Frame } from '../lib/tier.ts'
-import type { Handle } from '../lib/wire.ts'
-import type { Pipes } from './pipes.ts'
-import type { Branch } from './session.ts'
+import { errors } from '../../lib/mediasoup.ts'
+import type { Location } from '../../lib/hello.ts'
+import type { Frame } from '../../lib/tier.ts'
+import type { Handle } from '../../lib/wire.ts'
+import type { Pipes } from '../pipes.ts'
+import type { Branch } from '../session.ts'
 import type { Produced, Replica, RouterPart } from './span.ts'
 
 // Between Workers of one host, nobody else sees the packets, and none is lost.

@@ -1,0 +1,65 @@
+// New Workers of a session on a cluster: each goes to the best child that can be reached, and takes it.
+
+import { ConnectionError } from '../../lib/errors.ts'
+import type { Cluster } from '../horizontal.ts'
+import type { Branch } from '../session.ts'
+import type { Child } from './child.ts'
+
+export interface ChildBranch extends Branch {
+  child: Child
+}
+
+/** A Worker on its way to a child. */
+export interface Placement {
+  /** Must be told whether it was made. */
+  placed(isMade: boolean): void
+  /** Tries the next child; but first, once, the one that was lost, which may be there again. */
+  tryNext(failure: Error, lost?: Child): void
+}
+
+export class Placing {
+  readonly #cluster: Cluster
+  readonly #branchOf: (child: Child) => Promise<ChildBranch>
+  readonly #order: () => Iterable<Child>
+  // What is to be placed belongs to one of these.
+  #generation = {}
+
+  constructor(cluster: Cluster, branchOf: (child: Child) => Promise<ChildBranch>) {
+    this.#cluster = cluster
+    this.#branchOf = branchOf
+    this.#order = cluster.newOrder()
+  }
+
+  /**
+   * @param send asks a child for it
+   * @param fail is told when there is no other
+   */
+  async place(send: (branch: ChildBranch, placement: Placement) => void, fail: (error: unknown) => void) {
+    const generation = this.#generation
+    await this.#cluster.untilRegained()
+    const children = this.#order()[Symbol.iterator]()
+
+    const tryOn = async (failure: unknown, again?: Child) => {
+      for (let child = again ?? children.next().value; child; child = children.next().value) {
+        if (generation !== this.#generation) return
+        const isAgain = child === again
+        const placed = child.place()
+        try {
+          const branch = await this.#branchOf(child)
+          if (generation !== this.#generation) return placed(false)
+          return send(branch, { placed, tryNext: (error, lost) => void tryOn(error, isAgain ? undefined : lost) })
+        } catch (error) {
+          placed(false)
+          failure = error
+        }
+      }
+      fail(failure)
+    }
+    await tryOn(new ConnectionError('no host of the cluster can be reached'))
+  }
+
+  /** Nobody waits any more for what was to be placed. */
+  abandon() {
+    this.#generation = {}
+  }
+}

@@ -1,0 +1,137 @@
+// Calls of transports, Producers, Consumers and RTP observers. They are those of the tier below, and their frames pass as they
+// are; but what is used on another Worker than it is on is piped there first.
+
+import type * as ms from 'mediasoup/types'
+import type { Announcement } from '../../lib/codec.ts'
+import type { Frame } from '../../lib/tier.ts'
+import { type Handle, type Id, encodeResult } from '../../lib/wire.ts'
+import { type CallHead, type Replies, paramsOf } from '../session.ts'
+import { bring } from './bring.ts'
+import { createdBy, isFailure, resultOf } from './frames.ts'
+import type { Knowledge } from './knowledge.ts'
+import type { Placed, Produced, Replica } from './span.ts'
+
+export class ObjectCalls {
+  readonly #known: Knowledge
+  readonly #replies: Replies
+
+  constructor(known: Knowledge, replies: Replies) {
+    this.#known = known
+    this.#replies = replies
+  }
+
+  call(head: CallHead, frame: Frame) {
+    const { method, handle } = head
+    const { below, spans: { objects } } = this.#known
+    const placed = objects.placeOf(handle!)
+    switch (method.slice(method.indexOf('.') + 1)) {
+      case 'consume':
+      case 'addProducer': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId, placed.part.owner.producers) : below.pass(frame)
+      case 'consumeData': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { dataProducerId?: string } | undefined)?.dataProducerId, placed.part.owner.dataProducers) : below.pass(frame)
+      case 'removeProducer': return placed ? this.#removeProducer(head, frame, placed) : below.pass(frame)
+      case 'dump': return this.#dump(head, frame)
+      case 'produce':
+      case 'produceData': return this.#produce(head, frame, placed)
+      case 'close': objects.remove(handle!)
+    }
+    below.pass(frame)
+  }
+
+  /** A Consumer of a piped Producer says of it what one of the original would. */
+  #dump({ id, handle }: CallHead, frame: Frame) {
+    const { below, spans } = this.#known
+    const { ssrcs } = spans.objects.replicaOf(handle!)?.of ?? {}
+    if (!ssrcs || id == null) return below.pass(frame)
+    below.pass(frame, id, answer => {
+      const dump = resultOf(answer) as ms.ConsumerDump | undefined
+      if (!dump) return answer
+      const consumableRtpEncodings = dump.consumableRtpEncodings?.map((encoding, i) => ({ ...encoding, ssrc: ssrcs[i] ?? encoding.ssrc }))
+      return encodeResult(id, { ...dump, consumableRtpEncodings })
+    })
+  }
+
+  #produce({ id }: CallHead, frame: Frame, placed: Placed | undefined) {
+    const { below, spans } = this.#known
+    if (!placed || id == null) return below.pass(frame)
+    const { worker, owner } = placed.part
+    const wanted = (paramsOf(frame)[1] as { id?: string } | undefined)?.id
+    const known = wanted === undefined ? undefined : spans.objects.producerWith(wanted, owner.worker)
+    if (!known || known.at.part.worker === worker) return this.#passProduce(id, frame, placed)
+    bring(this.#known, known, worker).then(() => this.#passProduce(id, frame, placed), error => this.#replies.fail(id, error))
+  }
+
+  #passProduce(id: Id, frame: Frame, placed: Placed) {
+    const { mediaCodecs } = placed.part.owner
+    this.#known.below.pass(frame, id, answer => {
+      const announcement = resultOf(answer) as Announcement | undefined
+      if (announcement?.members) this.#known.spans.objects.addProduced(placed, announcement, mediaCodecs)
+      return answer
+    })
+  }
+
+  /** A Producer is used on a Worker: where it is not, it is piped first. */
+  #use({ id, method }: CallHead, frame: Frame, placed: Placed, producerId: string | undefined, producers: Map<string, Produced>) {
+    const { replicas } = this.#known
+    const produced = producers.get(producerId!)
+    const observed = method.endsWith('.addProducer') ? produced?.handle : undefined
+    if (!produced || produced.at.part === placed.part) return this.#passUse(id, frame, placed, observed, undefined)
+    const replica = replicas.hold(produced, placed.part)
+    replica.ready.then(
+      () => this.#passUse(id, frame, placed, observed, replica),
+      error => {
+        replicas.release(replica)
+        this.#replies.fail(id, error)
+      }
+    )
+  }
+
+  /** @param observed the Producer that an RTP observer is to observe; undefined for what is consumed */
+  #passUse(id: Id | null | undefined, frame: Frame, placed: Placed, observed: Handle | undefined, replica: Replica | undefined) {
+    const { below, replicas, spans: { objects } } = this.#known
+    below.pass(frame, id, answer => {
+      const user = observed === undefined ? createdBy(answer) : isFailure(answer) ? undefined : observed
+      if (user === undefined || placed.uses?.has(user)) {
+        if (replica) replicas.release(replica)
+      } else if (observed === undefined) {
+        objects.addConsumer(user, placed, replica)
+      } else {
+        objects.addUse(user, placed, replica)
+      }
+      return answer
+    })
+  }
+
+  #removeProducer({ id }: CallHead, frame: Frame, placed: Placed) {
+    const { below, replicas, spans: { objects } } = this.#known
+    const produced = placed.part.owner.producers.get((paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!)
+    if (!produced || id == null) return below.pass(frame)
+    // When it was not added, which mediasoup does not mind, it has to be there all the same.
+    const isAdded = produced.at.part === placed.part || placed.uses?.has(produced.handle)
+    const replica = isAdded ? placed.uses?.get(produced.handle) : replicas.hold(produced, placed.part)
+    const release = () => {
+      if (isAdded) objects.releaseUse(placed, produced.handle)
+      else replicas.release(replica!)
+    }
+    // Until then, its event has to be given the name of the original.
+    const pass = () => below.pass(frame, id, answer => {
+      release()
+      return answer
+    })
+    if (!replica) return pass()
+    replica.ready.then(pass, error => {
+      release()
+      this.#replies.fail(id, error)
+    })
+  }
+
+  happened({ method, handle }: CallHead, frame: Frame) {
+    const { replicas, spans: { objects } } = this.#known
+    if (/\.new(data)?producer$/.test(method)) {
+      const placed = objects.placed.get(handle!)
+      if (placed) objects.addProduced(placed, paramsOf(frame)[2] as Announcement)
+    } else if (method.endsWith('close')) {
+      objects.remove(handle!)
+    }
+    this.#replies.tell(/^[^.]*Observer\./.test(method) ? replicas.named(frame) : frame)
+  }
+}
