@@ -2,7 +2,7 @@
 // consumed on another one than it is produced on. Knows nothing of hosts.
 
 import { randomBytes } from 'node:crypto'
-import { keyBelow } from '../lib/opening.ts'
+import { keyBelow, newSessionKey } from '../lib/opening.ts'
 import { type Link, type OpenOptions, type Tier, pair } from '../lib/tier.ts'
 import { Caller } from './caller.ts'
 import type { Policy } from './placement/policy.ts'
@@ -50,8 +50,9 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
 
   async function open({ key, resume }: OpenOptions = {}): Promise<Link> {
     const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume })
+    const session = key?.session ?? newSessionKey().session
     const [ours, theirs] = pair()
-    new SpanSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings, session: key?.session })
+    new SpanSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings, session })
     return theirs
   }
 }

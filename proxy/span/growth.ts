@@ -24,11 +24,11 @@ export class Growth {
   readonly #replicas: Replicas
   readonly #below: Caller
   readonly #settings: SpanSettings
-  readonly #session: string | undefined
+  readonly #session: string
   readonly #timer = setInterval(() => void this.#measure(), INTERVAL_MS).unref()
 
-  /** @param session the id by which parts are found again; undefined where they need not be */
-  constructor(spans: Spans, replicas: Replicas, below: Caller, settings: SpanSettings, session: string | undefined) {
+  /** @param session the id by which parts are found again */
+  constructor(spans: Spans, replicas: Replicas, below: Caller, settings: SpanSettings, session: string) {
     this.#spans = spans
     this.#replicas = replicas
     this.#below = below

@@ -13,14 +13,14 @@ import { Spans } from './spans.ts'
 export interface Surroundings {
   below: Below
   settings: SpanSettings
-  /** The id of the session, by which parts are found again; undefined where there is no other process after this one. */
-  session: string | undefined
+  /** The id of the session, by which parts are found again. */
+  session: string
   nextHandle(): Handle
 }
 
 export class Knowledge {
   readonly below: Below
-  readonly session: string | undefined
+  readonly session: string
   readonly nextHandle: () => Handle
   readonly spans: Spans
   readonly growth: Growth
@@ -32,7 +32,7 @@ export class Knowledge {
     this.below = below
     this.session = session
     this.nextHandle = nextHandle
-    this.pipes = new Pipes(session ?? '', () => {}, handle => this.replicas.ended(handle))
+    this.pipes = new Pipes(session, () => {}, handle => this.replicas.ended(handle))
     this.replicas = new Replicas(this.pipes, below, settings.linger)
     this.spans = new Spans(this.pipes, new Objects(this.replicas, worker => this.growth.giveBackLater(worker)))
     this.growth = new Growth(this.spans, this.replicas, below.caller, settings, session)

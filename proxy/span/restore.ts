@@ -20,7 +20,7 @@ export interface Restored {
 
 /** @param found all that there is below, parents first */
 export function restore(found: Announcement[], { session, below, spans, pipes, replicas }: Knowledge): Restored {
-  const key = partKey(session!)
+  const key = partKey(session)
   const told: Announcement[] = []
   const orphans: Announcement[] = []
   const observed = new Set<RouterPart>()

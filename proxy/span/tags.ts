@@ -17,8 +17,8 @@ export interface PartTag {
 export const partKey = (session: string) => `${session}:part`
 
 /** Options with a tag beside their appData. What is no appData stays as it is: that is mediasoup's to refuse. */
-export function tagged(options: unknown, session: string | undefined, tag: PartTag): Record<string, unknown> {
+export function tagged(options: unknown, session: string, tag: PartTag): Record<string, unknown> {
   const given = Object(options) as Record<string, unknown>
-  if (session === undefined || (given.appData && typeof given.appData !== 'object')) return options as Record<string, unknown>
+  if (given.appData && typeof given.appData !== 'object') return options as Record<string, unknown>
   return { ...given, appData: { ...Object(given.appData), [partKey(session)]: tag } }
 }

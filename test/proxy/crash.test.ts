@@ -4,7 +4,8 @@ import type * as ms from 'mediasoup/types'
 import { once } from 'node:events'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { UnknownOutcomeError, connect } from '../../client/index.ts'
+import { UnknownOutcomeError, client, connect, remote } from '../../client/index.ts'
+import { vertical } from '../../proxy/index.ts'
 import { afterTest, audio, cleanUp, freePort, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
@@ -159,6 +160,28 @@ test('a proxy in the middle of a tree may die as well: those above it ask anew',
   await until(() => consumer.producerPaused)
   assert.is((await router.dump()).transportIds.length, 2)
   assert.not.ok(worker.closed)
+})
+
+test('a spanning tier in the process of its application outlives the tier below, and hears of its load again', async () => {
+  const leaf = await startLeaf()
+  const args = ['--listen', `127.0.0.1:${await freePort()}`, leaf.url]
+  const cluster = await startLeaf(args)
+  await until(() => cluster.lines.some(line => line.includes('host is up')))
+  const mediasoup = await client(vertical(remote(cluster.url)))
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  const workers = async () => (await mediasoup.connection.getLoad()).workers
+  await until(async () => await workers() === 1)
+
+  cluster.child.kill('SIGKILL')
+  await cluster.exited
+  await startLeaf(args)
+  const other = await connect(leaf.url)
+  afterTest(() => other.close())
+  await other.createWorker()
+  await until(async () => await workers() === 2)
+  assert.not.ok(worker.closed)
+  assert.ok(await worker.createRouter())
 })
 
 test('a proxy that is stopped and started again, as in a rolling restart, loses no session', async () => {
