@@ -11,6 +11,7 @@ import { type Failure, type Handle, type Id, decode, encodeNotification, unknown
 import { Caller, TIMEOUT_CHECKS, timeoutError } from '../caller.ts'
 import type { Cluster } from '../horizontal.ts'
 import { type Found, Pipes } from '../pipes.ts'
+import { Piping } from '../piping.ts'
 import { type CallHead, ProxySession, forgotten, paramsOf, unknownMethod, viaOf } from '../session.ts'
 import type { Child } from './child.ts'
 import { type ChildBranch, type Placement, Placing } from './placing.ts'
@@ -38,6 +39,7 @@ export class ClusterSession extends ProxySession {
   readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
   readonly #key: SessionKey | undefined
   readonly #pipes: Pipes
+  readonly #piping: Piping
   readonly #placing: Placing
   readonly #timer: NodeJS.Timeout
   #logLevels: unknown
@@ -49,6 +51,7 @@ export class ClusterSession extends ProxySession {
     this.#cluster = cluster
     this.#key = key
     this.#pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
+    this.#piping = new Piping(this.#pipes)
     this.#placing = new Placing(cluster, child => this.#branchOf(child))
     this.#timer = setInterval(() => this.#checkTimeouts(), cluster.timeout / TIMEOUT_CHECKS).unref()
   }
@@ -204,7 +207,7 @@ export class ClusterSession extends ProxySession {
     const target = options?.router?.$
     const [from, to] = [handle, target].map(router => typeof router === 'string' ? this.#routes.get(nodeOf(router)) : undefined)
     if (!from || !to || from === to) return this.#forwardOrFail(from, { id, method: 'Router.pipeToRouter', handle }, frame)
-    const pipe = this.#pipes.pipeToRouter({ branch: from, router: handle }, { branch: to, router: target! }, options as object)
+    const pipe = this.#piping.pipeToRouter({ branch: from, router: handle }, { branch: to, router: target! }, options as object)
     this.settle(id, pipe.then(value => ({ value })))
   }
 

@@ -6,6 +6,7 @@ import type { Location } from '../../lib/hello.ts'
 import type { Frame } from '../../lib/tier.ts'
 import type { Handle } from '../../lib/wire.ts'
 import type { Pipes } from '../pipes.ts'
+import { Piping } from '../piping.ts'
 import type { Branch } from '../session.ts'
 import type { Produced, Replica, RouterPart } from './span.ts'
 
@@ -14,6 +15,7 @@ const WITHIN_A_HOST = { enableSrtp: false, enableRtx: false, listenInfo: { proto
 
 export class Replicas {
   readonly #pipes: Pipes
+  readonly #piping: Piping
   readonly #branch: Branch
   readonly #linger: number
   // By their pipe Producers.
@@ -23,6 +25,7 @@ export class Replicas {
 
   constructor(pipes: Pipes, branch: Branch, linger: number) {
     this.#pipes = pipes
+    this.#piping = new Piping(pipes)
     this.#branch = branch
     this.#linger = linger
   }
@@ -138,7 +141,7 @@ export class Replicas {
     }
     const ends = [source, part].map(({ handle }) => ({ branch: this.#branch, router: handle }))
     try {
-      const made = await this.#pipes.pipeToRouter(ends[0]!, ends[1]!, options, { producing: send => this.#withCodecsOf(produced, part, send) }) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
+      const made = await this.#piping.pipeToRouter(ends[0]!, ends[1]!, options, { producing: send => this.#withCodecsOf(produced, part, send) }) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
       return (made.pipeProducer ?? made.pipeDataProducer)!.$
     } catch (error) {
       if (!(error instanceof errors.NotFoundError)) throw error

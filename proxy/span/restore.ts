@@ -4,6 +4,7 @@
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
 import type { Handle } from '../../lib/wire.ts'
+import { areConnected } from '../pipes.ts'
 import { count } from './load.ts'
 import type { Knowledge } from './knowledge.ts'
 import type { Placed, RouterPart, WorkerPart } from './span.ts'
@@ -25,6 +26,7 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
   const orphans: Announcement[] = []
   const observed = new Set<RouterPart>()
   const tagOf = ({ appData }: Announcement) => appData?.[key] as PartTag | undefined
+  const isOfPipe = ({ appData }: Announcement) => appData?.[pipes.tag] !== undefined
   const byHandle = new Map(found.map(announcement => [announcement.$, announcement]))
   const of = (kind: string) => found.filter(announcement => announcement.kind === kind)
 
@@ -38,6 +40,7 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
   for (const announcement of found) if (/Producer$/.test(announcement.kind)) restoreProducer(announcement)
   for (const announcement of found) if (/Producer$/.test(announcement.kind) && pipes.owns(announcement.$)) restoreReplica(announcement)
   replicas.findGateways()
+  restorePairing(of('PipeTransport').filter(announcement => spans.objects.placed.has(announcement.$)))
   for (const announcement of found) if (/Consumer$/.test(announcement.kind)) restoreConsumer(announcement)
   return { announcements: told, orphans, observed: [...observed] }
 
@@ -88,7 +91,7 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
   }
 
   function restorePlaced(announcement: Announcement) {
-    if (pipes.owns(announcement.$)) return
+    if (isOfPipe(announcement)) return
     const part = spans.routerParts.get(announcement.of!)!
     spans.objects.addPlaced(part, announcement.$, announcement.kind)
     count(part.owner, part.worker, 1)
@@ -98,7 +101,7 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
 
   function restoreProducer(announcement: Announcement) {
     const placed = spans.objects.placed.get(announcement.of ?? '')
-    if (!placed || pipes.owns(announcement.$)) return
+    if (!placed) return
     spans.objects.addProduced(placed, announcement)
     told.push(announcement)
   }
@@ -112,13 +115,25 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
     else pipes.endLegOf($)
   }
 
+  // Of the pipes between Routers of the client, the parts of these through which they go.
+  function restorePairing(transports: Announcement[]) {
+    const addressOf = (ip?: string, port?: number) => `${ip} ${port}`
+    const byAddress = new Map(transports.map(transport => [addressOf(tupleOf(transport).localAddress, tupleOf(transport).localPort), transport]))
+    for (const one of transports) {
+      const other = byAddress.get(addressOf(tupleOf(one).remoteIp, tupleOf(one).remotePort))
+      if (!other || !areConnected(tupleOf(one), tupleOf(other))) continue
+      const [here, there] = [partOf(one.$)!, partOf(other.$)!]
+      if (here.owner !== there.owner) here.owner.pairs.set(there.owner, here)
+    }
+  }
+
   function partOf(transport: Handle | undefined): RouterPart | undefined {
     return spans.routerParts.get(byHandle.get(transport ?? '')?.of ?? '')
   }
 
   function restoreConsumer(announcement: Announcement) {
     const placed = spans.objects.placed.get(announcement.of ?? '')
-    if (!placed || pipes.owns(announcement.$)) return
+    if (!placed) return
     const { producerId, dataProducerId } = announcement.members
     const { producers, dataProducers } = placed.part.owner
     const produced = producers.get(producerId as string) ?? dataProducers.get(dataProducerId as string)
@@ -128,6 +143,8 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
     told.push(announcement)
   }
 }
+
+const tupleOf = ({ members }: Announcement) => members.tuple as ms.TransportTuple
 
 /** What RTP observers observe through pipes, which only a dump tells. */
 export function restoreObserved({ mapProducerIdObserverIds }: ms.RouterDump, found: Announcement[], part: RouterPart, { spans, replicas }: Knowledge) {

@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { UnknownOutcomeError, client, connect, remote } from '../../client/index.ts'
 import { vertical } from '../../proxy/index.ts'
+import { serve } from '../../server/index.ts'
 import { afterTest, audio, cleanUp, freePort, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
@@ -96,6 +97,8 @@ test('a spanning Router goes on: what is piped, shared, observed and listened on
   for (const sink of sinks) consumers.push(await sink.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities }))
   const observer = await router.createAudioLevelObserver({ interval: 250 })
   await observer.addProducer({ producerId: producer.id })
+  const other = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
+  await router.pipeToRouter({ producerId: producer.id, router: other })
   const flows = consumers.map((consumer, i) => i ? flow({ closed: true } as ms.Producer, consumer) : flow(producer, consumer))
   for (const { more } of flows) await more()
   const places = await Promise.all(transports.map(async transport => (await mediasoup.connection.locate(transport)).pid))
@@ -116,6 +119,9 @@ test('a spanning Router goes on: what is piped, shared, observed and listened on
   await until(() => [...consumers, further].every(({ producerPaused }) => producerPaused))
   await producer.resume()
   await until(() => [...consumers, further].every(({ producerPaused }) => !producerPaused))
+  const { length } = (await other.dump()).transportIds
+  await router.pipeToRouter({ producerId: (await sinks[0].produce(audio(3333))).id, router: other })
+  assert.is((await other.dump()).transportIds.length, length, 'the pair between two Routers is the one from before')
   const second = await sinks[0].produce(audio(2222))
   const heardOn = await source.consume({ producerId: second.id, rtpCapabilities: router.rtpCapabilities })
   await flow(second, heardOn, 2222).more()
@@ -160,6 +166,43 @@ test('a proxy in the middle of a tree may die as well: those above it ask anew',
   await until(() => consumer.producerPaused)
   assert.is((await router.dump()).transportIds.length, 2)
   assert.not.ok(worker.closed)
+})
+
+test('a pipe that was not connected yet when the proxy died is made anew', async () => {
+  const [here, there] = [await startLeaf(), await startLeaf()]
+  let connects = 0
+  const leaf = remote(there.url)
+  const withholding = await serve({
+    ...leaf,
+    async open(options) {
+      const link = await leaf.open(options)
+      const send = link.send.bind(link)
+      link.send = frame => {
+        if (!String(frame).includes('"PipeTransport.connect"') || connects++) send(frame)
+      }
+      return link
+    }
+  })
+  afterTest(() => withholding.close())
+  const args = ['--listen', `127.0.0.1:${await freePort()}`, here.url, withholding.url]
+  const proxy = await startLeaf(args)
+  await until(() => proxy.lines.filter(line => line.includes('host is up')).length === 2)
+  const mediasoup = await connect(proxy.url)
+  afterTest(() => mediasoup.close())
+  const [router, other] = await Promise.all([1, 2].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] }))) as [ms.Router, ms.Router]
+  const [source, sink] = [await router.createDirectTransport(), await other.createDirectTransport()]
+  const producer = await source.produce(audio())
+  const piped = rejection(router.pipeToRouter({ producerId: producer.id, router: other }))
+  await until(() => connects)
+
+  proxy.child.kill('SIGKILL')
+  await proxy.exited
+  await startLeaf(args)
+  assert.instance(await piped, UnknownOutcomeError)
+  await router.pipeToRouter({ producerId: producer.id, router: other })
+  await flow(producer, await sink.consume({ producerId: producer.id, rtpCapabilities: other.rtpCapabilities })).more()
+  const pairs = await Promise.all([router, other].map(async each => (await each.dump()).transportIds.length))
+  assert.equal(pairs, [2, 2])
 })
 
 test('a spanning tier in the process of its application outlives the tier below, and hears of its load again', async () => {
