@@ -9,7 +9,14 @@ import { encodeRequest } from '../lib/wire.ts'
 /** A token, or what gives a fresh one: it is asked at each connect, and before the last one expires. */
 export type Token = string | (() => string | Promise<string>)
 
-export const freshToken = async (token: Token | undefined): Promise<string | undefined> => typeof token === 'function' ? await token() : token
+/** Without the line end of the file that it may come from. */
+export async function freshToken(token: Token): Promise<string> {
+  const fresh: unknown = typeof token === 'function' ? await token() : token
+  const text = typeof fresh === 'string' ? fresh.trim() : ''
+  // Not what it is: that ends up in logs.
+  if (!/^[!-~]+$/.test(text)) throw new TypeError('a token is a string of visible ASCII characters, or a function that gives one')
+  return text
+}
 
 // Of its remaining life: so there is time to try again, and to reach the tier.
 const RENEW_AFTER = 0.8
@@ -18,13 +25,13 @@ const MAX_DELAY_MS = 24 * 60 * 60 * 1000
 
 /** Renews the token of a link, with requests of its own that nobody else sees. */
 export class Renewal extends Layer {
-  readonly #fresh: () => string | Promise<string>
+  readonly #fresh: () => Promise<string>
   readonly #prefix = `${randomBytes(6).toString('base64url')}~`
   #serial = 0
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(below: Link, fresh: () => string | Promise<string>, token: string) {
+  constructor(below: Link, fresh: () => Promise<string>, token: string) {
     super(below)
     this.#fresh = fresh
     below.once('close', () => {

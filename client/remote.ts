@@ -78,9 +78,10 @@ function parseUrl(url: string | URL): URL {
 
 async function dial(url: URL, options: RemoteOptions): Promise<Link> {
   try {
-    const token = await freshToken(options.token)
+    const { token: source } = options
+    const token = source === undefined ? undefined : await freshToken(source)
     const link = await openSocket(url, { ...options, headers: { ...options.headers, ...token !== undefined && { authorization: `Bearer ${token}` } } })
-    return typeof options.token === 'function' ? new Renewal(link, options.token, token!) : link
+    return typeof source === 'function' ? new Renewal(link, () => freshToken(source), token!) : link
   } catch (cause) {
     throw new ConnectionError(`cannot connect to ${url.href}: ${reasonOf(cause as Error)}`, { cause })
   }

@@ -75,6 +75,15 @@ test('a token that is not valid is refused at the door, and told why', async () 
   await refused(url, secret, 'the token must be a JWT that is signed with a key of this tier')
 })
 
+test('a token from a file may end with a line, and what cannot be one is named before it is sent', async () => {
+  const { url, issue } = await openWith()
+  await use(url, `${await issue()}\n`)
+  for (const token of ['', 'two words', 'schlüssel', () => undefined as unknown as string, 17 as unknown as string]) {
+    const error = await rejection(connect(url, { token, reconnect: false }))
+    assert.is(error.message, `cannot connect to ${url}/: a token is a string of visible ASCII characters, or a function that gives one`)
+  }
+})
+
 test('who says nothing of who they are is asked for it by the first answer, and the connection ends', async () => {
   const { url } = await openWith()
   for (const frame of [{ jsonrpc: '2.0', id: 1, method: 'tier.hello', params: [] }, { jsonrpc: '2.0', id: 1, method: 'mediasoup.createWorker', params: [{}] }, 'no message']) {
