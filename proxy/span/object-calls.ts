@@ -14,6 +14,8 @@ import type { Placed, Produced, Replica } from './span.ts'
 export class ObjectCalls {
   readonly #known: Knowledge
   readonly #replies: Replies
+  // Ids that were asked for, and are not answered yet.
+  readonly #producing = new Map<string, Promise<void>>()
 
   constructor(known: Knowledge, replies: Replies) {
     this.#known = known
@@ -51,20 +53,33 @@ export class ObjectCalls {
   }
 
   #produce({ id }: CallHead, frame: Frame, placed: Placed | undefined) {
-    const { below, spans } = this.#known
+    const { below } = this.#known
     if (!placed || id == null) return below.pass(frame)
-    const { worker, owner } = placed.part
     const wanted = (paramsOf(frame)[1] as { id?: string } | undefined)?.id
-    const known = wanted === undefined ? undefined : spans.objects.producerWith(wanted, owner.worker)
-    if (!known || known.at.part.worker === worker) return this.#passProduce(id, frame, placed)
-    bring(this.#known, known, worker).then(() => this.#passProduce(id, frame, placed), error => this.#replies.fail(id, error))
+    const rival = this.#producing.get(wanted!)
+    if (!rival && !this.#elsewhere(wanted, placed)) return this.#passProduce(id, frame, placed, wanted)
+    Promise.resolve(rival)
+      .then(() => this.#elsewhere(wanted, placed))
+      .then(known => known && bring(this.#known, known, placed.part.worker))
+      .then(() => this.#passProduce(id, frame, placed, wanted), error => this.#replies.fail(id, error))
   }
 
-  #passProduce(id: Id, frame: Frame, placed: Placed) {
+  /** A Producer of an id that one Worker would have, and the one that a transport is on has not. */
+  #elsewhere(id: string | undefined, { part: { owner, worker } }: Placed): Produced | undefined {
+    const known = id === undefined ? undefined : this.#known.spans.objects.producerWith(id, owner.worker)
+    return known?.at.part.worker === worker ? undefined : known
+  }
+
+  #passProduce(id: Id, frame: Frame, placed: Placed, wanted: string | undefined) {
+    const { below, spans: { objects } } = this.#known
     const { mediaCodecs } = placed.part.owner
-    this.#known.below.pass(frame, id, answer => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    if (wanted !== undefined) this.#producing.set(wanted, promise)
+    below.pass(frame, id, answer => {
       const announcement = resultOf(answer) as Announcement | undefined
-      if (announcement?.members) this.#known.spans.objects.addProduced(placed, announcement, mediaCodecs)
+      if (announcement?.members) objects.addProduced(placed, announcement, mediaCodecs)
+      if (this.#producing.get(wanted!) === promise) this.#producing.delete(wanted!)
+      resolve()
       return answer
     })
   }

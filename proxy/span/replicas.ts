@@ -20,7 +20,8 @@ export class Replicas {
   readonly #linger: number
   // By their pipe Producers.
   readonly #replicas = new Map<Handle, Replica>()
-  readonly #timers = new Set<NodeJS.Timeout>()
+  // Without users, until they are dropped.
+  readonly #waiting = new Set<Replica>()
   readonly #sources: { replica: Replica; source: RouterPart }[] = []
 
   constructor(pipes: Pipes, branch: Branch, linger: number) {
@@ -34,15 +35,15 @@ export class Replicas {
   hold(produced: Produced, part: RouterPart): Replica {
     const replica = produced.replicas?.get(part) ?? this.#make(produced, part)
     replica.users++
-    if (replica.timer) this.#timers.delete(replica.timer)
+    this.#waiting.delete(replica)
     clearTimeout(replica.timer)
     return replica
   }
 
   release(replica: Replica) {
-    if (--replica.users > 0) return
+    if (--replica.users > 0 || replica.of.replicas?.get(replica.part) !== replica) return
     replica.timer = setTimeout(() => replica.drop(), this.#linger).unref()
-    this.#timers.add(replica.timer)
+    this.#waiting.add(replica)
   }
 
   /** Whether other Workers of its host are fed through a Router's part. */
@@ -51,10 +52,9 @@ export class Replicas {
     return [...producers.values(), ...dataProducers.values()].some(({ replicas }) => replicas?.get(part)?.users)
   }
 
-  /** The Producer is gone; its pipes end by themselves. */
+  /** The Producer is gone: its id is free, on all Workers. */
   forget(produced: Produced) {
-    for (const { handle } of produced.replicas?.values() ?? []) if (handle) this.#replicas.delete(handle)
-    produced.replicas?.clear()
+    for (const replica of [...produced.replicas?.values() ?? []]) replica.drop()
   }
 
   /** A pipe Producer is gone, perhaps with the Worker through which it came: the next user gets another one. */
@@ -90,7 +90,7 @@ export class Replicas {
   }
 
   end() {
-    for (const timer of this.#timers) clearTimeout(timer)
+    for (const { timer } of this.#waiting) clearTimeout(timer)
   }
 
   #make(produced: Produced, part: RouterPart): Replica {
@@ -98,6 +98,7 @@ export class Replicas {
     const replica: Replica = this.#remember(produced, part, Promise.resolve().then(() => this.#pipe(replica, part)))
     replica.ready.then(
       handle => {
+        if (produced.replicas?.get(part) !== replica) return this.#pipes.endLegOf(handle)
         replica.handle = handle
         this.#replicas.set(handle, replica)
         if (!this.#pipes.owns(handle)) replica.drop() // It ended before we knew it.
@@ -108,16 +109,16 @@ export class Replicas {
   }
 
   #remember(produced: Produced, part: RouterPart, ready: Promise<Handle>): Replica {
-    let dropped = false
     const replica: Replica = {
       of: produced,
+      part,
       users: 0,
       ready,
       drop: () => {
-        if (dropped) return
-        dropped = true
+        if (produced.replicas?.get(part) !== replica) return
+        produced.replicas.delete(part)
+        this.#waiting.delete(replica)
         clearTimeout(replica.timer)
-        if (produced.replicas?.get(part) === replica) produced.replicas.delete(part)
         if (replica.gateway) this.release(replica.gateway)
         if (replica.handle === undefined) return
         this.#replicas.delete(replica.handle)
@@ -131,9 +132,7 @@ export class Replicas {
   async #pipe(replica: Replica, part: RouterPart): Promise<Handle> {
     const { of: produced } = replica
     const host = await this.#hostOf(part)
-    const gateway = await this.#gatewayFor(replica, part, host)
-    if (gateway) await (replica.gateway = this.hold(produced, gateway)).ready
-    const source = gateway ?? produced.at.part
+    const source = await this.#sourceFor(replica, part, host)
     const options = {
       ...(produced.isData ? { dataProducerId: produced.id } : { producerId: produced.id }),
       appData: produced.appData,
@@ -159,18 +158,40 @@ export class Replicas {
     return answer
   }
 
+  /** From where it is piped. */
+  async #sourceFor(replica: Replica, part: RouterPart, host: string): Promise<RouterPart> {
+    const { of: produced } = replica
+    const gateway = await this.#gatewayFor(replica, part, host)
+    if (!gateway) return produced.at.part
+    const there = replica.gateway = this.hold(produced, gateway)
+    try {
+      await there.ready
+      return gateway
+    } catch {
+      // It is gone, perhaps with its Worker.
+      replica.gateway = undefined
+      this.release(there)
+      return this.#sourceFor(replica, part, host)
+    }
+  }
+
   /** Where the Producer already is, or is before us on its way to, on the same host: between hosts it crosses once. */
   async #gatewayFor(replica: Replica, part: RouterPart, host: string): Promise<RouterPart | undefined> {
     const { of: produced } = replica
     if (await this.#hostOf(produced.at.part) === host) return undefined
     for (const other of [...produced.replicas?.keys() ?? []]) {
       if (other === part) return undefined
-      if (await this.#hostOf(other) === host && produced.replicas!.has(other)) return other
+      // Its Worker may have died.
+      if (await this.#hostOf(other).catch(() => undefined) === host && produced.replicas!.has(other)) return other
     }
     return undefined
   }
 
   #hostOf(part: RouterPart): Promise<string> {
-    return part.host ??= this.#branch.caller.call('tier.locate', part.handle).then(location => (location as Location).node)
+    if (!part.host) {
+      part.host = this.#branch.caller.call('tier.locate', part.handle).then(location => (location as Location).node)
+      part.host.catch(() => { part.host = undefined })
+    }
+    return part.host
   }
 }

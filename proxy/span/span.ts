@@ -100,6 +100,7 @@ export interface Produced {
 /** A Producer on a Worker to which it was piped. */
 export interface Replica {
   of: Produced
+  part: RouterPart
   /** The handle of the pipe Producer. */
   ready: Promise<Handle>
   handle?: Handle

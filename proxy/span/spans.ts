@@ -123,7 +123,7 @@ export class Spans {
     const placed = [...part.placed]
     for (const [other, pair] of router.pairs) if (pair === part) router.pairs.delete(other)
     this.#removeRouterPart(part)
-    for (const produced of [...router.producers.values(), ...router.dataProducers.values()]) produced.replicas?.delete(part)
+    for (const produced of [...router.producers.values(), ...router.dataProducers.values()]) produced.replicas?.get(part)?.drop()
     return placed
   }
 

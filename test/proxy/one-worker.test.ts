@@ -42,6 +42,17 @@ test('an id that a Producer or a DataProducer of the Worker has is refused, and 
   assert.is((await rejection(there.produce({ ...audio(), kind: 'chicken' as ms.MediaKind, id }))).message, 'invalid kind "chicken"')
 })
 
+test('of those that want the same id at once, the first one gets it', async () => {
+  const { here, there } = await stage()
+  const id = 'p1'
+  const wants = [() => here.produce({ ...audio(), id }), () => there.produce({ ...audio(), id }), () => there.produceData({ id }), () => here.produce({ ...audio(), id })]
+  const [first, ...others] = await Promise.allSettled(wants.map(want => want()))
+  assert.is(first!.status, 'fulfilled')
+  for (const other of others) assert.match(String((other as PromiseRejectedResult).reason), 'already exists')
+  ;(first as PromiseFulfilledResult<ms.Producer>).value.close()
+  assert.is((await there.produce({ ...audio(), id })).id, id)
+})
+
 test('an id that a Producer of another Worker has is refused when one is piped there', async () => {
   const { mediasoup, router, here } = await stage()
   const far = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
