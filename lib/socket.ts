@@ -84,7 +84,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   close(error?: Error) {
     this.resume() // The answer to the closing has to be read.
     const reason = Buffer.from(error?.message ?? '').subarray(0, MAX_REASON_BYTES).toString()
-    this.#socket.close(error ? (error as ConnectionError).closeCode ?? closeCodes.internalError : closeCodes.normal, reason.replace(/\uFFFD+$/, ''))
+    this.#socket.close(error ? sendable((error as ConnectionError).closeCode) : closeCodes.normal, reason.replace(/\uFFFD+$/, ''))
   }
 
   /**
@@ -114,3 +114,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
 }
 
 const isMalformed = (error: NodeJS.ErrnoException | undefined) => error?.code?.startsWith('WS_ERR_')
+
+// Some codes say what no peer has sent (RFC 6455, 7.4): the connection of a tier below may have ended with one.
+const sendable = (code: number = closeCodes.internalError) =>
+  (code >= 1000 && code < 1004) || (code > 1006 && code < 1015) || (code >= 3000 && code < 5000) ? code : closeCodes.internalError

@@ -36,8 +36,10 @@ export class Growth {
     this.#session = session
   }
 
+  /** What is known here is not true any more. */
   end() {
     clearInterval(this.#timer)
+    for (const part of this.#spans.workerParts.values()) clearTimeout(part.timer)
   }
 
   /** That of the tier below. */

@@ -150,6 +150,7 @@ export class SpanSession extends ProxySession {
     const { announcements, orphans, observed } = restore(found, known)
     for (const { kind, $ } of orphans) this.#below.notify(`${kind}.close`, $)
     await Promise.all(observed.map(async part => restoreObserved(await this.#below.call('Router.dump', part.handle) as ms.RouterDump, found, part, known)))
+    for (const part of known.spans.workerParts.values()) known.growth.giveBackLater(part)
     return announcements
   }
 

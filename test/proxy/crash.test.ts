@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { UnknownOutcomeError, client, connect, remote } from '../../client/index.ts'
-import { vertical } from '../../proxy/index.ts'
+import { type VerticalOptions, vertical } from '../../proxy/index.ts'
 import { serve } from '../../server/index.ts'
 import { afterTest, audio, cleanUp, freePort, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
 
@@ -205,26 +205,59 @@ test('a pipe that was not connected yet when the proxy died is made anew', async
   assert.equal(pairs, [2, 2])
 })
 
-test('a spanning tier in the process of its application outlives the tier below, and hears of its load again', async () => {
+/** A spanning tier in the process of its application, over a cluster that can be killed and started again. */
+async function stageInProcess(options?: VerticalOptions) {
   const leaf = await startLeaf()
   const args = ['--listen', `127.0.0.1:${await freePort()}`, leaf.url]
-  const cluster = await startLeaf(args)
+  let cluster = await startLeaf(args)
   await until(() => cluster.lines.some(line => line.includes('host is up')))
-  const mediasoup = await client(vertical(remote(cluster.url)))
+  const mediasoup = await client(vertical(remote(cluster.url), options))
   afterTest(() => mediasoup.close())
+  return {
+    leaf,
+    mediasoup,
+    async replace() {
+      cluster.child.kill('SIGKILL')
+      await cluster.exited
+      cluster = await startLeaf(args)
+    }
+  }
+}
+
+test('a spanning tier in the process of its application outlives the tier below, and hears of its load again', async () => {
+  const { leaf, mediasoup, replace } = await stageInProcess()
   const worker = await mediasoup.createWorker()
   const workers = async () => (await mediasoup.connection.getLoad()).workers
   await until(async () => await workers() === 1)
 
-  cluster.child.kill('SIGKILL')
-  await cluster.exited
-  await startLeaf(args)
+  await replace()
   const other = await connect(leaf.url)
   afterTest(() => other.close())
   await other.createWorker()
   await until(async () => await workers() === 2)
   assert.not.ok(worker.closed)
   assert.ok(await worker.createRouter())
+})
+
+test('a Worker that carried nothing when the tier below was replaced is kept if it carries something since', async () => {
+  const linger = 5_000
+  const { mediasoup, replace } = await stageInProcess({ policy: 'scatter', maxWorkers: 2, linger })
+  const router = await (await mediasoup.createWorker()).createRouter()
+  await router.createDirectTransport()
+  const first = await router.createDirectTransport()
+  const place = await mediasoup.connection.locate(first)
+  first.close()
+  const isOver = performance.now() + linger
+  await replace()
+  await until(() => router.dump().then(() => true, () => false)) // What was sent to the one that died is lost.
+  const second = await router.createDirectTransport()
+  assert.equal(await mediasoup.connection.locate(second), place)
+  await until(() => performance.now() > isOver + 200)
+  assert.ok(await second.dump())
+
+  second.close()
+  await replace()
+  await until(async () => (await mediasoup.connection.getLoad()).workers === 1)
 })
 
 test('a proxy that is stopped and started again, as in a rolling restart, loses no session', async () => {

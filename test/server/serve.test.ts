@@ -7,8 +7,9 @@ import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
-import { connect } from '../../client/index.ts'
+import { ConnectionError, connect } from '../../client/index.ts'
 import { PROTOCOL } from '../../lib/hello.ts'
+import { pair } from '../../lib/tier.ts'
 import { encodeNotification } from '../../lib/wire.ts'
 import { type ServeOptions, leaf, serve } from '../../server/index.ts'
 import { afterTest, audio, cleanUp, isAlive, opus, raw, rtp, until } from '../helper.ts'
@@ -229,6 +230,22 @@ test('for a peer that reads too slowly packets are dropped, and messages are not
 
   sendPacket()
   await until(() => heard('Consumer.rtp') === 2)
+})
+
+test('however the session on a tier below ends, that of the client ends with a code that can be sent', async () => {
+  let code = 0
+  const { url } = await serve({
+    async open() {
+      const [ours, theirs] = pair()
+      ours.on('frame', () => ours.close(new ConnectionError('the connection to the tier below was lost', { closeCode: code })))
+      return theirs
+    }
+  }).then(server => (afterTest(() => server.close()), server))
+  for (code of [1000, 1004, 1005, 1006, 1012, 1015, 2000, 4001]) {
+    const peer = await raw(url)
+    peer.send(encodeNotification('tier.log', []))
+    assert.is((await peer.closed).code, [1000, 1012, 4001].includes(code) ? code : 1011)
+  }
 })
 
 test.run()
