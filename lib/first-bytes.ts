@@ -10,12 +10,11 @@ export interface Head {
   method?: string
   /** Its first parameter, if that is a handle. */
   handle?: Handle
+  /** How many characters of the frame it takes, where it was read from one. */
+  length?: number
 }
 
-export interface ReadHead extends Head {
-  /** How many characters of the frame it takes. */
-  length: number
-}
+export type ReadHead = Head & Required<Pick<Head, 'length'>>
 
 // The keys are in the order that PROTOCOL.md asks for: that is what makes this possible. No number that it takes is infinite.
 const HEAD = /^\{"jsonrpc":"2\.0",(?:"id":(null|-?(?:\d{1,30}(?:\.\d+)?|\d(?:\.\d+)?[eE][+-]?[12]?\d{1,2})|"(?:[^"\\]|\\.)*"),)?(?:"method":"([^"\\]*)","params":\[(?:"([^"\\]*)"|(?=[{[\]\dntf-]))|"result":|"error":)/

@@ -1,6 +1,7 @@
 // A Link with something between it and its user: what a layer does not treat itself passes through.
 
 import { EventEmitter } from 'node:events'
+import type { Head } from './first-bytes.ts'
 import type { Frame, Link, LinkEvents } from './tier.ts'
 
 export abstract class Layer extends EventEmitter<LinkEvents> implements Link {
@@ -9,20 +10,20 @@ export abstract class Layer extends EventEmitter<LinkEvents> implements Link {
   constructor(below: Link) {
     super()
     this.below = below
-    below.on('frame', frame => this.receive(frame))
+    below.on('frame', (frame, head) => this.receive(frame, head))
     below.on('drain', () => this.emit('drain'))
     below.on('close', error => this.emit('close', error))
   }
 
   /** A frame came from the peer. */
-  abstract receive(frame: Frame): void
+  abstract receive(frame: Frame, head?: Head): void
 
   get bufferedAmount() {
     return this.below.bufferedAmount
   }
 
-  send(frame: Frame) {
-    this.below.send(frame)
+  send(frame: Frame, head?: Head) {
+    this.below.send(frame, head)
   }
 
   pause() {

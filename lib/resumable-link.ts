@@ -3,6 +3,7 @@
 
 import { EventEmitter } from 'node:events'
 import { ConnectionError, ProtocolError, closeCodes, codes } from './errors.ts'
+import type { Head } from './first-bytes.ts'
 import type { Frame, Link, LinkEvents } from './tier.ts'
 
 // The peer hears how much has arrived when there is this much to say, and otherwise within a second.
@@ -68,7 +69,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     this.#carrier = carrier
     before?.close(new ConnectionError('the session was taken over by another connection', { closeCode: closeCodes.takenOver }))
     greet()
-    carrier.on('frame', frame => { if (this.#carrier === carrier) this.#receive(frame) })
+    carrier.on('frame', (frame, head) => { if (this.#carrier === carrier) this.#receive(frame, head) })
     carrier.on('drain', () => { if (this.#carrier === carrier) this.emit('drain') })
     carrier.on('close', error => { if (this.#carrier === carrier) this.lose(error) })
     if (this.#paused) carrier.pause()
@@ -167,7 +168,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     this.emit('lost', error)
   }
 
-  #receive(frame: Frame) {
+  #receive(frame: Frame, head?: Head) {
     if (typeof frame === 'string' && frame.startsWith(ACKNOWLEDGEMENT)) {
       try {
         this.#release(Number(frame.slice(ACKNOWLEDGEMENT.length, -2)))
@@ -181,7 +182,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     this.#unsaid.bytes += frame.length
     if (this.#unsaid.frames >= ACKNOWLEDGED_FRAMES || this.#unsaid.bytes >= ACKNOWLEDGED_BYTES) this.#acknowledge()
     else this.#timer ??= setTimeout(() => this.#acknowledge(), ACKNOWLEDGED_MS).unref()
-    this.emit('frame', frame)
+    this.emit('frame', frame, head)
   }
 
   // ⇄ {"method": "tier.ack", "params": [4711]}

@@ -15,12 +15,19 @@ export interface Shape {
   plain: boolean
 }
 
+const PARAMS_DEPTH = 2
+const END = ']}'
+
+const SHORTEST: Shape = { depth: PARAMS_DEPTH, plain: true }
+
 /** The shape of a frame. What is no JSON has one, too. */
 export function scan(frame: Frame, head: ReadHead | undefined): Shape {
   const text = typeof frame === 'string' ? frame : headerOf(frame)
   // The head of a request ends in its params.
   const isCall = head?.method !== undefined
-  let depth = isCall ? 2 : 0
+  // Most calls have no params but the handle.
+  if (isCall && text.length === head.length + END.length && text.endsWith(END)) return SHORTEST
+  let depth = isCall ? PARAMS_DEPTH : 0
   let deepest = depth
   let end = -1
   for (let i = isCall ? head.length : 0; i < text.length; i++) {

@@ -1,6 +1,7 @@
 // The algebra: whatever speaks the protocol is a Tier, and a session on it is a Link of frames.
 
 import { EventEmitter } from 'node:events'
+import type { Head } from './first-bytes.ts'
 import type { SessionKey } from './opening.ts'
 
 /** One message: JSON text, or a binary frame (see PROTOCOL.md) when it carries a packet or a message of bytes. */
@@ -31,7 +32,8 @@ export interface Tier {
 }
 
 export type LinkEvents = {
-  frame: [frame: Frame]
+  /** With its head, where somebody in this process has read or written it already. */
+  frame: [frame: Frame, head?: Head]
   /** What waited to leave has left. */
   drain: []
   /** What carried it broke, and is being replaced; only of a link that outlives its sockets. */
@@ -49,8 +51,12 @@ export type LinkEvents = {
  * does not treat itself without taking it apart.
  */
 export interface Link extends EventEmitter<LinkEvents> {
-  /** Frames sent after the link has closed are dropped: `close` tells. */
-  send(frame: Frame): void
+  /**
+   * Frames sent after the link has closed are dropped: `close` tells.
+   *
+   * @param head that of the frame, if it is known: so that whoever is next in this process need not read it
+   */
+  send(frame: Frame, head?: Head): void
   /** Bytes that wait to leave this process on the way to the peer. */
   readonly bufferedAmount: number
   /** Asks the peer to hold back: what it sends waits on its side, and is in its `bufferedAmount`. A little may still arrive. */
@@ -69,11 +75,13 @@ export interface Link extends EventEmitter<LinkEvents> {
   close(error?: Error): void
 }
 
+type Sent = { frame: Frame; head: Head | undefined } | { frame?: undefined; error: Error | undefined }
+
 class PairedLink extends EventEmitter<LinkEvents> implements Link {
   /** Where what arrives here goes on to. */
   onward: Link | undefined
   #peer!: PairedLink
-  #inbox: (Frame | { error?: Error })[] = []
+  #inbox: Sent[] = []
   #paused = false
   #closed = false
 
@@ -103,8 +111,8 @@ class PairedLink extends EventEmitter<LinkEvents> implements Link {
     this.#peer.emit('drain')
   }
 
-  send(frame: Frame) {
-    if (!this.#closed) this.#peer.#deliver(frame)
+  send(frame: Frame, head?: Head) {
+    if (!this.#closed) this.#peer.#deliver({ frame, head })
   }
 
   close(error?: Error) {
@@ -115,15 +123,15 @@ class PairedLink extends EventEmitter<LinkEvents> implements Link {
   }
 
   // In a microtask, so that no call ends up inside the handler of its own answer.
-  #deliver(item: Frame | { error?: Error }) {
+  #deliver(item: Sent) {
     if (this.#inbox.push(item) === 1) queueMicrotask(() => this.#drain())
   }
 
   #drain() {
     for (let i = 0; i < this.#inbox.length && !this.#closed; i++) {
       const item = this.#inbox[i]!
-      if (typeof item === 'string' || Buffer.isBuffer(item)) {
-        this.emit('frame', item)
+      if (item.frame !== undefined) {
+        this.emit('frame', item.frame, item.head)
         continue
       }
       this.#closed = true
@@ -143,7 +151,7 @@ export function join(one: Link, other: Link) {
       from.onward = to
       to.on('drain', () => from.drained())
     }
-    from.on('frame', frame => to.send(frame))
+    from.on('frame', (frame, head) => to.send(frame, head))
     from.on('close', error => to.close(error))
   }
 }

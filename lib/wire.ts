@@ -4,7 +4,7 @@
 // by then events that came later have left.
 
 import { ProtocolError, codes } from './errors.ts'
-import { headOf } from './first-bytes.ts'
+import { type Head, headOf } from './first-bytes.ts'
 import type { Frame } from './tier.ts'
 
 /** `<node>/<serial>`: unique in the whole tree, never rewritten by a tier. */
@@ -18,6 +18,8 @@ const HANDLE = /^[\w-]{1,64}\/\d{1,16}$/
 export const unknownHandle = (kind: string, handle: unknown) => typeof handle === 'string' && HANDLE.test(handle)
   ? `${kind} with handle ${JSON.stringify(handle)} not found`
   : `${kind} not found: a handle is like "k3x/17", and this is none`
+
+export const unknownMethod = (method: string) => new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)
 
 export interface Failure {
   code: number
@@ -55,8 +57,7 @@ function encode(message: object, params: unknown[]): Frame {
 }
 
 /** Decodes a frame. Throws a ProtocolError that says what is wrong with it. */
-export function decode(frame: Frame): Message {
-  const head = headOf(frame)
+export function decode(frame: Frame, head: Head | undefined = headOf(frame)): Message {
   const message = typeof frame === 'string' ? messageOf(parse(frame, head?.id)) : decodeBinary(frame, head?.id)
   // JSON takes the last of several members of one name, and a proxy has gone by the first.
   if (head && (head.id !== message.id || head.method !== message.method || (message.method !== undefined && head.handle !== handleIn(message.params)))) {

@@ -6,6 +6,8 @@ import { type Id, decode, encodeFailure, encodeResult } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
 import { type Head, canonical, headOf } from '../lib/head.ts'
 
+export { unknownMethod } from '../lib/wire.ts'
+
 /** A session on a tier below. */
 export interface Branch {
   link: Link
@@ -14,8 +16,8 @@ export interface Branch {
 
 /** What goes to the client. */
 export interface Replies {
-  /** Sends a frame. */
-  tell(frame: Frame): void
+  /** Sends a frame; with its head, if it is known. */
+  tell(frame: Frame, head?: Head): void
   answer(id: Id | null | undefined, result: unknown): void
   fail(id: Id | null | undefined, error: unknown): void
   /** Answers with what a promise comes to. */
@@ -35,7 +37,7 @@ export abstract class ProxySession implements Replies {
 
   constructor(link: Link) {
     this.link = link
-    link.on('frame', frame => this.#receive(frame))
+    link.on('frame', (frame, head) => this.#receive(frame, head))
     link.on('drain', () => this.#letGo())
     link.once('close', () => this.end())
   }
@@ -68,11 +70,10 @@ export abstract class ProxySession implements Replies {
     promise.then(goOn, goOn)
   }
 
-  #receive(frame: Frame) {
+  #receive(frame: Frame, head?: Head) {
     if (this.#waiting) return void this.#waiting.push(frame)
-    let head: Head | undefined
     try {
-      head = headOf(frame)
+      head ??= headOf(frame)
       if (!head) ({ frame, head } = canonical(frame))
       if (head.method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', head.id)
       if (head.id === null) throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
@@ -82,8 +83,8 @@ export abstract class ProxySession implements Replies {
     }
   }
 
-  tell(frame: Frame) {
-    this.link.send(frame)
+  tell(frame: Frame, head?: Head) {
+    this.link.send(frame, head)
   }
 
   answer(id: Id | null | undefined, result: unknown) {
@@ -118,5 +119,3 @@ export function viaOf(frame: Frame): string[] {
   if (!isPath) throw new ProtocolError(codes.params, `via is a list of at most ${MAX_VIA} names of tiers`)
   return via
 }
-
-export const unknownMethod = (method: string) => new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)

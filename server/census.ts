@@ -38,14 +38,13 @@ function kindMadeBy({ member }: MethodRow): ObjectKind {
 }
 
 // Events that announce an object, and those after which one is no more.
-const births = new Set<string>()
-const ends = new Set(['Worker.subprocessclose'])
+const changes = new Map<string, 'birth' | 'end'>([['Worker.subprocessclose', 'end']])
 for (const { kind, events } of kinds.values()) {
   for (const [event, role] of events) {
-    if (role === 'new') births.add(`${kind}.${event}`)
-    if (role === 'end' || event === 'routerclose') ends.add(`${kind}.${event}`)
+    if (role === 'new') changes.set(`${kind}.${event}`, 'birth')
+    if (role === 'end' || event === 'routerclose') changes.set(`${kind}.${event}`, 'end')
   }
-  ends.add(`${kind}.close`)
+  changes.set(`${kind}.close`, 'end')
 }
 
 export class Census {
@@ -87,10 +86,11 @@ export class Census {
 
   /** The tier tells something. */
   told({ method, handle }: CallHead, frame: Frame) {
-    if (births.has(method)) {
+    const change = changes.get(method)
+    if (change === 'birth') {
       const { params: [on, , announcement] } = decode(frame) as unknown as { params: [Handle, unknown, Partial<Announcement> | undefined] }
       if (announcement?.kind) this.#tally.add(announcement.$!, announcement.kind, on)
-    } else if (handle !== undefined && ends.has(method)) {
+    } else if (change === 'end' && handle !== undefined) {
       this.#tally.remove(handle, method.slice(0, method.indexOf('.')))
     }
   }

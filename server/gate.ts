@@ -2,7 +2,7 @@
 // What this layer treats is about the connection, and the session above it never sees it.
 
 import { AccessError, ProtocolError, codes, describeError } from '../lib/errors.ts'
-import { headOf } from '../lib/head.ts'
+import { type Head, headOf } from '../lib/head.ts'
 import { Layer } from '../lib/layer.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { decode, encodeFailure, encodeResult } from '../lib/wire.ts'
@@ -39,11 +39,11 @@ export class Gate extends Layer {
     return this.#grant
   }
 
-  override receive(frame: Frame) {
+  override receive(frame: Frame, head: Head | undefined = headOf(frame)) {
     if (this.#closed) return
     if (this.#verifying) this.#waiting.push(frame)
-    else if (headOf(frame)?.method === AUTHENTICATE || !this.#grant) void this.#authenticate(frame)
-    else this.emit('frame', frame)
+    else if (head?.method === AUTHENTICATE || !this.#grant) void this.#authenticate(frame)
+    else this.emit('frame', frame, head)
   }
 
   // → {"id": 1, "method": "tier.authenticate", "params": [{"token": "…"}]}

@@ -2,13 +2,13 @@
 // touched nobody.
 
 import { AccessError, LimitError, ProtocolError, codes, describeError } from '../lib/errors.ts'
-import { type Head, canonical, headOf } from '../lib/head.ts'
+import { type Head, type ReadHead, canonical, headOf } from '../lib/head.ts'
 import { Layer } from '../lib/layer.ts'
 import { isAnswered, methods } from '../lib/methods.ts'
 import { scan } from '../lib/scan.ts'
 import { scopeOf } from '../lib/scopes.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Id, encodeFailure } from '../lib/wire.ts'
+import { type Id, decode, encodeFailure, encodeNotification, encodeRequest } from '../lib/wire.ts'
 import { Bucket } from './bucket.ts'
 import { Census, type Expected } from './census.ts'
 import { type SessionLimits, lower } from './limits.ts'
@@ -38,9 +38,9 @@ export class Guard extends Layer {
     this.#grant = grant
   }
 
-  override receive(frame: Frame) {
+  override receive(frame: Frame, known?: Head) {
     if (this.#closed) return
-    const read = headOf(frame)
+    const read = isRead(known) ? known : headOf(frame)
     let head: Head | undefined = read
     try {
       const { depth, plain } = scan(frame, read)
@@ -48,16 +48,16 @@ export class Guard extends Layer {
       if (depth > limits.depth) throw new LimitError(codes.depth, `a message nests at most ${limits.depth} levels deep`)
       // Whoever reads the frame after us must not read another method than we do: of two keys, JSON.parse takes the last.
       if (!head || !plain) ({ frame, head } = canonical(frame))
-      if (head.method !== undefined) this.#check(head as CallHead, frame, limits)
+      if (head.method !== undefined) frame = this.#check(head as CallHead, frame, limits)
     } catch (error) {
       return this.below.send(encodeFailure(head?.id ?? (error as ProtocolError).id ?? null, describeError(error)))
     }
-    if (!this.#closed) this.emit('frame', frame)
+    if (!this.#closed) this.emit('frame', frame, head)
   }
 
-  override send(frame: Frame) {
-    if (typeof frame === 'string') this.#told(frame)
-    this.below.send(frame)
+  override send(frame: Frame, head?: Head) {
+    if (typeof frame === 'string') this.#told(frame, head ?? headOf(frame))
+    this.below.send(frame, head)
   }
 
   override close(error?: Error) {
@@ -74,18 +74,23 @@ export class Guard extends Layer {
     return this.#effective
   }
 
-  #check(head: CallHead, frame: Frame, limits: SessionLimits) {
+  /** Answers what goes on. */
+  #check(head: CallHead, frame: Frame, limits: SessionLimits): Frame {
     const { id, method, handle } = head
+    if (id === null) throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
     if (this.#granted) checkAccess(this.#granted, head)
     const row = methods.get(method)
-    if (id == null) {
+    const closes = row?.role === 'close'
+    if (closes) frame = bare(head, frame)
+    if (id === undefined) {
       if (row && isAnswered(row.role)) throw new ProtocolError(codes.request, `${method} is answered, so it needs an id`)
       // To refuse what nobody waits for would leave the two ends with different objects. Packets and bytes are not counted.
-      if (typeof frame === 'string' && !this.#bucket.owe(limits.rate)) return this.close(new LimitError(codes.rate, `a session sends at most ${limits.rate} messages per second`))
+      if (typeof frame === 'string' && !this.#bucket.owe(limits.rate)) this.close(new LimitError(codes.rate, `a session sends at most ${limits.rate} messages per second`))
     } else {
       this.#depart(id, head, frame, limits)
     }
-    if (row?.role === 'close') this.#census.closed(row, handle)
+    if (closes) this.#census.closed(row, handle)
+    return frame
   }
 
   #depart(id: Id, head: CallHead, frame: Frame, limits: SessionLimits) {
@@ -109,8 +114,7 @@ export class Guard extends Layer {
     this.#recall = id
   }
 
-  #told(frame: string) {
-    const head = headOf(frame)
+  #told(frame: string, head: Head | undefined) {
     if (!head) return
     if (head.method !== undefined) return this.#census.told(head as CallHead, frame)
     const id = head.id!
@@ -122,6 +126,15 @@ export class Guard extends Layer {
     this.#expected.delete(id)
     this.#census.answered(expected, frame)
   }
+}
+
+const isRead = (head: Head | undefined): head is ReadHead => head?.length !== undefined
+
+/** What is counted as closed has to be closed: so it goes on without what somebody behind us could refuse. */
+function bare(head: CallHead, frame: Frame): Frame {
+  const { params: [handle, ...others] } = decode(frame, head) as unknown as { params: unknown[] }
+  if (!others.length) return frame
+  return head.id == null ? encodeNotification(head.method, [handle]) : encodeRequest(head.id, head.method, [handle])
 }
 
 function checkAccess({ scopes, expires }: Grant, { id, method }: CallHead) {

@@ -100,10 +100,11 @@ export class ClusterSession extends ProxySession {
     if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
   }
 
-  #forward(branch: ChildBranch, { id, method }: Head, frame: Frame, placement?: Placement) {
+  #forward(branch: ChildBranch, head: Head, frame: Frame, placement?: Placement) {
+    const { id, method } = head
     if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now(), placement })
     else placement?.placed(true)
-    branch.link.send(frame)
+    branch.link.send(frame, head)
   }
 
   #place(head: CallHead, frame: Frame) {
@@ -123,7 +124,7 @@ export class ClusterSession extends ProxySession {
   async #open(child: Child, resume: boolean): Promise<ChildBranch> {
     const link = await child.tier.open({ key: this.#key && keyBelow(this.#key, child.tier.name ?? ''), resume })
     const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.#cluster.timeout }) }
-    link.on('frame', frame => this.#fromChild(branch, frame))
+    link.on('frame', (frame, head) => this.#fromChild(branch, frame, head))
     link.once('close', error => this.#lost(branch, error ?? new ConnectionError('the connection to the host was closed')))
     if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
     return branch
@@ -168,17 +169,16 @@ export class ClusterSession extends ProxySession {
     }
   }
 
-  #fromChild(branch: ChildBranch, frame: Frame) {
+  #fromChild(branch: ChildBranch, frame: Frame, head: Head | undefined = headOf(frame)) {
     this.holdBack(branch.link)
-    const head = headOf(frame)
     if (branch.caller.takes(head?.id, frame)) return
     for (const node of announcedNodes(frame)) this.#routes.set(node, branch)
     if (head?.method === undefined) {
-      if (this.#answered(branch, head?.id, frame)) this.link.send(frame)
+      if (this.#answered(branch, head?.id, frame)) this.link.send(frame, head)
       return
     }
     if (head.method === 'tier.forgot') forgotten(branch)
-    this.link.send(frame)
+    this.link.send(frame, head)
     if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
     if (head.method === 'Worker.died' || head.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)
   }

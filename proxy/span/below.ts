@@ -1,6 +1,7 @@
 // The session below a session on a vertical tier: takes the client's frames as they are or with other params, and what is done
 // with their answers on the way up; and calls of the tier's own.
 
+import type { Head } from '../../lib/head.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { type Id, encodeRequest } from '../../lib/wire.ts'
 import type { Caller } from '../caller.ts'
@@ -35,9 +36,9 @@ export class Below implements Branch {
   }
 
   /** Sends what the client sent. */
-  pass(frame: Frame, id?: Id | null, answered?: Answered) {
-    if (id != null && answered) this.#inFlight.set(id, answered)
-    this.link.send(frame)
+  pass(head: Head, frame: Frame, answered?: Answered) {
+    if (head.id != null && answered) this.#inFlight.set(head.id, answered)
+    this.link.send(frame, head)
   }
 
   isAsked(id: Id): boolean {

@@ -4,7 +4,7 @@
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
 import type { Frame } from '../../lib/tier.ts'
-import { type Handle, type Id, encodeResult } from '../../lib/wire.ts'
+import { type Handle, encodeResult } from '../../lib/wire.ts'
 import { type CallHead, type Replies, paramsOf } from '../session.ts'
 import { bring } from './bring.ts'
 import { createdBy, isFailure, resultOf } from './frames.ts'
@@ -28,23 +28,24 @@ export class ObjectCalls {
     const placed = objects.placeOf(handle!)
     switch (method.slice(method.indexOf('.') + 1)) {
       case 'consume':
-      case 'addProducer': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId, placed.part.owner.producers) : below.pass(frame)
-      case 'consumeData': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { dataProducerId?: string } | undefined)?.dataProducerId, placed.part.owner.dataProducers) : below.pass(frame)
-      case 'removeProducer': return placed ? this.#removeProducer(head, frame, placed) : below.pass(frame)
+      case 'addProducer': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId, placed.part.owner.producers) : below.pass(head, frame)
+      case 'consumeData': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { dataProducerId?: string } | undefined)?.dataProducerId, placed.part.owner.dataProducers) : below.pass(head, frame)
+      case 'removeProducer': return placed ? this.#removeProducer(head, frame, placed) : below.pass(head, frame)
       case 'dump': return this.#dump(head, frame)
       case 'produce':
       case 'produceData': return this.#produce(head, frame, placed)
       case 'close': objects.remove(handle!)
     }
-    below.pass(frame)
+    below.pass(head, frame)
   }
 
   /** A Consumer of a piped Producer says of it what one of the original would. */
-  #dump({ id, handle }: CallHead, frame: Frame) {
+  #dump(head: CallHead, frame: Frame) {
+    const { id, handle } = head
     const { below, spans } = this.#known
     const { ssrcs } = spans.objects.replicaOf(handle!)?.of ?? {}
-    if (!ssrcs || id == null) return below.pass(frame)
-    below.pass(frame, id, answer => {
+    if (!ssrcs || id == null) return below.pass(head, frame)
+    below.pass(head, frame, answer => {
       const dump = resultOf(answer) as ms.ConsumerDump | undefined
       if (!dump) return answer
       const consumableRtpEncodings = dump.consumableRtpEncodings?.map((encoding, i) => ({ ...encoding, ssrc: ssrcs[i] ?? encoding.ssrc }))
@@ -52,16 +53,16 @@ export class ObjectCalls {
     })
   }
 
-  #produce({ id }: CallHead, frame: Frame, placed: Placed | undefined) {
-    const { below } = this.#known
-    if (!placed || id == null) return below.pass(frame)
+  #produce(head: CallHead, frame: Frame, placed: Placed | undefined) {
+    const { id } = head
+    if (!placed || id == null) return this.#known.below.pass(head, frame)
     const wanted = (paramsOf(frame)[1] as { id?: string } | undefined)?.id
     const rival = this.#producing.get(wanted!)
-    if (!rival && !this.#elsewhere(wanted, placed)) return this.#passProduce(id, frame, placed, wanted)
+    if (!rival && !this.#elsewhere(wanted, placed)) return this.#passProduce(head, frame, placed, wanted)
     Promise.resolve(rival)
       .then(() => this.#elsewhere(wanted, placed))
       .then(known => known && bring(this.#known, known, placed.part.worker))
-      .then(() => this.#passProduce(id, frame, placed, wanted), error => this.#replies.fail(id, error))
+      .then(() => this.#passProduce(head, frame, placed, wanted), error => this.#replies.fail(id, error))
   }
 
   /** A Producer of an id that one Worker would have, and the one that a transport is on has not. */
@@ -70,12 +71,12 @@ export class ObjectCalls {
     return known?.at.part.worker === worker ? undefined : known
   }
 
-  #passProduce(id: Id, frame: Frame, placed: Placed, wanted: string | undefined) {
+  #passProduce(head: CallHead, frame: Frame, placed: Placed, wanted: string | undefined) {
     const { below, spans: { objects } } = this.#known
     const { mediaCodecs } = placed.part.owner
     const { promise, resolve } = Promise.withResolvers<void>()
     if (wanted !== undefined) this.#producing.set(wanted, promise)
-    below.pass(frame, id, answer => {
+    below.pass(head, frame, answer => {
       const announcement = resultOf(answer) as Announcement | undefined
       if (announcement?.members) objects.addProduced(placed, announcement, mediaCodecs)
       if (this.#producing.get(wanted!) === promise) this.#producing.delete(wanted!)
@@ -85,14 +86,15 @@ export class ObjectCalls {
   }
 
   /** A Producer is used on a Worker: where it is not, it is piped first. */
-  #use({ id, method }: CallHead, frame: Frame, placed: Placed, producerId: string | undefined, producers: Map<string, Produced>) {
+  #use(head: CallHead, frame: Frame, placed: Placed, producerId: string | undefined, producers: Map<string, Produced>) {
+    const { id, method } = head
     const { replicas } = this.#known
     const produced = producers.get(producerId!)
     const observed = method.endsWith('.addProducer') ? produced?.handle : undefined
-    if (!produced || produced.at.part === placed.part) return this.#passUse(id, frame, placed, observed, undefined)
+    if (!produced || produced.at.part === placed.part) return this.#passUse(head, frame, placed, observed, undefined)
     const replica = replicas.hold(produced, placed.part)
     replica.ready.then(
-      () => this.#passUse(id, frame, placed, observed, replica),
+      () => this.#passUse(head, frame, placed, observed, replica),
       error => {
         replicas.release(replica)
         this.#replies.fail(id, error)
@@ -101,9 +103,9 @@ export class ObjectCalls {
   }
 
   /** @param observed the Producer that an RTP observer is to observe; undefined for what is consumed */
-  #passUse(id: Id | null | undefined, frame: Frame, placed: Placed, observed: Handle | undefined, replica: Replica | undefined) {
+  #passUse(head: CallHead, frame: Frame, placed: Placed, observed: Handle | undefined, replica: Replica | undefined) {
     const { below, replicas, spans: { objects } } = this.#known
-    below.pass(frame, id, answer => {
+    below.pass(head, frame, answer => {
       const user = observed === undefined ? createdBy(answer) : isFailure(answer) ? undefined : observed
       if (user === undefined || placed.uses?.has(user)) {
         if (replica) replicas.release(replica)
@@ -116,10 +118,11 @@ export class ObjectCalls {
     })
   }
 
-  #removeProducer({ id }: CallHead, frame: Frame, placed: Placed) {
+  #removeProducer(head: CallHead, frame: Frame, placed: Placed) {
+    const { id } = head
     const { below, replicas, spans: { objects } } = this.#known
     const produced = placed.part.owner.producers.get((paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!)
-    if (!produced || id == null) return below.pass(frame)
+    if (!produced || id == null) return below.pass(head, frame)
     // When it was not added, which mediasoup does not mind, it has to be there all the same.
     const isAdded = produced.at.part === placed.part || placed.uses?.has(produced.handle)
     const replica = isAdded ? placed.uses?.get(produced.handle) : replicas.hold(produced, placed.part)
@@ -128,7 +131,7 @@ export class ObjectCalls {
       else replicas.release(replica!)
     }
     // Until then, its event has to be given the name of the original.
-    const pass = () => below.pass(frame, id, answer => {
+    const pass = () => below.pass(head, frame, answer => {
       release()
       return answer
     })
@@ -139,7 +142,8 @@ export class ObjectCalls {
     })
   }
 
-  happened({ method, handle }: CallHead, frame: Frame) {
+  happened(head: CallHead, frame: Frame) {
+    const { method, handle } = head
     const { replicas, spans: { objects } } = this.#known
     if (/\.new(data)?producer$/.test(method)) {
       const placed = objects.placed.get(handle!)
@@ -147,6 +151,6 @@ export class ObjectCalls {
     } else if (method.endsWith('close')) {
       objects.remove(handle!)
     }
-    this.#replies.tell(/^[^.]*Observer\./.test(method) ? replicas.named(frame) : frame)
+    this.#replies.tell(/^[^.]*Observer\./.test(method) ? replicas.named(frame) : frame, head)
   }
 }

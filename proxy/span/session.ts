@@ -48,7 +48,7 @@ export class SpanSession extends ProxySession {
     this.#below = new Below(branch)
     this.#surroundings = { ...options, below: this.#below }
     this.#begin()
-    branch.link.on('frame', frame => this.#fromBelow(frame))
+    branch.link.on('frame', (frame, head) => this.#fromBelow(frame, head))
     branch.link.once('close', error => link.close(error ?? new ConnectionError('the tier below closed the connection')))
     this.#listenToLoad()
   }
@@ -103,11 +103,10 @@ export class SpanSession extends ProxySession {
     return { ...hello, mafalda: version, node: this.#node }
   }
 
-  #fromBelow(frame: Frame) {
+  #fromBelow(frame: Frame, head: Head | undefined = headOf(frame)) {
     this.holdBack(this.#below.link)
-    const head = headOf(frame)
     if (this.#below.caller.takes(head?.id, frame)) return
-    if (head?.method === undefined) this.tell(this.#below.answered(frame, head?.id))
+    if (head?.method === undefined) this.tell(this.#below.answered(frame, head?.id), head && { id: head.id })
     else this.#happened(head as CallHead, frame)
   }
 

@@ -218,6 +218,11 @@ test('no message evades the limits', async () => {
   // Closed as another kind, it is not; nor by the answer of nobody.
   for (const method of ['Worker.close', 'WebRtcServer.close']) peer.send({ jsonrpc: '2.0', method, params: [router] })
   peer.send({ jsonrpc: '2.0', method: 'Router.close', params: [worker] })
+  // Nor by what the host refuses.
+  for (const [rest, code] of [
+    [`"method":"Router.close","params":["${router}",x]`, codes.parse],
+    [`"id":null,"method":"Router.close","params":["${router}"]`, codes.request]
+  ] as const) assert.is((await peer.answer(`{"jsonrpc":"2.0",${rest}}`)).error?.code, code, rest)
   assert.is((await peer.call('Worker.createRouter', worker, {})).error!.code, codes.objects)
   assert.is((await peer.call('Router.dump', router)).error, undefined)
   const create = `"method":"Worker.createRouter","params":["${worker}",{}]`
@@ -230,7 +235,12 @@ test('no message evades the limits', async () => {
     `{"jsonrpc":"2.0","id":1,"method":"Worker.createRou\\u0074er","params":["${worker}",{}]}`
   ]) assert.is((await peer.answer(frame)).error?.code, codes.objects, frame)
   assert.is((await peer.answer(`{"jsonrpc":"2.0",${create}}`)).error?.code, codes.request)
-  assert.is(((await peer.call('Worker.dump', worker)).result as ms.WorkerDump).routerIds.length, 1)
+  const routers = async () => ((await peer.call('Worker.dump', worker)).result as ms.WorkerDump).routerIds.length
+  assert.is(await routers(), 1)
+  // What is counted as closed is closed, whatever else is said.
+  peer.send({ jsonrpc: '2.0', method: 'Router.close', params: [router, { $: 'nobody/1' }] })
+  assert.is(await routers(), 0)
+  assert.is((await peer.call('Worker.createRouter', worker, {})).error, undefined)
 })
 
 test('a token may lower the limits, and raise none', async () => {
