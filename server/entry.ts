@@ -5,7 +5,6 @@ import type { Announcement } from '../lib/codec.ts'
 import { type EventRole, type KindRow, type ObjectKind, kinds } from '../lib/methods.ts'
 import type { Handle } from '../lib/wire.ts'
 import { WorkerLease } from './lease.ts'
-import type { Session } from './session.ts'
 
 /** What the objects of mediasoup have in common. */
 export interface MediasoupObject extends EventEmitter {
@@ -15,8 +14,18 @@ export interface MediasoupObject extends EventEmitter {
   close(): void
 }
 
+/** Who hears what happens to an object: its session. */
+export interface Listener {
+  onNew(parent: Entry, event: string, child: MediasoupObject): void
+  onEvent(entry: Entry, event: string, args: unknown[]): void
+  onMedia(entry: Entry, event: string, packet: Buffer): void
+  onEnd(entry: Entry, event: string, args: unknown[]): void
+  onClose(entry: Entry): void
+  onSubprocessClose(entry: Entry): void
+}
+
 export class Entry {
-  readonly session: Session
+  readonly listener: Listener
   readonly handle: Handle
   readonly object: MediasoupObject
   readonly row: KindRow
@@ -28,8 +37,8 @@ export class Entry {
   // The live members as last told; objects as JSON.
   #told: unknown[] | undefined
 
-  constructor(session: Session, handle: Handle, object: MediasoupObject, parent?: Entry) {
-    this.session = session
+  constructor(listener: Listener, handle: Handle, object: MediasoupObject, parent?: Entry) {
+    this.listener = listener
     this.handle = handle
     this.object = object
     this.parent = parent
@@ -92,78 +101,78 @@ const entries = new WeakMap<object, Entry>()
 
 export const entryOf = (emitter: object) => entries.get(emitter)
 
-/** Listens to an object. The listeners are shared by all objects of a kind, which keeps an object small. */
+/** Listens to an object. The handlers are shared by all objects of a kind, which keeps an object small. */
 export function listen(entry: Entry) {
   const { object } = entry
   entries.set(object, entry)
   entries.set(object.observer, entry)
-  for (const [event, { on, listener }] of listenersOf(entry.row)) {
+  for (const [event, { on, handler }] of handlersOf(entry.row)) {
     const emitter = on === 'self' ? object : object.observer
-    emitter.on(event, listener)
+    emitter.on(event, handler)
   }
 }
 
-type Listener = (this: object, ...args: unknown[]) => void
-type Listeners = [event: string, { on: 'self' | 'observer'; listener: Listener }][]
+type Handler = (this: object, ...args: unknown[]) => void
+type Handlers = [event: string, { on: 'self' | 'observer'; handler: Handler }][]
 
-const listeners = new Map<KindRow, Listeners>()
+const handlers = new Map<KindRow, Handlers>()
 
-function listenersOf(row: KindRow): Listeners {
-  let known = listeners.get(row)
+function handlersOf(row: KindRow): Handlers {
+  let known = handlers.get(row)
   if (!known) {
-    known = [...row.events].flatMap(([event, role]) => listenersFor(row, event, role))
-    known.push(['close', { on: 'observer', listener: onClose }])
-    listeners.set(row, known)
+    known = [...row.events].flatMap(([event, role]) => handlersFor(row, event, role))
+    known.push(['close', { on: 'observer', handler: onClose }])
+    handlers.set(row, known)
   }
   return known
 }
 
-function listenersFor({ kind }: KindRow, event: string, role: EventRole): Listeners {
+function handlersFor({ kind }: KindRow, event: string, role: EventRole): Handlers {
   switch (role) {
     case 'self':
-    case 'both': return [[event, { on: 'self', listener: kind === 'Worker' ? onSubprocessClose : onEvent(event) }]]
-    case 'observer': return [[event, { on: 'observer', listener: onEvent(event) }]]
-    case 'media': return [[event, { on: 'self', listener: onMedia(event) }]]
-    case 'end': return [[event, { on: 'self', listener: onEnd(event) }]]
-    case 'new': return [[event, { on: 'observer', listener: onNew(event) }]]
+    case 'both': return [[event, { on: 'self', handler: kind === 'Worker' ? onSubprocessClose : onEvent(event) }]]
+    case 'observer': return [[event, { on: 'observer', handler: onEvent(event) }]]
+    case 'media': return [[event, { on: 'self', handler: onMedia(event) }]]
+    case 'end': return [[event, { on: 'self', handler: onEnd(event) }]]
+    case 'new': return [[event, { on: 'observer', handler: onNew(event) }]]
     case 'local': return []
   }
 }
 
-function onEvent(event: string): Listener {
+function onEvent(event: string): Handler {
   return function onEvent(this: object, ...args: unknown[]) {
     const entry = entries.get(this)!
-    entry.session.onEvent(entry, event, args)
+    entry.listener.onEvent(entry, event, args)
   }
 }
 
-function onMedia(event: string): Listener {
+function onMedia(event: string): Handler {
   return function onMedia(this: object, packet: unknown) {
     const entry = entries.get(this)!
-    entry.session.onMedia(entry, event, packet as Buffer)
+    entry.listener.onMedia(entry, event, packet as Buffer)
   }
 }
 
-function onEnd(event: string): Listener {
+function onEnd(event: string): Handler {
   return function onEnd(this: object, ...args: unknown[]) {
     const entry = entries.get(this)!
-    entry.session.onEnd(entry, event, args)
+    entry.listener.onEnd(entry, event, args)
   }
 }
 
-function onNew(event: string): Listener {
+function onNew(event: string): Handler {
   return function onNew(this: object, child: unknown) {
     const entry = entries.get(this)!
-    entry.session.onNew(entry, event, child as MediasoupObject)
+    entry.listener.onNew(entry, event, child as MediasoupObject)
   }
 }
 
 function onClose(this: object) {
   const entry = entries.get(this)!
-  entry.session.onClose(entry)
+  entry.listener.onClose(entry)
 }
 
 function onSubprocessClose(this: object) {
   const entry = entries.get(this)!
-  entry.session.onSubprocessClose(entry)
+  entry.listener.onSubprocessClose(entry)
 }

@@ -1,0 +1,101 @@
+// The objects that a session has on a leaf, by their handles.
+
+import type { Announcement, Reference } from '../lib/codec.ts'
+import { errors } from '../lib/mediasoup.ts'
+import type { Kind } from '../lib/model.ts'
+import { type Handle, unknownHandle } from '../lib/wire.ts'
+import { mend } from './channel.ts'
+import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './entry.ts'
+import type { Leaf } from './leaf.ts'
+
+// How many closed objects of a session are kept, for calls that come after.
+const MAX_CLOSED = 100
+
+export class Objects {
+  readonly #leaf: Leaf
+  readonly #entries = new Map<Handle, Entry>()
+  // A closed object still says what mediasoup says of it; the last ones that were closed.
+  readonly #closed = new Map<Handle, Entry>()
+  readonly #pipes = new Set<Entry>()
+
+  constructor(leaf: Leaf) {
+    this.#leaf = leaf
+  }
+
+  get all(): ReadonlyMap<Handle, Entry> {
+    return this.#entries
+  }
+
+  get pipes(): ReadonlySet<Entry> {
+    return this.#pipes
+  }
+
+  get workers(): Entry[] {
+    return [...this.#entries.values()].filter(({ kind }) => kind === 'Worker')
+  }
+
+  /** What a call is about. Throws a NotFoundError when there has been nothing of that kind. */
+  find(kind: Kind, handle: unknown): Entry {
+    const entry = this.#entries.get(handle as Handle) ?? this.#closed.get(handle as Handle)
+    if (entry?.kind !== kind) throw new errors.NotFoundError(unknownHandle(kind, handle))
+    return entry
+  }
+
+  /** What a reference in arguments stands for. */
+  resolve = ({ $ }: Reference): MediasoupObject => {
+    const entry = this.#entries.get($) ?? this.#closed.get($)
+    if (!entry) throw new errors.NotFoundError(unknownHandle('object', $))
+    return entry.object
+  }
+
+  /** How an object is mentioned: announced at first. */
+  refer = (object: object): Reference | undefined => {
+    const entry = entryOf(object)
+    return entry && (entry.announced ? { $: entry.handle } : entry.announce())
+  }
+
+  /** Each, as if it was mentioned for the first time; parents first. */
+  announce(): Announcement[] {
+    return [...this.#entries.values()].map(entry => entry.announce())
+  }
+
+  /** Gives a new object its handle, and listens to it. */
+  add(object: MediasoupObject, listener: Listener, parent?: Entry): Entry {
+    const entry = new Entry(listener, this.#leaf.nextHandle(), object, parent)
+    this.#entries.set(entry.handle, entry)
+    this.#leaf.meter.add(entry)
+    if (entry.kind === 'PipeTransport') this.#pipes.add(entry)
+    listen(entry)
+    return entry
+  }
+
+  close(entry: Entry) {
+    // A Worker is known until its process is gone.
+    if (entry.kind !== 'Worker') this.forget(entry)
+    entry.closing = true
+    close(entry)
+  }
+
+  /** Closes all that the session has. */
+  end() {
+    this.workers.forEach(close)
+    // What mediasoup forgot, because it failed halfway.
+    for (const entry of this.#entries.values()) {
+      if (entry.kind !== 'Worker') this.forget(entry)
+    }
+  }
+
+  forget(entry: Entry) {
+    if (!this.#entries.delete(entry.handle)) return
+    this.#leaf.meter.remove(entry)
+    this.#pipes.delete(entry)
+    this.#closed.set(entry.handle, entry)
+    if (this.#closed.size > MAX_CLOSED) this.#closed.delete(this.#closed.keys().next().value!)
+  }
+}
+
+// Whatever was called before: what is closed only halfway would never be closed.
+function close({ object, root }: Entry) {
+  mend(root.object)
+  object.close()
+}

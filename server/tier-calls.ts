@@ -1,0 +1,126 @@
+// What a session asks of the leaf itself, and what it is told about it.
+
+import type * as ms from 'mediasoup/types'
+import type { DrainOptions, DrainState, Draining } from '../lib/drain.ts'
+import { ProtocolError, codes } from '../lib/errors.ts'
+import { LOG_LEVELS, type Location } from '../lib/hello.ts'
+import type { Load } from '../lib/load.ts'
+import { errors } from '../lib/mediasoup.ts'
+import { discover } from '../lib/openrpc.ts'
+import type { Link } from '../lib/tier.ts'
+import { type Handle, type Id, encodeNotification, encodeResult, unknownHandle, unknownMethod } from '../lib/wire.ts'
+import type { Leaf } from './leaf.ts'
+import type { Objects } from './objects.ts'
+import type { Send } from './session.ts'
+
+/** Whether a method is not mediasoup's. */
+export const isOfTier = (method: string) => method.startsWith('tier.') || method === 'rpc.discover'
+
+interface TierCallsOptions {
+  leaf: Leaf
+  objects: Objects
+  link: Link
+  send: Send
+  /** The client has forgotten all. */
+  onRecall(): void
+}
+
+export class TierCalls {
+  readonly #leaf: Leaf
+  readonly #objects: Objects
+  readonly #link: Link
+  readonly #send: Send
+  readonly #onRecall: () => void
+
+  constructor({ leaf, objects, link, send, onRecall }: TierCallsOptions) {
+    this.#leaf = leaf
+    this.#objects = objects
+    this.#link = link
+    this.#send = send
+    this.#onRecall = onRecall
+    leaf.drain.on('change', this.#tellDraining)
+  }
+
+  request(id: Id, method: string, params: unknown[]) {
+    this.#send(encodeResult(id, this.#resultOf(method, params)), { id })
+    if (method === 'tier.recall' && this.#leaf.drain.state.draining) this.#tellDraining()
+  }
+
+  notify(method: string, params: unknown[]) {
+    if (method !== 'tier.log') throw unknownMethod(method)
+    this.#subscribeToLogs(params)
+  }
+
+  end() {
+    this.#leaf.logs.unsubscribe(this)
+    this.#leaf.meter.unlisten(this.#tellLoad)
+    this.#leaf.drain.off('change', this.#tellDraining)
+    this.#leaf.drain.off('progress', this.#tellDrain)
+  }
+
+  #resultOf(method: string, params: unknown[]): unknown {
+    switch (method) {
+      case 'tier.hello': return this.#leaf.hello
+      case 'tier.load': {
+        this.#leaf.meter.listen(this.#tellLoad)
+        return this.#leaf.meter.load
+      }
+      case 'tier.drain': return this.#drain(params[0] as DrainOptions | undefined)
+      case 'tier.locate': return this.#locate(params[0] as Handle)
+      case 'tier.pipeListenInfo': return this.#leaf.pipeListenInfo
+      case 'tier.recall': {
+        this.#onRecall()
+        return this.#objects.announce()
+      }
+      case 'rpc.discover': return discover()
+      default: throw unknownMethod(method)
+    }
+  }
+
+  #locate(handle: Handle): Location {
+    const entry = this.#objects.all.get(handle)
+    if (!entry) throw new errors.NotFoundError(unknownHandle('object', handle))
+    const { node, mediasoup } = this.#leaf.hello
+    return { node, pid: (entry.root.object as unknown as ms.Worker).pid, mediasoup }
+  }
+
+  // ← {"method": "tier.load", "params": [{"capacity": 8, "used": 2.5, …}]}
+  // Worth nothing when it is late: the next one follows.
+  #tellLoad = (load: Load) => {
+    if (this.#link.bufferedAmount === 0) this.#send(encodeNotification('tier.load', [load]))
+  }
+
+  // → {"id": 7, "method": "tier.drain", "params": [{"deadline": 60000}]}
+  #drain({ deadline, cancel }: DrainOptions = {}): DrainState {
+    const { drain } = this.#leaf
+    if (cancel) drain.cancel()
+    else drain.start({ deadline })
+    drain.off('progress', this.#tellDrain)
+    if (!cancel) drain.on('progress', this.#tellDrain)
+    return drain.state
+  }
+
+  // ← {"method": "tier.drain", "params": [{"draining": true, "workers": 2, …}]}
+  #tellDrain = (state: DrainState) => this.#send(encodeNotification('tier.drain', [state]))
+
+  // ← {"method": "tier.draining", "params": [{"node": "k3x", "deadline": 60000, "workers": ["k3x/1"]}]}
+  #tellDraining = () => {
+    const workers = this.#objects.workers.filter(({ closing }) => !closing).map(({ handle }) => handle)
+    if (!workers.length) return
+    const { draining, deadline } = this.#leaf.drain.state
+    const { node } = this.#leaf.hello
+    this.#send(encodeNotification('tier.draining', [{ node, workers, ...draining ? { deadline } : { cancelled: true } } satisfies Draining]))
+  }
+
+  // → {"method": "tier.log", "params": [["warn", "error"]]}
+  // ← {"method": "tier.log", "params": ["warn", "mediasoup:WARN:Channel", "[pid:4711] …"]}
+  #subscribeToLogs([levels]: unknown[]) {
+    if (!Array.isArray(levels)) throw new ProtocolError(codes.params, `tier.log takes a list of levels: ${LOG_LEVELS.join(', ')}`)
+    this.#leaf.logs.subscribe(this, {
+      levels: new Set(levels),
+      // What a shared Worker logs does not say whom it is about.
+      owns: pid => this.#objects.workers.some(({ object, lease }) => (object as unknown as ms.Worker).pid === pid && (!lease || lease.alone)),
+      tell: (...params) => this.#send(encodeNotification('tier.log', params))
+    })
+  }
+}
