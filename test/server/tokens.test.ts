@@ -139,6 +139,8 @@ test('each method needs the scope of its role, and says which one is missing', a
       if (needs === scope) assert.is.not(error?.code, codes.forbidden, method)
       else assert.equal(error, { code: codes.forbidden, message: `${method} needs the scope ${needs}, and the token has ${scope}`, data: { name: 'AccessError' } })
     }
+    const { error } = await peer.call('tier.hello', { via: ['k3x'] })
+    assert.is(error?.code, scope === 'operate' ? undefined : codes.forbidden)
     for (const method of ['tier.hello', 'rpc.discover']) assert.is((await peer.call(method)).error, undefined)
     assert.is((await peer.call('no.such')).error!.code, codes.method)
   }
