@@ -18,13 +18,16 @@ export interface ResumeOptions {
 // Many clients lose a tier at once: they come back one after another.
 const BACKOFF = { retries: Infinity, randomize: true, minTimeout: 50, maxTimeout: 5_000 }
 const FIRST_TRY_WITHIN_MS = 50
+// Who resumes a session that somebody else has begun does not know its grace period.
+const RESUME_WITHIN_MS = 5_000
 
 const MAX_QUOTED = 200
 
 /** @param dial opens a connection; it is called again for each that breaks. */
 export async function openSession(dial: () => Promise<Link>, options: ResumeOptions, { key = newSessionKey(), resume }: OpenOptions = {}): Promise<Link> {
   const link = new ResumableLink(options.maxBacklog)
-  const { grace, returns } = await carry(link, await dial(), { ...key, received: resume ? null : 0, resume }, options)
+  const open = async () => carry(link, await dial(), { ...key, received: resume ? null : 0, resume }, options)
+  const { grace, returns } = await (resume ? pRetry(open, { ...BACKOFF, maxRetryTime: RESUME_WITHIN_MS, shouldRetry: ({ error }) => isBroken(error) }) : open())
   link.on('lost', error => void regain(error))
   return link
 
@@ -111,4 +114,5 @@ function answerIn(frame: Frame): { error?: Failure; result?: unknown } {
   }
 }
 
+const isBroken = (error: Error) => error instanceof ConnectionError && !isRefused(error)
 const isRefused = ({ cause }: Error) => (cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { UnknownOutcomeError, client, connect, remote } from '../../client/index.ts'
 import { type VerticalOptions, vertical } from '../../proxy/index.ts'
 import { serve } from '../../server/index.ts'
+import { startRelay } from '../relay.ts'
 import { afterTest, audio, cleanUp, freePort, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
@@ -166,6 +167,25 @@ test('a proxy in the middle of a tree may die as well: those above it ask anew',
   await until(() => consumer.producerPaused)
   assert.is((await router.dump()).transportIds.length, 2)
   assert.not.ok(worker.closed)
+})
+
+test('a host to which connections break while a new proxy looks for a session has it still', async () => {
+  const leaves = [await startLeaf(), await startLeaf()] as const
+  let cuts = 0
+  const relay = await startRelay(leaves[0].url, direction => direction === 'down' && cuts > 0 && cuts-- ? 'before' : undefined)
+  const args = ['--listen', `127.0.0.1:${await freePort()}`, relay.url, leaves[1].url]
+  const proxy = await startLeaf(args)
+  await until(() => proxy.lines.filter(line => line.includes('host is up')).length === 2)
+  const mediasoup = await connect(proxy.url)
+  afterTest(() => mediasoup.close())
+  const workers = [await mediasoup.createWorker(), await mediasoup.createWorker()]
+
+  proxy.child.kill('SIGKILL')
+  await proxy.exited
+  cuts = 5
+  await startLeaf(args)
+  for (const worker of workers) await until(async () => worker.closed || await worker.dump().then(() => true, () => false))
+  assert.not.ok(workers.some(({ closed }) => closed))
 })
 
 test('a pipe that was not connected yet when the proxy died is made anew', async () => {
