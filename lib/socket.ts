@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { ConnectionError, closeCodes } from './errors.ts'
+import { gather } from './gather.ts'
 import type { SocketOptions } from './socket-options.ts'
 import type { Frame, Link, LinkEvents } from './tier.ts'
 
@@ -29,6 +30,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
     this.#socket = socket
     this.#stream = stream
     this.#maxBacklog = maxBacklog
+    gather(stream)
     const heard = () => { this.#heard = true }
     socket.on('message', (data: Buffer, isBinary) => {
       this.#heard = true
@@ -70,7 +72,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
     }
   }
 
-  // What is sent in one turn of the event loop leaves with one system call: these cost more than all of our own work.
+  // What is sent in one turn of the event loop leaves with one system call, and as one record of TLS: these cost more than all of our own work.
   #cork() {
     if (this.#corked) return
     this.#corked = true
