@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { webSocketOptions } from '../lib/socket.ts'
+import { readTls } from '../lib/tls.ts'
 import { ask, end, startScript } from './processes.ts'
 import type { Exchange } from './tap.ts'
 
@@ -15,17 +16,24 @@ export interface Echo {
   onAnswer(listener: () => void): void
 }
 
+interface EchoOptions {
+  /** Whether it asks mediasoup before it answers. */
+  worker?: boolean
+  /** Files of its certificate and key, and that of the authority. */
+  tls?: { cert: string; key: string; ca: string }
+}
+
 /** Starts the other process; each exchange gets a connection of its own. */
-export async function startEcho({ worker = false } = {}) {
-  const child = startScript('echo', worker ? ['--worker'] : [])
+export async function startEcho({ worker = false, tls }: EchoOptions = {}) {
+  const child = startScript('echo', [...worker ? ['--worker'] : [], ...tls ? ['--cert', tls.cert, '--key', tls.key] : []])
   const url = await ask<string>(child)
-  const connect = (exchange: Exchange, answers = 1) => connectEcho(url, exchange, answers)
+  const connect = (exchange: Exchange, answers = 1) => connectEcho(url, exchange, answers, readTls({ ca: tls?.ca }))
   return { connect, end: () => end(child) }
 }
 
-async function connectEcho(url: string, { request, answer }: Exchange, answers: number): Promise<Echo> {
+async function connectEcho(url: string, { request, answer }: Exchange, answers: number, tls: ReturnType<typeof readTls>): Promise<Echo> {
   const binary = typeof answer === 'string' ? '' : '&binary'
-  const socket = new WebSocket(`${url}?bytes=${Buffer.byteLength(answer)}&answers=${answers}${binary}`, webSocketOptions)
+  const socket = new WebSocket(`${url}?bytes=${Buffer.byteLength(answer)}&answers=${answers}${binary}`, { ...tls, ...webSocketOptions })
   await once(socket, 'open')
   socket.setMaxListeners(0)
 

@@ -35,8 +35,8 @@ export async function end(child: ChildProcess) {
 }
 
 /** `mafalda serve`, of this host or of the tiers at some URLs; resolves when it listens. */
-export async function startLeaf(urls: string[] = [], listen = '127.0.0.1:0'): Promise<Served> {
-  const child = run([mafalda, 'serve', '--listen', listen, ...UNLIMITED, ...urls])
+export async function startLeaf(urls: string[] = [], listen = '127.0.0.1:0', options: string[] = []): Promise<Served> {
+  const child = run([mafalda, 'serve', '--listen', listen, ...UNLIMITED, ...options, ...urls])
   for await (const line of createInterface(child.stdout!)) {
     const { msg, url } = JSON.parse(line)
     if (msg !== 'listening') continue
