@@ -26,9 +26,6 @@ export interface AttackOptions {
 
 // So many steps go out before their answers are waited for; fewer as long as there is little to name.
 const BATCH = 100
-/** How a problem begins that is an answer that is missing. */
-export const MISSING = 'these did not come'
-
 const MAX_ANSWER_MS = 10_000
 
 /** Answers what went wrong, if something did. */
@@ -71,7 +68,7 @@ export async function attack({ url, calls, seeds, foreign, resumable, onFrame = 
       }
     }
     const deadline = setTimeout(() => {
-      problem ??= `${MISSING} within ${MAX_ANSWER_MS} ms: ${ledger.missing}`
+      problem ??= `these did not come within ${MAX_ANSWER_MS} ms: ${ledger.missing}`
       wake()
     }, MAX_ANSWER_MS)
     while (!ledger.settled && !(problem ??= ledger.problem)) await new Promise<void>(resolve => { wake = resolve })

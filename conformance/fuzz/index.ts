@@ -4,7 +4,7 @@
 import type { Frame } from '../../lib/tier.ts'
 import type { Load } from '../../lib/load.ts'
 import { type RemoteMediasoup, connect } from '../../client/index.ts'
-import { MISSING, attack } from './attack.ts'
+import { attack } from './attack.ts'
 import { Bystander } from './bystander.ts'
 import { Calls } from './calls.ts'
 import { fuzzClient } from './fuzz-client.ts'
@@ -34,11 +34,6 @@ export interface FuzzReport {
   /** What went wrong, if something did, and the shortest list of frames that was found to do it. */
   problem?: string
   culprits?: string[]
-  /**
-   * One answer that did not come, and did when the same was sent again: pipeToRouter() was seen not to be settled,
-   * once, for a reason that is not known yet.
-   */
-  unexplained?: string
 }
 
 // A session has so many steps, of one or several frames each.
@@ -49,8 +44,6 @@ const OPENINGS = 30
 const WARM_UP = 0.25
 // What is left of the frames of a session is nothing at all; but heaps have noise, of about a megabyte.
 const MAX_GROWTH_BYTES = 4 * 1024 * 1024
-// The one answer of pipeToRouter(), and no other, that may be missing once.
-const isOnePipe = (problem: string) => problem.startsWith(MISSING) && problem.split('the answer to ').length === 2 && problem.includes('"method":"Router.pipeToRouter"') && !problem.includes('errors without an id')
 const MAX_GONE_MS = 20_000
 const MAX_SHRINKING_MS = 30_000
 
@@ -78,9 +71,6 @@ async function fuzzTier({ target, frames: wanted, seed, log }: Required<FuzzOpti
       report.rounds = scene.rounds
       log(`${report.problem}\nlooking for the frames that matter …`)
       report.culprits = await shrink(seeds, resumable)
-      if (report.culprits || report.unexplained || !isOnePipe(report.problem)) continue
-      report.unexplained = report.problem
-      report.problem = warm = undefined // The tier is a new one.
     }
     if (!report.problem && warm) {
       report.rounds += scene.rounds

@@ -7,6 +7,7 @@ import { framesOf } from '../../conformance/fuzz/frames.ts'
 import { type FuzzOptions, fuzz } from '../../conformance/fuzz/index.ts'
 import { Known } from '../../conformance/fuzz/known.ts'
 import { Ledger } from '../../conformance/fuzz/ledger.ts'
+import { garble } from '../../conformance/fuzz/mutate.ts'
 import { Random } from '../../conformance/fuzz/random.ts'
 
 // The same frames each time, so that what fails is what changed; other seeds find more.
@@ -33,6 +34,13 @@ test('the same seed makes the same frames', () => {
   }
   assert.equal(made(), made())
   assert.ok(new Set(made()).size > 800)
+})
+
+test('a garbled frame is what arrives: half of a surrogate pair would be another id there', () => {
+  const random = new Random(SEED)
+  const made = Array.from({ length: 1_000 }, () => garble('{"id":"\u{1f600}1"}', random) as string)
+  assert.equal(made.filter(frame => !frame.isWellFormed()), [])
+  assert.ok(made.some(frame => frame.includes('\ufffd')))
 })
 
 test('an answer that is missing, unasked or unheard of is noticed', () => {
