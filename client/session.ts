@@ -54,7 +54,8 @@ export class Session {
   readonly #created = new Map<number, Entity>()
   #nextId = 0
   #nextToken = 0
-  // The last request before the connection was lost, and the last one that was forgotten: an answer may come, but is expected no more.
+  // The last request before the connection was lost, for those that wait for it; and the last one that was forgotten: an answer may
+  // come, but is expected no more.
   #lastSent = 0
   #lastForgotten = 0
   #recalls = 0
@@ -196,7 +197,7 @@ export class Session {
   // ← {"method": "tier.forgot", "params": []}
   // What was in flight was lost, or not; what there is, the hosts know.
   #forgotten() {
-    const last = this.#link.goOn ? this.#lastSent : this.#nextId
+    const last = this.#link.holding ? this.#lastSent : this.#nextId
     for (const [id, { method, token, reject }] of this.#pending) {
       if ((id as number) > last) continue
       this.#pending.delete(id)
