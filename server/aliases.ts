@@ -54,7 +54,8 @@ export class Aliases {
       const produce = methods[member].bind(transport)
       methods[member] = async options => {
         const { id } = options ?? {}
-        if (!id) return produce(options)
+        // What is no name is mediasoup's to take or to refuse.
+        if (!id || typeof id !== 'string') return produce(options)
         const as = (id: string) => produce({ ...options, id })
         const name = this.chosen(id)
         // mediasoup refuses what is there already.

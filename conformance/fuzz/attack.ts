@@ -37,10 +37,10 @@ export async function attack({ url, calls, seeds, foreign, resumable, onFrame = 
   let wake = () => {}
   socket.on('error', () => {}) // `close` tells.
   await once(socket, 'open')
-  if (resumable) {
-    socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'tier.open', params: [{ ...newSessionKey(), received: 0 }] }))
-    await once(socket, 'message')
-  }
+  // Without it, the first frame could be an opening that is none, which ends the connection.
+  const [method, ...params] = resumable ? ['tier.open', { ...newSessionKey(), received: 0 }] : ['tier.hello']
+  socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, method, params }))
+  await once(socket, 'message')
   socket.on('message', (data: Buffer, isBinary) => {
     try {
       if (!isBinary) hear(JSON.parse(data.toString()))

@@ -165,6 +165,16 @@ test('two sessions may choose the same ids', async () => {
   await producer.pause()
 })
 
+test('what is no id is nobody’s, and what is said about it can be read', async () => {
+  const open = shared()
+  const transports = await Promise.all([1, 2].map(async () => (await (await (await open()).createWorker()).createRouter()).createDirectTransport()))
+  const ids = [['x'], { x: 1 }, 5] as unknown[] as string[]
+  for (const id of ids) {
+    await transports[0]!.produceData({ id })
+    assert.match((await rejection(transports[1]!.produceData({ id }))).message, 'already exists')
+  }
+})
+
 test('an id that the session has itself is refused as ever', async () => {
   const { our, their } = await twoLeases()
   const { transport: other } = await routerWithTransport(our)
