@@ -22,7 +22,7 @@ export interface HorizontalOptions {
   policy?: 'most-free' | 'scatter'
   /** How long a child may take to answer a request, in ms. Default 30 s. */
   timeout?: number
-  /** How long a session may wait for the first child to be up, in ms. Default 5 s. */
+  /** How long a session may wait for the first child to be up, and one that another process had for each child, in ms. Default 5 s. */
   patience?: number
   /** Children may have different versions of mediasoup, as long as all describe its API alike. Default false. */
   mixedVersions?: boolean
@@ -78,7 +78,8 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   readonly #sessions = new Set<ClusterSession>()
   // Wait for a child to be there.
   readonly #waiting = new Set<() => void>()
-  readonly #patience: number
+  readonly #began = performance.now()
+  readonly patience: number
   readonly timeout: number
   readonly #mixedVersions: boolean
   /** For a session: answers, for each of its Workers, the children that it may go to, the best first. */
@@ -89,7 +90,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     this.setMaxListeners(0) // Every session listens to its load.
     this.newOrder = policy === 'scatter' ? () => inTurn(() => [...this.#children.values()].filter(({ hello, lost }) => hello && !lost)) : () => () => this.#ranking
     this.timeout = timeout
-    this.#patience = patience
+    this.patience = patience
     this.#mixedVersions = mixedVersions
     for (const tier of tiers) this.add(tier)
   }
@@ -159,6 +160,11 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     return theirs
   }
 
+  /** Whether a child that cannot be reached may just be late: it was there, or was not tried for long. */
+  maybeLate({ hello }: Child): boolean {
+    return hello !== undefined || performance.now() - this.#began < this.patience
+  }
+
   get children(): Iterable<Child> {
     return this.#children.values()
   }
@@ -207,7 +213,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
 
   async #waitForFirst(): Promise<Child> {
     if (!this.#firstUp) {
-      const signal = AbortSignal.timeout(this.#patience)
+      const signal = AbortSignal.timeout(this.patience)
       await new Promise<void>(resolve => {
         const done = () => {
           this.off('up', done)

@@ -11,6 +11,8 @@ interface Session<P> {
   peer: P
   secret: Buffer
   link: ResumableLink
+  /** Another process had it before. */
+  isRevived: boolean
   expiry?: NodeJS.Timeout
 }
 
@@ -47,7 +49,7 @@ export class Sessions<P> {
     const known = this.#sessions.get(id)
     if (known && !isSame(known.secret, secret)) throw new SessionError(GONE)
     if (known) this.#options.onResume(known.peer, peer)
-    if (known && resume) return this.#goOn(known.link, carrier, received, answer)
+    if (known && resume) return this.#goOn(known, carrier, received, answer)
     if (!resume && received !== 0) throw new SessionError(GONE)
     known?.link.end(new ConnectionError('the session was begun anew'))
     const key = { session: id, secret }
@@ -63,13 +65,16 @@ export class Sessions<P> {
     for (const { link, expiry } of this.#sessions.values()) if (expiry) link.end()
   }
 
-  #goOn(link: ResumableLink, carrier: Link, received: number | null, answer: (opened: Opened) => void) {
+  #goOn({ link, isRevived }: Session<P>, carrier: Link, received: number | null, answer: (opened: Opened) => void) {
     const { tier, grace } = this.#options
-    if (received === null) {
+    // That we have forgotten, the client has heard when it says something: the connection may have broken before.
+    const isUnheard = isRevived && link.received === 0 && received !== null
+    if (received === null || isUnheard) {
       link.restart()
       link.discard()
     }
-    link.attach(carrier, received ?? 0, () => answer({ received: link.received, grace, returns: tier.resumable }))
+    link.attach(carrier, isUnheard ? 0 : received ?? 0, () => answer({ received: isUnheard ? null : link.received, grace, returns: tier.resumable }))
+    if (isUnheard) link.send(FORGOT)
   }
 
   /** This process has never had the session; but perhaps the tiers below have what belongs to it. */
@@ -83,17 +88,17 @@ export class Sessions<P> {
       session.close()
       throw new ConnectionError('the session was resumed by another connection')
     }
-    const { link } = this.#begin(key, peer)
+    const { link } = this.#begin(key, peer, true)
     link.attach(carrier, 0, () => answer({ received: null, grace, returns: true }))
     // Who has forgotten as well asks by itself.
-    if (!hasForgotten) link.send(encodeNotification('tier.forgot', []))
+    if (!hasForgotten) link.send(FORGOT)
     this.#options.onSession(link, peer, Promise.resolve(session))
     if (lost) link.lose(lost)
   }
 
-  #begin({ session: id, secret }: SessionKey, peer: P): Session<P> {
+  #begin({ session: id, secret }: SessionKey, peer: P, isRevived = false): Session<P> {
     const { grace, maxBacklog } = this.#options
-    const session: Session<P> = { peer, secret: Buffer.from(secret), link: new ResumableLink(maxBacklog) }
+    const session: Session<P> = { peer, secret: Buffer.from(secret), link: new ResumableLink(maxBacklog), isRevived }
     this.#sessions.set(id, session)
     session.link.on('lost', error => {
       if (this.#closing) return session.link.end(error)
@@ -110,6 +115,8 @@ export class Sessions<P> {
     return session
   }
 }
+
+const FORGOT = encodeNotification('tier.forgot', [])
 
 const GONE = 'the session is gone: it was closed, or its connection was lost for too long'
 

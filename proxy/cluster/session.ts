@@ -1,5 +1,6 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on children.
 
+import pRetry from 'p-retry'
 import type { Announcement } from '../../lib/codec.ts'
 import { ConnectionError, DrainingError, ProtocolError, SessionError, UnknownOutcomeError, codes, describeError, reviveError } from '../../lib/errors.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../../lib/head.ts'
@@ -22,6 +23,8 @@ interface InFlight {
   since: number
   placement?: Placement
 }
+
+const RESUMING = { retries: Infinity, factor: 1.5, minTimeout: 50, maxTimeout: 500 }
 
 // The parent of a new Router: what an answer says in its first bytes.
 const ROUTER = /"result":\{"\$":"([^"]+)","kind":"Router","of":"([^"]+)"/
@@ -58,11 +61,20 @@ export class ClusterSession extends ProxySession {
 
   /** Another process had the session before: finds what belongs to it on the children. Rejects with a SessionError when nothing does. */
   async revive() {
-    const found = await Promise.allSettled([...this.#cluster.children].map(child => this.#branchOf(child, true)))
+    const deadline = performance.now() + this.#cluster.patience
+    const found = await Promise.allSettled([...this.#cluster.children].map(child => this.#resume(child, deadline)))
     if (found.some(({ status }) => status === 'fulfilled')) return
     this.link.close()
     const unreachable = found.find(result => result.status === 'rejected' && !(result.reason instanceof SessionError))
     throw (unreachable as PromiseRejectedResult | undefined)?.reason ?? new SessionError('the session is gone: no host of the cluster has anything of it')
+  }
+
+  /** What is on a child that is out of reach for a moment is there all the same, and would be lost. */
+  #resume(child: Child, deadline: number): Promise<ChildBranch> {
+    return pRetry(() => this.#branchOf(child, true), {
+      ...RESUMING,
+      shouldRetry: ({ error }) => !(error instanceof SessionError) && performance.now() < deadline && this.#cluster.maybeLate(child)
+    })
   }
 
   /** A child is taken out. */

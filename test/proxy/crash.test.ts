@@ -5,10 +5,11 @@ import { once } from 'node:events'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { UnknownOutcomeError, client, connect, remote } from '../../client/index.ts'
+import { newSessionKey } from '../../lib/opening.ts'
 import { type VerticalOptions, vertical } from '../../proxy/index.ts'
 import { serve } from '../../server/index.ts'
 import { startRelay } from '../relay.ts'
-import { afterTest, audio, cleanUp, freePort, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, freePort, isAlive, opus, raw, rejection, rtp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 
@@ -278,6 +279,60 @@ test('a Worker that carried nothing when the tier below was replaced is kept if 
   second.close()
   await replace()
   await until(async () => (await mediasoup.connection.getLoad()).workers === 1)
+})
+
+test('two tiers, one above the other, may die at once, and the upper one come back first', async () => {
+  const leaf = await startLeaf()
+  const lower = ['--listen', `127.0.0.1:${await freePort()}`, leaf.url]
+  const region = await startLeaf(lower)
+  await until(() => region.lines.some(line => line.includes('host is up')))
+  const upper = ['--listen', `127.0.0.1:${await freePort()}`, region.url]
+  const entry = await startLeaf(upper)
+  await until(() => entry.lines.some(line => line.includes('host is up')))
+  const mediasoup = await connect(entry.url)
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  for (const { child, exited } of [entry, region]) {
+    child.kill('SIGKILL')
+    await exited
+  }
+
+  const { lines } = await startLeaf(upper)
+  await until(() => lines.some(line => line.includes('host cannot be reached')))
+  await startLeaf(lower)
+  await until(() => worker.closed || worker.dump().then(() => true, () => false), 20)
+  assert.not.ok(worker.closed)
+})
+
+test('a connection that breaks before the client hears that the tier has forgotten costs nothing', async () => {
+  const leaf = await startLeaf()
+  const args = ['--listen', `127.0.0.1:${await freePort()}`, leaf.url]
+  const proxy = await startLeaf(args)
+  await until(() => proxy.lines.some(line => line.includes('host is up')))
+  const key = newSessionKey()
+  const opening = async (received: number, resume?: true) => {
+    const peer = await raw(proxy.url)
+    const { result } = await peer.call('tier.open', { ...key, received, resume })
+    return { ...peer, result: result as { received: number | null } }
+  }
+  const first = await opening(0)
+  for (let i = 0; i < 3; i++) await first.call('mediasoup.createWorker')
+  proxy.child.kill('SIGKILL')
+  await proxy.exited
+
+  await startLeaf(args)
+  for (let i = 0; i < 2; i++) {
+    const again = await opening(3, true)
+    assert.is(again.result.received, null)
+    again.socket.terminate()
+    await again.closed
+  }
+  const last = await opening(3, true)
+  assert.is(last.result.received, null)
+  assert.is((await until(() => last.heard[1])).method, 'tier.forgot')
+  assert.is(((await last.call('tier.recall')).result as unknown[]).length, 3)
+  last.socket.terminate()
+  assert.is((await opening(2, true)).result.received, 1)
 })
 
 test('a proxy that is stopped and started again, as in a rolling restart, loses no session', async () => {
