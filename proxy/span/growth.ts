@@ -155,7 +155,7 @@ export class Growth {
 
   async #start(part: WorkerPart) {
     const { owner } = part
-    const announcement = await this.createWorker(owner.settings, owner.handle, part.ordinal).finally(() => owner.growing.delete(part))
+    const announcement = await this.createWorker({ ...owner.settings, appData: owner.appData }, owner.handle, part.ordinal).finally(() => owner.growing.delete(part))
     this.#spans.addWorkerPart(part, announcement)
     if (!owner.closing) return
     this.#below.notify('Worker.close', part.handle)
@@ -166,7 +166,7 @@ export class Growth {
   routerOn(router: SpanningRouter, worker: WorkerPart): Promise<RouterPart> {
     let part = router.parts.get(worker)
     if (!part) {
-      part = this.#below.call('Worker.createRouter', worker.handle, tagged({ mediaCodecs: router.mediaCodecs }, this.#session, { of: router.handle, id: router.id }))
+      part = this.#below.call('Worker.createRouter', worker.handle, tagged({ mediaCodecs: router.mediaCodecs, appData: router.appData }, this.#session, { of: router.handle, id: router.id }))
         .then(announcement => this.#addRouterPart(router, worker, announcement as Announcement))
       router.parts.set(worker, part)
       part.catch(() => router.parts.delete(worker))
@@ -201,7 +201,7 @@ export class Growth {
   // On one host a port can be used once: the n-th further Worker takes the n-th port after the configured one.
   async #createServerPart(server: SpanningServer, worker: WorkerPart): Promise<Handle> {
     const listenInfos = (server.options.listenInfos as ms.TransportListenInfo[]).map(info => info.port ? { ...info, port: info.port + worker.ordinal } : info)
-    const announcement = await this.#below.call('Worker.createWebRtcServer', worker.handle, tagged({ ...server.options, listenInfos }, this.#session, { of: server.handle, id: server.id, options: server.options })) as Announcement
+    const announcement = await this.#below.call('Worker.createWebRtcServer', worker.handle, tagged({ ...server.options, listenInfos, appData: server.appData }, this.#session, { of: server.handle, id: server.id, options: server.options })) as Announcement
     if (!server.worker.servers.has(server)) {
       this.#below.notify('WebRtcServer.close', announcement.$)
       throw new errors.NotFoundError('the WebRtcServer was closed in the meantime')

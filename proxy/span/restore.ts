@@ -58,7 +58,7 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
     const tag = tagOf(announcement)
     if (!tag) return orphans.push(announcement)
     const known = spans.workers.get(tag.of)
-    const worker = known ?? spans.addWorker(tag.of, tag.settings ?? {})
+    const worker = known ?? spans.addWorker(tag.of, tag.settings ?? {}, announcement)
     const part: WorkerPart = { ...spans.newWorkerPart(worker), ordinal: tag.ordinal ?? 0 }
     spans.addWorkerPart(part, announcement)
     if (!known) told.push({ ...announcement, $: tag.of })

@@ -8,6 +8,8 @@ export interface SpanningWorker {
   handle: Handle
   /** What further Workers are created with. */
   settings: Record<string, unknown>
+  /** Each part has it, as any may be the last one that is found again. */
+  appData: unknown
   parts: WorkerPart[]
   /** The handle of the part that was last among them; it says what there is to say of a Worker without parts. */
   last: Handle
@@ -46,6 +48,8 @@ export interface SpanningRouter {
   id: string
   worker: SpanningWorker
   mediaCodecs: unknown
+  /** Each part has it. */
+  appData: unknown
   parts: Map<WorkerPart, Promise<RouterPart>>
   /** Those of them that are there. */
   made: Set<RouterPart>
@@ -117,6 +121,8 @@ export interface SpanningServer {
   id: string
   worker: SpanningWorker
   options: Record<string, unknown>
+  /** Each part has it. */
+  appData: unknown
   /** The handle of its first part. */
   home: Handle
   parts: Map<WorkerPart, Promise<Handle>>

@@ -32,8 +32,8 @@ export class Spans {
 
   // Workers
 
-  addWorker(handle: Handle, settings: Record<string, unknown>): SpanningWorker {
-    const worker: SpanningWorker = { handle, settings, parts: [], last: '', growing: new Map(), routers: new Set(), servers: new Set(), closing: false }
+  addWorker(handle: Handle, settings: Record<string, unknown>, { appData }: Announcement): SpanningWorker {
+    const worker: SpanningWorker = { handle, settings, appData, parts: [], last: '', growing: new Map(), routers: new Set(), servers: new Set(), closing: false }
     this.workers.set(handle, worker)
     return worker
   }
@@ -82,6 +82,7 @@ export class Spans {
       id: announcement.members.id as string,
       worker,
       mediaCodecs,
+      appData: announcement.appData,
       parts: new Map(),
       made: new Set(),
       counts: new Map(),
@@ -162,7 +163,7 @@ export class Spans {
 
   addServer(handle: Handle, worker: SpanningWorker, home: WorkerPart, options: Record<string, unknown>, announcement: Announcement): SpanningServer {
     const id = announcement.members.id as string
-    const server: SpanningServer = { handle, id, worker, options, home: announcement.$, parts: new Map([[home, Promise.resolve(announcement.$)]]), ids: new Set() }
+    const server: SpanningServer = { handle, id, worker, options, appData: announcement.appData, home: announcement.$, parts: new Map([[home, Promise.resolve(announcement.$)]]), ids: new Set() }
     this.servers.set(handle, server)
     worker.servers.add(server)
     this.addServerPart(server, announcement)

@@ -32,7 +32,7 @@ export class WorkerCalls {
     const handle = nextHandle()
     const announcement = await growth.createWorker(settings, handle)
     const { appData: _, ...shared } = settings ?? {}
-    const worker = spans.addWorker(handle, shared)
+    const worker = spans.addWorker(handle, shared, announcement)
     spans.addWorkerPart(spans.newWorkerPart(worker), announcement)
     return { ...announcement, $: worker.handle }
   }

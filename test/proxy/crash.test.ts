@@ -281,6 +281,33 @@ test('a Worker that carried nothing when the tier below was replaced is kept if 
   await until(async () => (await mediasoup.connection.getLoad()).workers === 1)
 })
 
+test('what spans a tier that spans outlives its first part, and then that tier', async () => {
+  const leaves = [await startLeaf(), await startLeaf()]
+  const args = ['--listen', `127.0.0.1:${await freePort()}`, '--vertical', '--policy', 'scatter', '--max-workers', '2', ...leaves.map(({ url }) => url)]
+  const region = await startLeaf(args)
+  await until(() => region.lines.filter(line => line.includes('host is up')).length === 2)
+  const entry = await startLeaf(['--vertical', '--max-workers', '1', region.url])
+  await until(() => entry.lines.some(line => line.includes('host is up')))
+  const mediasoup = await connect(entry.url)
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const transports = [await router.createDirectTransport(), await router.createDirectTransport()]
+  const pids = await Promise.all(transports.map(async transport => (await mediasoup.connection.locate(transport)).pid!))
+  assert.is.not(pids[0], pids[1])
+  const first = pids.indexOf(worker.pid)
+  process.kill(pids[first]!, 'SIGKILL')
+  await until(() => transports[first]!.closed)
+
+  region.child.kill('SIGKILL')
+  await region.exited
+  await startLeaf(args)
+  const left = transports[1 - first]!
+  await until(() => left.closed || left.dump().then(() => true, () => false))
+  assert.not.ok(worker.closed || router.closed || left.closed)
+  assert.equal((await router.dump()).transportIds, [left.id])
+})
+
 test('two tiers, one above the other, may die at once, and the upper one come back first', async () => {
   const leaf = await startLeaf()
   const lower = ['--listen', `127.0.0.1:${await freePort()}`, leaf.url]
