@@ -16,7 +16,10 @@ export interface ResumeOptions {
 }
 
 // Many clients lose a tier at once: they come back one after another.
-const BACKOFF = { retries: Infinity, randomize: true, minTimeout: 50, maxTimeout: 5_000 }
+const [LEAST_BACKOFF_MS, MOST_BACKOFF_MS] = [50, 5_000]
+// So often at least within the time that there is.
+const TRIES = 10
+const backoff = (ms: number) => ({ retries: Infinity, randomize: true, minTimeout: LEAST_BACKOFF_MS, maxTimeout: Math.max(LEAST_BACKOFF_MS, Math.min(MOST_BACKOFF_MS, ms / TRIES)) })
 const FIRST_TRY_WITHIN_MS = 50
 // Who resumes a session that somebody else has begun does not know its grace period.
 const RESUME_WITHIN_MS = 5_000
@@ -27,7 +30,7 @@ const MAX_QUOTED = 200
 export async function openSession(dial: () => Promise<Link>, options: ResumeOptions, { key = newSessionKey(), resume }: OpenOptions = {}): Promise<Link> {
   const link = new ResumableLink(options.maxBacklog)
   const open = async () => carry(link, await dial(), { ...key, received: resume ? null : 0, resume }, options)
-  const { grace, returns } = await (resume ? pRetry(open, { ...BACKOFF, maxRetryTime: RESUME_WITHIN_MS, shouldRetry: ({ error }) => isBroken(error) }) : open())
+  const { grace, returns } = await (resume ? pRetry(open, { ...backoff(RESUME_WITHIN_MS), maxRetryTime: RESUME_WITHIN_MS, shouldRetry: ({ error }) => isBroken(error) }) : open())
   link.on('lost', error => void regain(error))
   return link
 
@@ -38,7 +41,7 @@ export async function openSession(dial: () => Promise<Link>, options: ResumeOpti
     link.once('close', end)
     try {
       await setTimeoutPromise(Math.random() * FIRST_TRY_WITHIN_MS, undefined, { signal: ended.signal })
-      await pRetry(() => redial(lost), { ...BACKOFF, signal: ended.signal })
+      await pRetry(() => redial(lost), { ...backoff(grace), signal: ended.signal })
     } catch (error) {
       link.end(error as Error)
     } finally {

@@ -309,16 +309,16 @@ test('what spans a tier that spans outlives its first part, and then that tier',
 })
 
 test('two tiers, one above the other, may die at once, and the upper one come back first', async () => {
-  const leaf = await startLeaf()
-  const lower = ['--listen', `127.0.0.1:${await freePort()}`, leaf.url]
+  const leaves = [await startLeaf(), await startLeaf()] as const
+  const lower = ['--listen', `127.0.0.1:${await freePort()}`, leaves[0].url]
   const region = await startLeaf(lower)
   await until(() => region.lines.some(line => line.includes('host is up')))
-  const upper = ['--listen', `127.0.0.1:${await freePort()}`, region.url]
+  const upper = ['--listen', `127.0.0.1:${await freePort()}`, region.url, leaves[1].url]
   const entry = await startLeaf(upper)
-  await until(() => entry.lines.some(line => line.includes('host is up')))
+  await until(() => entry.lines.filter(line => line.includes('host is up')).length === 2)
   const mediasoup = await connect(entry.url)
   afterTest(() => mediasoup.close())
-  const worker = await mediasoup.createWorker()
+  const workers = [await mediasoup.createWorker(), await mediasoup.createWorker()]
   for (const { child, exited } of [entry, region]) {
     child.kill('SIGKILL')
     await exited
@@ -327,8 +327,8 @@ test('two tiers, one above the other, may die at once, and the upper one come ba
   const { lines } = await startLeaf(upper)
   await until(() => lines.some(line => line.includes('host cannot be reached')))
   await startLeaf(lower)
-  await until(() => worker.closed || worker.dump().then(() => true, () => false), 20)
-  assert.not.ok(worker.closed)
+  for (const worker of workers) await until(() => worker.closed || worker.dump().then(() => true, () => false), 20)
+  assert.not.ok(workers.some(({ closed }) => closed))
 })
 
 test('a connection that breaks before the client hears that the tier has forgotten costs nothing', async () => {
