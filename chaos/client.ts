@@ -1,7 +1,8 @@
-// A process with an application: `client.ts URL NAME SEED SILENCE [--kill-proxies]`.
+// A process with an application: `client.ts URL ADDRESS NAME SEED SILENCE [--may-lose]`.
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
-import { connect } from '../client/index.ts'
+import { client, remote } from '../client/index.ts'
+import { answering } from './answers.ts'
 import { openMedia } from './media.ts'
 import type { News, Order } from './news.ts'
 import { randomOf } from './random.ts'
@@ -10,8 +11,10 @@ import { Room } from './room.ts'
 const STEP_MS = 30
 const AGAIN_MS = 50
 const SECONDS_TO_REST = 30
+// Longer than a tier may be away, with those below it.
+const SECONDS_TO_ANSWER = 20
 
-const [url, name, seed, silence, killProxies] = process.argv.slice(2) as [string, string, string, string, string?]
+const [url, address, name, seed, silence, mayLose] = process.argv.slice(2) as [string, string, string, string, string, string?]
 const tell = (news: News) => { process.send?.(news) }
 const random = randomOf(Number(seed))
 let order: Order | undefined
@@ -19,17 +22,17 @@ let order: Order | undefined
 process.on('disconnect', () => process.exit())
 process.on('message', (next: Order) => { order = next })
 
-const media = await openMedia()
+const media = await openMedia(address)
 const mediasoup = await connected()
 let lostSince = 0
 mediasoup.connection.on('lost', () => { lostSince = performance.now() })
 mediasoup.connection.on('regained', () => tell({ tell: 'recovered', what: 'connection', ms: performance.now() - lostSince }))
 
 let room: Room | undefined
-let goneSince: number | undefined
+let gone: { at: number; with: string | undefined } | undefined
 while (order === undefined) await step()
 await rest()
-tell({ tell: 'quiet', workers: 1 })
+tell({ tell: 'quiet' })
 while ((order as Order) !== 'close') await setTimeoutPromise(STEP_MS)
 room?.close()
 media.close()
@@ -40,7 +43,7 @@ process.disconnect()
 async function connected() {
   for (;;) {
     try {
-      return await connect(url, { silence: Number(silence) })
+      return await client(answering(remote(url, { silence: Number(silence) }), SECONDS_TO_ANSWER * 1000, frame => tell({ tell: 'wrong', why: `${name}: this was not answered within ${SECONDS_TO_ANSWER} s: ${frame}` })))
     } catch {
       await setTimeoutPromise(AGAIN_MS)
     }
@@ -58,13 +61,13 @@ async function step() {
 
 async function whole(): Promise<Room> {
   if (room?.isOpen) return room
-  if (room) goneSince ??= performance.now()
+  if (room) gone ??= { at: performance.now(), with: room.lastBroken }
   room?.close()
   room = undefined
-  room = await Room.open(name, mediasoup, media, killProxies !== undefined, tell)
+  room = await Room.open({ name, mediasoup, media, mayLose: mayLose !== undefined, tell })
   await room.complete()
-  if (goneSince !== undefined) tell({ tell: 'recovered', what: 'room', ms: performance.now() - goneSince })
-  goneSince = undefined
+  if (gone) tell({ tell: 'recovered', what: 'room', ms: performance.now() - gone.at, after: gone.with })
+  gone = undefined
   return room
 }
 

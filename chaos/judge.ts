@@ -1,45 +1,78 @@
 // What may be, and what may not: media that nothing carried that was killed goes on.
 
 import type { News } from './news.ts'
+import type { Fault } from './schedule.ts'
 
 // A flow that was made while something was killed may have been told about only after that.
 const LATE_MS = 3_000
+// How many flows that are over are remembered, for what follows them.
+const MAX_OVER = 1_000
 
-interface Carried {
+// What took longer is told at once, to see what had happened.
+const SLOW_MS = 10_000
+
+interface Flow {
   pids: number[]
-  isExcused: boolean
+  /** What was done to the Workers that carry it. */
+  cause: Fault | undefined
 }
 
 export class Judge {
   readonly wrong: string[] = []
   readonly recoveries = new Map<string, number[]>()
-  readonly #flows = new Map<string, Carried>()
-  /** When what each Worker carried was last touched. */
-  readonly #touched = new Map<number, number>()
+  readonly #flows = new Map<string, Flow>()
+  readonly #causes = new Map<string, Fault>()
+  /** When, and how, what each Worker carried was last touched. */
+  readonly #touched = new Map<number, { at: number; by: Fault }>()
+  /** What was done, and when, to what clients are connected to. */
+  readonly #top: { at: number; by: Fault }[] = []
+  readonly #log: (line: string) => void
   /** All of them, and those that ended with what carried them. */
   flows = 0
   excused = 0
+
+  constructor(log: (line: string) => void = () => {}) {
+    this.#log = log
+  }
 
   hear(news: News) {
     switch (news.tell) {
       case 'flow': return this.#begin(news.id, news.pids)
       case 'over': return void this.#flows.delete(news.id)
       case 'broken': return this.#broken(news.id, news.why)
-      case 'recovered': return this.recovered(news.what, news.ms)
-      case 'wrong': return void this.wrong.push(news.why)
+      case 'recovered': return this.recovered(news.what, news.ms, news.what === 'connection' ? this.#topFault(news.ms) : this.#causes.get(news.after ?? ''))
+      case 'wrong': return this.blame(news.why)
     }
   }
 
-  recovered(what: string, ms: number) {
-    const times = this.recoveries.get(what) ?? []
-    this.recoveries.set(what, times)
+  blame(why: string) {
+    this.wrong.push(why)
+    this.#log(`WRONG: ${why}`)
+  }
+
+  recovered(what: string, ms: number, after: Fault | undefined) {
+    const name = after ? `${what} after ${after}` : what
+    if (ms > SLOW_MS) this.#log(`slow: ${name} took ${Math.round(ms)} ms`)
+    const times = this.recoveries.get(name) ?? []
+    this.recoveries.set(name, times)
     times.push(ms)
   }
 
   /** These Workers are about to be killed, or what they carry may go through one that is. */
-  touch(pids: number[]) {
-    for (const pid of pids) this.#touched.set(pid, performance.now())
-    for (const flow of this.#flows.values()) if (flow.pids.some(pid => pids.includes(pid))) flow.isExcused = true
+  touch(pids: number[], by: Fault) {
+    for (const pid of pids) this.#touched.set(pid, { at: performance.now(), by })
+    for (const flow of this.#flows.values()) if (flow.pids.some(pid => pids.includes(pid))) flow.cause = by
+  }
+
+  /** What clients are connected to was broken. */
+  touchTop(by: Fault) {
+    this.#top.push({ at: performance.now(), by })
+  }
+
+  /** The last one before something was lost so long ago. */
+  #topFault(ms: number): Fault | undefined {
+    const lost = performance.now() - ms
+    return this.#top.findLast(({ at }) => at <= lost)?.by
   }
 
   /** All of a client is gone with it. */
@@ -50,13 +83,17 @@ export class Judge {
   #begin(id: string, pids: number[]) {
     this.flows++
     const now = performance.now()
-    this.#flows.set(id, { pids, isExcused: pids.some(pid => now - (this.#touched.get(pid) ?? -Infinity) < LATE_MS) })
+    const touch = pids.flatMap(pid => this.#touched.get(pid) ?? []).find(({ at }) => now - at < LATE_MS)
+    this.#flows.set(id, { pids, cause: touch?.by })
   }
 
   #broken(id: string, why: string) {
     const flow = this.#flows.get(id)
+    if (!flow) return
     this.#flows.delete(id)
-    if (flow?.isExcused) this.excused++
-    else if (flow) this.wrong.push(`flow ${id} (in the Workers ${flow.pids}) ended, although nothing was killed that carried it: ${why}`)
+    if (!flow.cause) return this.blame(`flow ${id} (in the Workers ${flow.pids}) ended, although nothing was killed that carried it: ${why}`)
+    this.excused++
+    this.#causes.set(id, flow.cause)
+    if (this.#causes.size > MAX_OVER) this.#causes.delete(this.#causes.keys().next().value!)
   }
 }

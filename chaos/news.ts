@@ -7,10 +7,10 @@ export type News =
   | { tell: 'over'; id: string }
   /** It ended, and not by the application; or nothing arrives any more. */
   | { tell: 'broken'; id: string; why: string }
-  /** Something is as it was before it was lost. */
-  | { tell: 'recovered'; what: 'connection' | 'flow' | 'room'; ms: number }
+  /** Something is as it was before it was lost; flows and rooms after this flow broke. */
+  | { tell: 'recovered'; what: 'connection' | 'flow' | 'room'; ms: number; after?: string }
   | { tell: 'wrong'; why: string }
   /** Nothing is under way, and all was compared. */
-  | { tell: 'quiet'; workers: number }
+  | { tell: 'quiet' }
 
 export type Order = 'quiet' | 'close'

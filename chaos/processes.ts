@@ -17,9 +17,13 @@ function keep(child: ChildProcess) {
   return child
 }
 
-/** `mafalda serve …`; resolves with its URL when it listens. */
-export async function startTier(args: string[]): Promise<{ child: ChildProcess; url: string }> {
-  const child = keep(spawn(process.execPath, [mafalda, 'serve', ...args], { stdio: ['ignore', 'pipe', 'inherit'] }))
+/** To import: a process with an IPC channel ends with the one that started it, also if that one is killed. */
+export const TOGETHER = 'data:text/javascript,process.on("disconnect", () => process.exit()); process.channel.unref()'
+
+/** `mafalda serve …`, in a network namespace if one is given; resolves with its URL when it listens. */
+export async function startTier(args: string[], namespace?: string): Promise<{ child: ChildProcess; url: string }> {
+  const command = [...namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace], process.execPath, '--import', TOGETHER, mafalda, 'serve', ...args]
+  const child = keep(spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] }))
   const lines = createInterface(child.stdout!)
   for await (const line of lines) {
     const { msg, url } = JSON.parse(line)

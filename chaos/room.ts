@@ -1,11 +1,12 @@
-// What an application does while things break: a Router on which RTP flows, transports that come and go, calls all the time. What
-// broke it makes again.
+// What an application does while things break: Routers on which RTP flows, and between which it is piped, transports that come and
+// go, calls all the time. What broke it makes again.
 
 import { isDeepStrictEqual } from 'node:util'
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import type * as ms from 'mediasoup/types'
 import type { RemoteMediasoup } from '../client/index.ts'
 import { Flow } from './flow.ts'
+import { Hall } from './hall.ts'
 import { Messages } from './messages.ts'
 import type { Media } from './media.ts'
 import type { News } from './news.ts'
@@ -13,63 +14,65 @@ import type { Random } from './random.ts'
 
 const FLOWS = 3
 const TRANSPORTS = 5
-const OPUS: ms.RouterRtpCodecCapability = { kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2, preferredPayloadType: 100 }
 const PACKETS_TO_FLOW = 5
 const STEP_MS = 20
 
+export interface RoomOptions {
+  name: string
+  mediasoup: RemoteMediasoup
+  media: Media
+  /** Whether messages may be lost. */
+  mayLose: boolean
+  tell(news: News): void
+}
+
+/** A flow that broke. */
+interface Broken {
+  id: string
+  at: number
+}
+
 export class Room {
-  readonly #name: string
-  readonly #mediasoup: RemoteMediasoup
-  readonly #media: Media
-  readonly #tell: (news: News) => void
-  readonly #mayLose: boolean
-  readonly worker: ms.Worker
-  readonly #router: ms.Router
-  readonly #flows = new Set<Flow>()
+  readonly #options: RoomOptions
+  readonly #main: Hall
+  readonly #annex: Hall
+  readonly #flows = new Map<Flow, { id: string; isPiped: boolean }>()
   readonly #idle = new Set<ms.Transport>()
   #messages: Messages | undefined
   #serial = 0
-  /** When what was broken broke. */
-  readonly #broken: number[] = []
+  readonly #broken: Broken[] = []
+  /** The last flow that broke. */
+  lastBroken: string | undefined
 
-  /** @param mayLose whether messages may be lost */
-  static async open(name: string, mediasoup: RemoteMediasoup, media: Media, mayLose: boolean, tell: (news: News) => void): Promise<Room> {
-    const worker = await mediasoup.createWorker()
+  static async open(options: RoomOptions): Promise<Room> {
+    const main = await Hall.open(options.mediasoup)
     try {
-      return new Room(name, mediasoup, media, mayLose, tell, worker, await worker.createRouter({ mediaCodecs: [OPUS] }))
+      return new Room(options, main, await Hall.open(options.mediasoup))
     } catch (error) {
-      worker.close()
+      main.close()
       throw error
     }
   }
 
-  private constructor(name: string, mediasoup: RemoteMediasoup, media: Media, mayLose: boolean, tell: (news: News) => void, worker: ms.Worker, router: ms.Router) {
-    this.#name = name
-    this.#mediasoup = mediasoup
-    this.#media = media
-    this.#tell = tell
-    this.#mayLose = mayLose
-    this.worker = worker
-    this.#router = router
+  private constructor(options: RoomOptions, main: Hall, annex: Hall) {
+    this.#options = options
+    this.#main = main
+    this.#annex = annex
   }
 
   get isOpen() {
-    return !this.#router.closed
+    return this.#main.isOpen && this.#annex.isOpen
   }
 
   /** One thing of many. What fails because it died is done again. */
   async step(random: Random) {
     await this.complete()
-    const flow = random.pick([...this.#flows])
+    const flow = random.pick([...this.#flows.keys()])
     if (!flow) return
     const idle = random.pick([...this.#idle])
     switch (random.pick(['toggle', 'toggle', 'create', 'create', 'close', 'replace', 'query'] as const)) {
-      case 'toggle': {
-        await flow.consumer.pause()
-        await flow.consumer.resume()
-        return
-      }
-      case 'create': return this.#idle.size < TRANSPORTS ? void this.#idle.add(await this.#router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })) : undefined
+      case 'toggle': return flow.toggle()
+      case 'create': return this.#idle.size < TRANSPORTS ? void this.#idle.add(await this.#main.router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })) : undefined
       case 'close': {
         idle?.close()
         return
@@ -82,63 +85,68 @@ export class Room {
   /** Makes what is missing, and waits until it flows. */
   async complete() {
     for (const transport of this.#idle) if (transport.closed) this.#idle.delete(transport)
-    if (!this.#messages?.isOpen) this.#messages = await Messages.start(this.#router, this.#mayLose, why => this.#tell({ tell: 'wrong', why: `${this.#name}: ${why}` }))
+    if (!this.#messages?.isOpen) this.#messages = await Messages.start(this.#main.router, this.#options.mayLose, why => this.#blame(why))
     this.#messages.send()
+    for (const { consumer } of this.#flows.keys()) if (consumer.paused) await consumer.resume()
     while (this.#flows.size < FLOWS && this.isOpen) await this.#startFlow()
   }
 
+  /** One of them is piped. */
   async #startFlow() {
+    const { name, media, mediasoup, tell } = this.#options
+    const isPiped = ![...this.#flows.values()].some(({ isPiped }) => isPiped)
     const number = ++this.#serial
-    const id = `${this.#name}/${this.worker.pid}/${number}`
-    const flow = await Flow.start(this.#router, this.#media, 1_000 + number, {
+    const id = `${name}/${this.#main.worker.pid}/${number}${isPiped ? ' (piped)' : ''}`
+    const flow = await Flow.start({
+      from: this.#main.router,
+      to: (isPiped ? this.#annex : this.#main).router,
+      media,
+      ssrc: 1_000 + number,
       onBroken: why => {
-        this.#broken.push(performance.now())
+        this.lastBroken = id
+        this.#broken.push({ id, at: performance.now() })
         this.#flows.delete(flow)
-        this.#tell({ tell: 'broken', id, why })
+        tell({ tell: 'broken', id, why })
       }
     })
-    this.#flows.add(flow)
-    this.#ids.set(flow, id)
-    const pids = await flow.pids(this.#mediasoup)
+    this.#flows.set(flow, { id, isPiped })
+    const pids = await flow.pids(mediasoup)
     if (!this.#flows.has(flow)) return
-    this.#tell({ tell: 'flow', id, pids })
+    tell({ tell: 'flow', id, pids })
     // It breaks when nothing comes for too long.
     while (flow.arrived < PACKETS_TO_FLOW && this.#flows.has(flow)) await setTimeoutPromise(STEP_MS)
     if (!this.#flows.has(flow)) return
-    const since = this.#broken.shift()
-    if (since !== undefined) this.#tell({ tell: 'recovered', what: 'flow', ms: performance.now() - since })
+    const broken = this.#broken.shift()
+    if (broken) tell({ tell: 'recovered', what: 'flow', ms: performance.now() - broken.at, after: broken.id })
   }
 
-  readonly #ids = new WeakMap<Flow, string>()
-
   #end(flow: Flow) {
-    this.#tell({ tell: 'over', id: this.#ids.get(flow)! })
+    this.#options.tell({ tell: 'over', id: this.#flows.get(flow)!.id })
     this.#flows.delete(flow)
     flow.end()
   }
 
   /** What the leaves have is what this client sees. */
   async compare() {
-    const [router, worker] = await Promise.all([this.#router.dump(), this.worker.dump()])
-    const transports = [...this.#flows].flatMap(({ up, down }) => [up, down])
-    const seen = [...transports, ...this.#idle, ...this.#messages?.transports ?? []].filter(({ closed }) => !closed).map(({ id }) => id)
-    this.#expect('transports', router.transportIds.toSorted(), seen.toSorted())
-    this.#expect('Routers', worker.routerIds.length, 1)
-    const flows = [...this.#flows].map(({ producer, consumer }) => ({ key: producer.id, values: [consumer.id] }))
-    this.#expect('Producers and their Consumers', sorted(router.mapProducerIdConsumerIds), sorted(flows))
-    for (const { consumer } of this.#flows) this.#expect('a Consumer that is paused', (await consumer.dump()).paused, consumer.paused)
+    for (const [name, hall] of [['main', this.#main], ['annex', this.#annex]] as const) {
+      for (const [what, there, here] of await hall.views()) this.#expect(`${what} of the ${name} Router`, there, here)
+      if (hall.pipes.length > 1) this.#blame(`the two Routers have ${hall.pipes.length} pairs of PipeTransports`)
+    }
     await this.#messages?.arrive()
   }
 
-  #expect(what: string, onLeaf: unknown, here: unknown) {
-    if (!isDeepStrictEqual(onLeaf, here)) this.#tell({ tell: 'wrong', why: `${this.#name}: ${what}: the leaf has ${JSON.stringify(onLeaf)}, the client ${JSON.stringify(here)}` })
+  #expect(what: string, there: unknown, here: unknown) {
+    if (!isDeepStrictEqual(there, here)) this.#blame(`${what}: the leaf has ${JSON.stringify(there)}, the client ${JSON.stringify(here)}`)
+  }
+
+  #blame(why: string) {
+    this.#options.tell({ tell: 'wrong', why: `${this.#options.name}: ${why}` })
   }
 
   close() {
-    for (const flow of this.#flows) flow.end()
+    for (const flow of this.#flows.keys()) flow.end()
     this.#flows.clear()
-    this.worker.close()
+    this.#main.close()
+    this.#annex.close()
   }
 }
-
-const sorted = <T extends { key: string }>(entries: T[]): T[] => entries.toSorted((one, other) => one.key < other.key ? -1 : 1)

@@ -1,34 +1,54 @@
 // Short runs of what breaks everything, with a seed each; and that it sees what goes wrong.
 
+import { spawnSync } from 'node:child_process'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { histogram } from '../../chaos/histogram.ts'
+import { obstacle } from '../../chaos/hosts.ts'
 import { Judge } from '../../chaos/judge.ts'
 import { chaos } from '../../chaos/run.ts'
-import { scheduleOf } from '../../chaos/schedule.ts'
+import { faults, scheduleOf } from '../../chaos/schedule.ts'
+import type { Shape } from '../../chaos/shapes.ts'
 
-for (const [i, shape] of (['leaf', 'aggregated'] as const).entries()) {
+const reason = obstacle()
+if (reason) console.log(`all hosts are this one: ${reason}`)
+
+// Seeds of which links are cut, and Workers, leaves or proxies killed, at once.
+const RUNS: [shape: Shape, seed: number, seconds: number][] = [['leaf', 60, 4], ['shared', 67, 4], ['cluster', 246, 5], ['aggregated', 75, 5]]
+
+for (const [shape, seed, seconds] of RUNS) {
   test(`what has to hold does, while links and processes break: ${shape}`, async () => {
-    const { wrong, recoveries, flows, steps } = await chaos({ seed: 40 + i, seconds: 6, shape, killProxies: false })
-    assert.equal(wrong, [])
-    assert.ok(steps > 5)
+    const lines: string[] = []
+    const { wrong, recoveries, flows, steps } = await chaos({ seed, seconds, shape, namespaces: !reason, grace: 8_000, faults, perMinute: 70, log: line => lines.push(line) })
+    assert.equal(wrong, [], lines.join('\n'))
+    assert.ok(steps > 3)
     assert.ok(flows > 5, `${flows} flows of media`)
     assert.ok(recoveries.size > 0)
   })
 }
 
+test('no network of a run is left', () => {
+  if (!reason) assert.not.match(spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout, `mafalda-${process.pid}-`)
+})
+
 test('a seed gives the same schedule, and another one another', () => {
-  const schedule = (seed: number) => scheduleOf(seed, 60_000, { killProxies: true })
+  const schedule = (seed: number) => scheduleOf(seed, 60_000, { faults, perMinute: 70 })
   assert.equal(schedule(7), schedule(7))
   assert.not.equal(schedule(7), schedule(8))
-  const kinds = new Set(scheduleOf(7, 600_000, { killProxies: true }).map(step => step.do))
-  assert.is(kinds.size, 9)
+})
+
+test('a schedule has the faults that it is to have, and as many', () => {
+  const kindsOf = (of: typeof faults, perMinute: number) => scheduleOf(7, 600_000, { faults: of, perMinute }).map(step => step.do)
+  assert.equal([...new Set(kindsOf(faults, 70))].toSorted(), faults.toSorted())
+  assert.equal([...new Set(kindsOf(['killProxy', 'cut'], 70))].toSorted(), ['cut', 'killProxy'])
+  const { length } = kindsOf(faults, 200)
+  assert.ok(length > 1_800 && length < 2_200, `${length} in 10 minutes`)
 })
 
 test('media that ends is wrong, unless what carried it was killed', () => {
   const judge = new Judge()
   for (const [id, pids] of [['one/1', [11, 12]], ['one/2', [12]], ['two/1', [13]], ['two/2', [13]]] as const) judge.hear({ tell: 'flow', id, pids: [...pids] })
-  judge.touch([11])
+  judge.touch([11], 'killWorker')
   judge.hear({ tell: 'broken', id: 'one/1', why: 'routerclose' })
   judge.hear({ tell: 'over', id: 'two/1' })
   judge.hear({ tell: 'broken', id: 'two/1', why: 'routerclose' })
@@ -39,6 +59,17 @@ test('media that ends is wrong, unless what carried it was killed', () => {
   judge.forget('two')
   judge.hear({ tell: 'broken', id: 'two/2', why: 'routerclose' })
   assert.is(judge.wrong.length, 1)
+})
+
+test('what took how long is told by what was done', () => {
+  const judge = new Judge()
+  judge.hear({ tell: 'flow', id: 'one/1', pids: [11] })
+  judge.touch([11], 'killLeaf')
+  judge.hear({ tell: 'broken', id: 'one/1', why: 'routerclose' })
+  judge.hear({ tell: 'recovered', what: 'flow', ms: 7, after: 'one/1' })
+  judge.touchTop('cut')
+  judge.hear({ tell: 'recovered', what: 'connection', ms: 0 })
+  assert.equal([...judge.recoveries], [['flow after killLeaf', [7]], ['connection after cut', [0]]])
 })
 
 test('times are told with percentiles and bars', () => {

@@ -1,38 +1,17 @@
 // Hosts that are network namespaces, on a bridge that is a hub: a wiretap sees every frame between them.
 
-import { fork, spawnSync } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { networkInterfaces } from 'node:os'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterTest, isAlive, until } from '../helper.ts'
+import { HUB, attach, ip, openNetwork } from '../../chaos/hosts.ts'
+import { TOGETHER } from '../../chaos/processes.ts'
+import { afterTest, until } from '../helper.ts'
 
-// Namespaces are named after the process, so that those of concurrent runs are not the same.
-const PREFIX = 'mafalda'
-const nameOf = (name: string) => `${PREFIX}-${process.pid}-${name}`
-const HUB = nameOf('hub')
-// The end of this process; the names of interfaces have 15 characters.
-const OWN_INTERFACE = `mf${process.pid}`
+export { obstacle } from '../../chaos/hosts.ts'
+
 // VXLAN carries frames in UDP (RFC 7348): that is how the wiretap, which is no raw socket, gets them.
 const WIRETAP = { hub: '169.254.231.1', address: '169.254.231.2', port: '4789' }
-
-/** Why there can be no network of namespaces here; undefined when there can be. */
-export function obstacle(): string | undefined {
-  if (process.platform !== 'linux') return 'network namespaces are Linux'
-  if (process.getuid!() !== 0) return 'network namespaces are made by root'
-  const probe = nameOf('probe')
-  try {
-    ip(`netns add ${probe}`)
-    ip(`-n ${probe} link add bridge type bridge`)
-    ip(`-n ${probe} link add veth type veth`)
-    ip(`-n ${probe} link add wiretap type vxlan id 1 dstport ${WIRETAP.port}`)
-    return undefined
-  } catch (error) {
-    return (error as Error).message
-  } finally {
-    tryIp(`netns del ${probe}`)
-  }
-}
 
 /** What the wiretap saw from one address to another. */
 export interface Traffic {
@@ -50,44 +29,12 @@ export async function startNetwork(names: string[]) {
 
 /** Builds hosts, on which processes can be started, and ends all of it after the test. */
 export function startHosts(names: string[]) {
-  removeLeftovers()
-  process.once('exit', remove)
-  afterTest(() => {
-    process.off('exit', remove)
-    remove()
-  })
-  const subnet = freeSubnet()
-  ip(`netns add ${HUB}`)
-  ip(`-n ${HUB} link add bridge type bridge`)
-  ip(`-n ${HUB} link set bridge up`)
-  ip(`link add ${OWN_INTERFACE} type veth peer name own netns ${HUB}`)
-  plug('own')
-  ip(`addr add ${subnet}.1/24 dev ${OWN_INTERFACE}`)
-  ip(`link set ${OWN_INTERFACE} up`)
-  return names.map((name, i) => addHost(name, `${subnet}.${10 + i}`))
+  const network = openNetwork(names)
+  afterTest(() => network.remove())
+  return network.hosts.map(({ name, namespace, address }) => ({ name, namespace, address, start: (script: string, ...args: string[]) => start(namespace, script, args) }))
 }
 
-export type Host = ReturnType<typeof addHost>
-
-function addHost(name: string, address: string) {
-  const namespace = nameOf(name)
-  ip(`netns add ${namespace}`)
-  ip(`-n ${namespace} link set lo up`)
-  ip(`-n ${HUB} link add ${name} type veth peer name eth0 netns ${namespace}`)
-  plug(name)
-  ip(`-n ${namespace} addr add ${address}/24 dev eth0`)
-  ip(`-n ${namespace} link set eth0 up`)
-  return { name, namespace, address, start: (script: string, ...args: string[]) => start(namespace, script, args) }
-}
-
-// What the bridge does not learn, it sends to all.
-function plug(port: string) {
-  ip(`-n ${HUB} link set ${port} master bridge up`)
-  ip(`-n ${HUB} link set ${port} type bridge_slave learning off`)
-}
-
-// A process on a host ends with the one that started it, also if that one is killed.
-const TOGETHER = 'data:text/javascript,process.on("disconnect", () => process.exit()); process.channel.unref()'
+export type Host = ReturnType<typeof startHosts>[number]
 
 /** A Node.js process on a host, that tells what it has to tell. */
 function start(namespace: string, script: string, args: string[]) {
@@ -161,46 +108,6 @@ async function tap(host: Host) {
     return listens
   })
   ip(`-n ${HUB} link add wiretap mtu 1500 type vxlan id 1 remote ${WIRETAP.address} dstport ${WIRETAP.port} dev wire`)
-  plug('wiretap')
+  attach('wiretap')
   return { between: (from: { address: string }, to: { address: string }): Traffic => seen.get(`${from.address} ${to.address}`) ?? { rtp: 0, readable: 0 } }
-}
-
-/** Of our range, the subnet that this process may take. */
-function freeSubnet(): string {
-  const taken = new Set(Object.values(networkInterfaces()).flatMap(addresses => addresses ?? []).map(({ address }) => address.slice(0, address.lastIndexOf('.'))))
-  for (let i = 0; i < 256; i++) {
-    const subnet = `10.231.${(process.pid + i) % 256}`
-    if (!taken.has(subnet)) return subnet
-  }
-  throw new Error('all of 10.231.0.0/16 is taken')
-}
-
-// A namespace takes its interfaces with it, and an interface its other end.
-function remove() {
-  for (const { name, pid } of namespaces()) if (pid === process.pid) tryIp(`netns del ${name}`)
-  tryIp(`link del ${OWN_INTERFACE}`)
-}
-
-/** Of runs that were killed. */
-function removeLeftovers() {
-  for (const { name, pid } of namespaces()) if (!isAlive(pid)) tryIp(`netns del ${name}`)
-}
-
-function namespaces() {
-  const names = tryIp('netns list').matchAll(new RegExp(`^(${PREFIX}-(\\d+)-\\w+)`, 'gm'))
-  return [...names].map(([, name, pid]) => ({ name, pid: Number(pid) }))
-}
-
-function ip(command: string): string {
-  const { status, stdout, stderr, error } = spawnSync('ip', command.split(' '), { encoding: 'utf8' })
-  if (error || status !== 0) throw new Error(`ip ${command}: ${error?.message ?? stderr.trim()}`)
-  return stdout
-}
-
-function tryIp(command: string): string {
-  try {
-    return ip(command)
-  } catch {
-    return '' // It is gone already.
-  }
 }

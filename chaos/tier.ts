@@ -1,0 +1,70 @@
+// One tier of the tree: a process that is killed and started again, and the relay in front of it.
+
+import type { ChildProcess } from 'node:child_process'
+import { type Relay, startRelay } from '../conformance/relay.ts'
+import type { Host } from './hosts.ts'
+import { holdings, kill, startTier } from './processes.ts'
+
+export const SILENCE_MS = 1_500
+export const LOCALHOST = '127.0.0.1'
+
+const COMMON = ['--silence', String(SILENCE_MS), '--log-level', 'info']
+
+export class TreeTier {
+  readonly name: string
+  readonly host: Host | undefined
+  readonly link: Relay
+  /** Where it is without the relay. */
+  readonly url: string
+  readonly #args: string[]
+  #child: ChildProcess
+  /** Files and sockets that it had open when it had nothing to do; its memory then. */
+  before: ReturnType<typeof holdings> | undefined
+
+  static async start(name: string, args: readonly string[], host?: Host) {
+    const all = [...COMMON, ...host ? ['--insecure'] : [], ...args]
+    const { child, url } = await startTier(['--listen', `${host?.address ?? LOCALHOST}:0`, ...all], host?.namespace)
+    return new TreeTier(name, child, await startRelay(url), ['--listen', new URL(url).host, ...all], url, host)
+  }
+
+  private constructor(name: string, child: ChildProcess, link: Relay, args: string[], url: string, host: Host | undefined) {
+    this.name = name
+    this.link = link
+    this.url = url
+    this.host = host
+    this.#child = child
+    this.#args = args
+  }
+
+  get pid() {
+    return this.#child.pid!
+  }
+
+  get isUp() {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT') {
+    this.#child.kill(signal)
+  }
+
+  kill() {
+    return kill(this.#child)
+  }
+
+  /** In the place of the one that was killed. */
+  async restart() {
+    const { child } = await startTier(this.#args, this.host?.namespace)
+    this.#child = child
+  }
+
+  async sessions(): Promise<number> {
+    const response = await fetch(this.url.replace('ws:', 'http:') + '/healthz')
+    return (await response.json() as { sessions: number }).sessions
+  }
+
+  async close() {
+    await this.kill()
+    await this.link.close()
+  }
+}
