@@ -64,7 +64,7 @@ export class Calls {
     // One microtask after the call is done, so that its answer keeps its place among the events.
     const recalls = this.#recalls
     promise.then(
-      value => recalls === this.#recalls ? this.#answer(id, row, creates, () => encodeResult(id, this.#resultOf(row, target, value))) : this.#discard(row, creates, value),
+      value => recalls === this.#recalls ? this.#answer(id, row, creates, () => encodeResult(id, this.#resultOf(row, target, value))) : this.#discard(row, target, creates, value),
       error => recalls === this.#recalls ? this.#answer(id, row, creates, () => encodeFailure(id, describeError(error))) : this.#events.creating.delete(creates)
     )
   }
@@ -87,10 +87,11 @@ export class Calls {
     this.#ended = true
   }
 
-  /** Nobody knows any more what a call has made. */
-  #discard({ role }: MethodRow, creates: unknown, value: unknown) {
+  /** Nobody knows any more what a call has made. What it has changed, it may have changed after that was asked. */
+  #discard({ role }: MethodRow, target: Entry | undefined, creates: unknown, value: unknown) {
     this.#events.creating.delete(creates)
     if (role === 'create') (value as MediasoupObject).close()
+    if (role === 'call') this.#events.tellLive(target!)
   }
 
   #answer(id: Id, { member }: MethodRow, creates: unknown, encode: () => Frame) {

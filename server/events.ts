@@ -64,13 +64,15 @@ export class Events implements Listener {
     this.#objects.forget(entry)
   }
 
-  // ← {"method": "PipeTransport.live", "params": ["k3x/31", {"tuple": {…}}]}
   /** mediasoup connected pipes, which no event tells. */
   tellPipes() {
-    for (const entry of this.#objects.pipes) {
-      const live = entry.changes()
-      if (live) this.#send(encodeNotification('PipeTransport.live', [entry.handle, live]))
-    }
+    for (const entry of this.#objects.pipes) this.tellLive(entry)
+  }
+
+  // ← {"method": "PipeTransport.live", "params": ["k3x/31", {"tuple": {…}}]}
+  tellLive(entry: Entry) {
+    const live = this.#objects.all.has(entry.handle) ? entry.changes() : undefined
+    if (live) this.#send(encodeNotification(`${entry.kind}.live`, [entry.handle, live]))
   }
 
   #tellCloses() {
