@@ -19,7 +19,7 @@ const RUNS: [shape: Shape, seed: number, seconds: number][] = [['leaf', 60, 4], 
 for (const [shape, seed, seconds] of RUNS) {
   test(`what has to hold does, while links and processes break: ${shape}`, async () => {
     const lines: string[] = []
-    const { wrong, recoveries, flows, steps } = await chaos({ seed, seconds, shape, namespaces: !reason, grace: 8_000, faults, perMinute: 70, log: line => lines.push(line) })
+    const { wrong, recoveries, flows, steps } = await chaos({ seed, seconds, shape, namespaces: !reason, grace: 5_000, faults, perMinute: 70, log: line => lines.push(line) })
     assert.equal(wrong, [], lines.join('\n'))
     assert.ok(steps > 3)
     assert.ok(flows > 5, `${flows} flows of media`)
