@@ -21,16 +21,13 @@ const [LEAST_BACKOFF_MS, MOST_BACKOFF_MS] = [50, 5_000]
 const TRIES = 10
 const backoff = (ms: number) => ({ retries: Infinity, randomize: true, minTimeout: LEAST_BACKOFF_MS, maxTimeout: Math.max(LEAST_BACKOFF_MS, Math.min(MOST_BACKOFF_MS, ms / TRIES)) })
 const FIRST_TRY_WITHIN_MS = 50
-// Who resumes a session that somebody else has begun does not know its grace period.
-const RESUME_WITHIN_MS = 5_000
 
 const MAX_QUOTED = 200
 
 /** @param dial opens a connection; it is called again for each that breaks. */
 export async function openSession(dial: () => Promise<Link>, options: ResumeOptions, { key = newSessionKey(), resume }: OpenOptions = {}): Promise<Link> {
   const link = new ResumableLink(options.maxBacklog)
-  const open = async () => carry(link, await dial(), { ...key, received: resume ? null : 0, resume }, options)
-  const { grace, returns } = await (resume ? pRetry(open, { ...backoff(RESUME_WITHIN_MS), maxRetryTime: RESUME_WITHIN_MS, shouldRetry: ({ error }) => isBroken(error) }) : open())
+  const { grace, returns } = await carry(link, await dial(), { ...key, received: resume ? null : 0, resume }, options)
   link.on('lost', error => void regain(error))
   return link
 
@@ -117,5 +114,4 @@ function answerIn(frame: Frame): { error?: Failure; result?: unknown } {
   }
 }
 
-const isBroken = (error: Error) => error instanceof ConnectionError && !isRefused(error)
 const isRefused = ({ cause }: Error) => (cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'
