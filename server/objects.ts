@@ -5,17 +5,14 @@ import { errors } from '../lib/mediasoup.ts'
 import type { Kind } from '../lib/model.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
 import { mend } from './channel.ts'
+import { Closed } from './closed.ts'
 import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './entry.ts'
 import type { Leaf } from './leaf.ts'
-
-// How many closed objects of a session are kept, for calls that come after.
-const MAX_CLOSED = 100
 
 export class Objects {
   readonly #leaf: Leaf
   readonly #entries = new Map<Handle, Entry>()
-  // A closed object still says what mediasoup says of it; the last ones that were closed.
-  readonly #closed = new Map<Handle, Entry>()
+  readonly #closed = new Closed()
   readonly #pipes = new Set<Entry>()
 
   constructor(leaf: Leaf) {
@@ -83,14 +80,14 @@ export class Objects {
     for (const entry of this.#entries.values()) {
       if (entry.kind !== 'Worker') this.forget(entry)
     }
+    this.#closed.end()
   }
 
   forget(entry: Entry) {
     if (!this.#entries.delete(entry.handle)) return
     this.#leaf.meter.remove(entry)
     this.#pipes.delete(entry)
-    this.#closed.set(entry.handle, entry)
-    if (this.#closed.size > MAX_CLOSED) this.#closed.delete(this.#closed.keys().next().value!)
+    this.#closed.add(entry)
   }
 }
 

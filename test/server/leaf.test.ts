@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { mock as mocked } from 'node:test'
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
@@ -12,6 +13,8 @@ import { type RemoteMediasoup, client, connect } from '../../client/index.ts'
 import { certificate } from '../../conformance/certificate.ts'
 import { leaf } from '../../server/index.ts'
 import { afterTest, audio, cleanUp, connectLeaf, isAlive, mock, opus, rejection, startLeaf, until } from '../helper.ts'
+
+const { timers } = mocked
 
 cleanUp(test)
 
@@ -237,6 +240,20 @@ test("two sessions do not see each other's objects, and one's end is not the oth
   await until(() => !isAlive(worker.pid))
   assert.ok(isAlive(others.worker.pid))
   assert.is((await others.router.dump()).id, others.router.id)
+})
+
+test('what was closed a moment ago says what mediasoup says of it, and later is not found', async () => {
+  const mediasoup = await mock()
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter()
+  const transport = await router.createDirectTransport()
+  timers.enable({ apis: ['setTimeout'] })
+  afterTest(() => timers.reset())
+  transport.close()
+  const unknown = /^DirectTransport with handle ".*" not found$/
+  assert.not.match((await rejection(transport.getStats())).message, unknown)
+  for (let seconds = 0; seconds < 30; seconds++) timers.tick(1_000)
+  assert.match((await rejection(transport.getStats())).message, unknown)
 })
 
 test('a pipe whose far Worker is closed while it pauses does not end the leaf', async () => {
