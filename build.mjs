@@ -17,6 +17,7 @@ const COMMANDS = {
   test: ['node', 'test/run.ts'],
   bench: ['node', 'bench/index.ts'],
   chaos: ['node', 'chaos/index.ts'],
+  load: ['node', 'load/index.ts'],
   conformance: ['node', 'dist/mafalda.js', 'conformance'],
   fuzz: ['node', 'conformance/fuzz/run.ts'],
   exec: [] // any command, for example `node build.mjs exec node test/server/worker.test.ts`

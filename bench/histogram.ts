@@ -40,6 +40,10 @@ export class Durations {
   get p99() {
     return this.#histogram.getValueAtPercentile(99) / NS_PER_US
   }
+
+  get p999() {
+    return this.#histogram.getValueAtPercentile(99.9) / NS_PER_US
+  }
 }
 
 export function median(values: number[]): number {

@@ -13,7 +13,8 @@ const running = new Set<ChildProcess>()
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 
-function run(args: string[], stdio: 'ipc' | 'ignore' = 'ignore'): ChildProcess {
+/** Node.js with these arguments. */
+export function run(args: string[], stdio: 'ipc' | 'ignore' = 'ignore'): ChildProcess {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', stdio] })
   running.add(child)
   child.once('exit', () => running.delete(child))

@@ -1,0 +1,41 @@
+// Many sessions and objects, for minutes: whether memory stays flat, and latency where it is.
+//
+//   npm run load -- [--minutes M] [--sessions N] [--objects N] [--seed N] [--tree leaf|cluster|aggregated]
+
+import { parseArgs } from 'node:util'
+import { load } from './run.ts'
+import { heading, line, leftLines, verdictsOf, verdictLine } from './report.ts'
+import { type Shape, shapes } from './tiers.ts'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    sessions: { type: 'string', default: '500' },
+    objects: { type: 'string', default: '20000' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    tree: { type: 'string', default: 'leaf' }
+  }
+})
+const [minutes, sessions, objects, seed] = [values.minutes, values.sessions, values.objects, values.seed].map(Number) as [number, number, number, number]
+const shape = values.tree as Shape
+const LEAST_OBJECTS = 12
+if (!(minutes > 0) || !(sessions >= 2) || !(objects >= sessions * LEAST_OBJECTS) || ![sessions, objects, seed].every(Number.isSafeInteger) || !shapes.includes(shape)) {
+  console.error(`--minutes must be positive, --sessions a whole number from 2 up, --objects one of at least ${LEAST_OBJECTS} for each, --seed a whole number, --tree one of ${shapes.join(', ')}`)
+  process.exit(2)
+}
+
+console.log(`${sessions} sessions, ${objects} objects, ${minutes} min, ${shape}, seed ${seed}`)
+let isFirst = true
+const outcome = await load({
+  seconds: minutes * 60, sessions, objects, seed, shape,
+  onWindow: window => {
+    if (isFirst) console.log(heading(window))
+    isFirst = false
+    console.log(line(window))
+  }
+})
+const verdicts = verdictsOf(outcome)
+console.log(['', ...verdicts.map(verdictLine), ...leftLines(outcome), ''].join('\n'))
+const bad = [...outcome.wrong, ...verdicts.filter(({ isFlat }) => !isFlat).map(({ what }) => `${what} is not flat`)]
+console.log(bad.length ? `Wrong:\n${bad.join('\n')}\nAgain: npm run load -- --minutes ${minutes} --sessions ${sessions} --objects ${objects} --seed ${seed} --tree ${shape}` : 'All is flat, no call failed, and nothing is left.')
+process.exit(bad.length ? 1 : 0)
