@@ -7,6 +7,7 @@ import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, type Id, encodeFailure, encodeResult, unknownMethod } from '../lib/wire.ts'
+import { mend } from './channel.ts'
 import { type Entry, type MediasoupObject, entryOf } from './entry.ts'
 import type { Events } from './events.ts'
 import type { Leaf } from './leaf.ts'
@@ -57,6 +58,7 @@ export class Calls {
     const creates = row.role === 'create' ? appDataOf(args) : undefined
     const object = (target?.object ?? this.#mediasoup) as unknown as Record<string, Method<Promise<unknown>>>
     const call = object[row.member]!(...args)
+    if (target) mend(target.root.object)
     const promise = target?.lease?.during(call) ?? call
     this.#inFlight.add(id)
     if (creates) this.#events.creating.add(creates)
@@ -120,7 +122,7 @@ export class Calls {
     try {
       object[member]!(...args)
     } catch (error) {
-      entry.lease?.mend()
+      mend(entry.root.object)
       throw error
     }
   }

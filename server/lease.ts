@@ -4,6 +4,7 @@ import type { EventEmitter } from 'node:events'
 import type * as ms from 'mediasoup/types'
 import { EnhancedEventEmitter, errors } from '../lib/mediasoup.ts'
 import type { Aliases } from './aliases.ts'
+import { mend, mendAs } from './channel.ts'
 import type { SharedWorker } from './shared-worker.ts'
 
 /** Whose the lease is: a session. */
@@ -48,6 +49,7 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
   /** @throws what createWorker() does; WorkerClosedError when the Worker died in the meantime. */
   async open() {
     this.#worker = await this.#shared.started
+    mendAs(this, this.#worker)
     this.#usedBefore = await this.#worker.getResourceUsage()
     this.#worker.on('died', this.#onDied)
     this.#worker.on('subprocessclose', this.#onSubprocessClose)
@@ -99,7 +101,7 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
   /** A call on the Worker or on what it carries ends as on a Worker of one's own, where all that is pending fails when it is closed. */
   during<T>(call: Promise<T>): Promise<T> {
     const settled = call.catch(error => {
-      this.mend()
+      mend(this) // It may have come that far only now.
       throw error
     })
     return new Promise((resolve, reject) => {
@@ -108,11 +110,6 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
       // What mediasoup itself refuses, it refuses before; what the worker answers comes after.
       if (this.#closed) queueMicrotask(() => process.nextTick(reject, closedError()))
     })
-  }
-
-  /** After a call that failed. */
-  mend() {
-    this.#shared.mend()
   }
 
   async dump(): Promise<ms.WorkerDump> {

@@ -1,7 +1,7 @@
 // A real Worker, and the leases on it.
 
 import type * as ms from 'mediasoup/types'
-import { type Channel, channelOf } from './channel.ts'
+import { mend, mendable } from './channel.ts'
 import type { LogSettings, WorkerLease } from './lease.ts'
 import type { Mediasoup } from './leaf.ts'
 import { type Settings, logSettings, settingsKey } from './settings-key.ts'
@@ -23,7 +23,6 @@ export class SharedWorker {
   readonly #settings: Settings
   readonly #options: Options
   #worker: ms.Worker | undefined
-  #channel: Channel | undefined
   #closed = false
 
   constructor(mediasoup: Mediasoup, settings: Settings, options: Options) {
@@ -38,8 +37,7 @@ export class SharedWorker {
     try {
       this.#worker = await mediasoup.createWorker(this.#settings)
       this.#worker.observer.once('close', () => this.#end())
-      this.#channel = await channelOf(this.#worker)
-      return this.#worker
+      return await mendable(this.#worker)
     } catch (error) {
       this.#worker?.close()
       this.#end()
@@ -84,16 +82,14 @@ export class SharedWorker {
   async updateSettings(lease: WorkerLease, settings?: ms.WorkerUpdateableSettings) {
     const worker = await this.started
     if (!lease.alone) {
-      const checked = worker.updateSettings(settings)
-      this.mend()
-      await Promise.all([checked, worker.updateSettings(this.logging)])
+      await Promise.all([update(worker, settings), update(worker, this.logging)])
       lease.logging = logSettings(settings, lease.logging)
       return
     }
     const { key } = this
     this.key = undefined
     try {
-      await worker.updateSettings(settings)
+      await update(worker, settings)
       this.logging = lease.logging = logSettings(settings, lease.logging)
       this.key = settingsKey({ ...this.#settings, ...this.logging })
     } catch (error) {
@@ -101,9 +97,10 @@ export class SharedWorker {
       throw error
     }
   }
+}
 
-  /** Arguments that are no such thing leave the message to the worker half built, and with it all that follow: what ends one's own Worker must not end that of others. */
-  mend() {
-    this.#channel?.bufferBuilder.clear()
-  }
+function update(worker: ms.Worker, settings?: ms.WorkerUpdateableSettings): Promise<void> {
+  const updated = worker.updateSettings(settings)
+  mend(worker)
+  return updated
 }

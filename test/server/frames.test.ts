@@ -259,9 +259,19 @@ test('an opening whose params are no array is refused with its id, and so is its
 // mediasoup throws while it builds its message to the worker, and can send no other one any more: also not the one that closes the Worker.
 const HALF_BUILT = { listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', port: { valueOf: 0, toString: 0 } }] }
 
-offence('a Worker that arguments have broken goes with its session all the same', async offender => {
-  assert.match((await offender.call('Worker.createWebRtcServer', offender.worker, HALF_BUILT)).error!.message, /primitive value/)
-  assert.match((await offender.call('Worker.createRouter', offender.worker, {})).error!.message, /FlatBuffers/)
+offence('a call with arguments that mediasoup can build no message of fails, and no other one, not even one that is under way', async offender => {
+  const transport = await create(offender, 'Router.createDirectTransport', offender.router)
+  const { members: { id: dataProducerId } } = await create(offender, 'DirectTransport.produceData', transport.$, {})
+  const { $: worker } = await create(offender, 'mediasoup.createWorker', {})
+  const { $: router } = await create(offender, 'Worker.createRouter', worker, {})
+  // In one turn.
+  const [piped, broken, created] = await Promise.all([
+    offender.call('Router.pipeToRouter', offender.router, { dataProducerId, router: { $: router } }),
+    offender.call('Worker.createWebRtcServer', offender.worker, HALF_BUILT),
+    offender.call('Worker.createRouter', offender.worker, {})
+  ])
+  assert.match(broken.error!.message, /primitive value/)
+  assert.equal([piped.error, created.error], [undefined, undefined])
 })
 
 offence('what is closed on a Worker that arguments have broken is closed, and what is on it', async (offender, url) => {
