@@ -2,9 +2,13 @@
 
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { inTime } from './until.ts'
+
+const LISTENING_MS = 30_000
 
 const mafalda = fileURLToPath(new URL('../mafalda.ts', import.meta.url))
 const running = new Set<ChildProcess>()
@@ -24,14 +28,19 @@ export const TOGETHER = 'data:text/javascript,process.on("disconnect", () => pro
 export async function startTier(args: string[], namespace?: string): Promise<{ child: ChildProcess; url: string }> {
   const command = [...namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace], process.execPath, '--import', TOGETHER, mafalda, 'serve', ...args]
   const child = keep(spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] }))
-  const lines = createInterface(child.stdout!)
-  for await (const line of lines) {
+  const what = `mafalda serve ${args.join(' ')}`
+  const url = await inTime(`${what} listens`, urlIn(child.stdout!), LISTENING_MS)
+  child.stdout!.resume()
+  if (url === undefined) throw new Error(`${what} ended before it listened`)
+  return { child, url }
+}
+
+async function urlIn(stdout: Readable): Promise<string | undefined> {
+  for await (const line of createInterface(stdout)) {
     const { msg, url } = JSON.parse(line)
-    if (msg !== 'listening') continue
-    child.stdout!.resume()
-    return { child, url }
+    if (msg === 'listening') return url
   }
-  throw new Error(`mafalda serve ${args.join(' ')} ended before it listened`)
+  return undefined
 }
 
 /** A script of this folder, which speaks by IPC. */
@@ -48,7 +57,13 @@ export async function kill(child: ChildProcess) {
 export const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
 
-export const isAlive = (pid: number) => existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
 
 /** Files and sockets that a process has open, and its memory, in bytes. */
 export function holdings(pid: number) {

@@ -9,7 +9,7 @@ import { holdings } from './processes.ts'
 import { type Scope, scheduleOf } from './schedule.ts'
 import type { Shape } from './shapes.ts'
 import { type Tree, type TreeOptions, startTree } from './tree.ts'
-import { until } from './until.ts'
+import { inTime, until } from './until.ts'
 
 export interface ChaosOptions extends Scope, TreeOptions {
   seed: number
@@ -30,6 +30,8 @@ export interface Outcome {
 
 const FIRST_FLOWS_MS = 30_000
 const QUIET_MS = 60_000
+// Longer than each of the waits that are a part of it.
+const HEALING_MS = 90_000
 
 export async function chaos({ seed, seconds, shape, grace, namespaces, applications: count = 3, faults, perMinute, log = () => {} }: ChaosOptions): Promise<Outcome> {
   const judge = new Judge(log)
@@ -44,7 +46,8 @@ export async function chaos({ seed, seconds, shape, grace, namespaces, applicati
     for (const step of steps) {
       await setTimeoutPromise(step.after)
       log(JSON.stringify(step))
-      const healed = carryOut(step, tree, applications, judge).catch(error => judge.blame(`${JSON.stringify(step)}: ${error.message}`))
+      const what = JSON.stringify(step)
+      const healed = inTime(`${what} is over`, carryOut(step, tree, applications, judge), HEALING_MS).catch(error => judge.blame(`${what}: ${error.message}`))
       healing.add(healed)
       void healed.finally(() => healing.delete(healed))
     }

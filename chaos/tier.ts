@@ -18,6 +18,8 @@ export class TreeTier {
   readonly url: string
   readonly #args: string[]
   #child: ChildProcess
+  // From when it is to be killed until another one listens.
+  #isAway = false
   /** Files and sockets that it had open when it had nothing to do; its memory then. */
   before: ReturnType<typeof holdings> | undefined
 
@@ -41,7 +43,7 @@ export class TreeTier {
   }
 
   get isUp() {
-    return this.#child.exitCode === null && this.#child.signalCode === null
+    return !this.#isAway && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT') {
@@ -49,6 +51,7 @@ export class TreeTier {
   }
 
   kill() {
+    this.#isAway = true
     return kill(this.#child)
   }
 
@@ -56,6 +59,7 @@ export class TreeTier {
   async restart() {
     const { child } = await startTier(this.#args, this.host?.namespace)
     this.#child = child
+    this.#isAway = false
   }
 
   async sessions(): Promise<number> {

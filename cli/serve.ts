@@ -51,6 +51,7 @@ export async function serveTier(urls: string[], options: Options) {
   const { listen, grace, silence, maxPayload, limits, insecure, allowOrigin: allowOrigins, drainDeadline } = options
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
   const server = await serve(tier, { ...listen, grace, silence, maxPayload, limits, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
+    hosts?.close() // What is tried again and again would keep this process.
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')

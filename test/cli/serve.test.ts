@@ -99,12 +99,15 @@ test('each option may be a variable instead, and the option wins', async () => {
   await until(() => peer.heard.find(({ id }) => id === 1))
 })
 
-test('a port in use is named', async () => {
+test('a port in use is named, and ends the process, also one with hosts that are there, or not', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   afterTest(() => server.close())
   const { port } = server.address() as AddressInfo
-  await fails(['serve', '--listen', `127.0.0.1:${port}`], 1, new RegExp(`^mafalda: port ${port} of 127\\.0\\.0\\.1 is in use: choose another one with --listen`))
+  const { url } = await startLeaf()
+  for (const hosts of [[], [url], [`ws://127.0.0.1:${await freePort()}`]]) {
+    await fails(['serve', '--listen', `127.0.0.1:${port}`, ...hosts], 1, new RegExp(`^mafalda: port ${port} of 127\\.0\\.0\\.1 is in use: choose another one with --listen`))
+  }
 })
 
 test('an address that is not of this host is named', async () => {
