@@ -1,6 +1,7 @@
 // Requests of a tier's own, on a link that also carries those of others.
 
 import { randomBytes } from 'node:crypto'
+import type { Announcement } from '../lib/codec.ts'
 import { ConnectionError, reviveError, unknownOutcome } from '../lib/errors.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Id, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
@@ -43,10 +44,23 @@ export class Caller {
   }
 
   call(method: string, ...params: unknown[]): Promise<unknown> {
+    return this.#ask(method, params)
+  }
+
+  /** @param onAnswered is called before anything that follows the answer arrives */
+  async recall(onAnswered: () => void): Promise<Announcement[]> {
+    return await this.#ask('tier.recall', [], onAnswered) as Announcement[]
+  }
+
+  #ask(method: string, params: unknown[], onAnswered?: () => void): Promise<unknown> {
     if (this.#closed) return Promise.reject(this.#closed)
     const id = this.#prefix + ++this.#serial
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { method, since: performance.now(), resolve, reject })
+      const answered = (result: unknown) => {
+        onAnswered?.()
+        resolve(result)
+      }
+      this.#pending.set(id, { method, since: performance.now(), resolve: answered, reject })
       this.#link.send(encodeRequest(id, method, params))
     })
   }

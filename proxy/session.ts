@@ -1,6 +1,7 @@
 // What sessions on proxies have in common: a client's frames come in, and are dispatched by their heads.
 
-import { ProtocolError, codes, describeError } from '../lib/errors.ts'
+import type { Announcement } from '../lib/codec.ts'
+import { ProtocolError, UnknownOutcomeError, codes, describeError } from '../lib/errors.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Id, decode, encodeFailure, encodeResult } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
@@ -33,7 +34,9 @@ const MAX_BACKLOG_BYTES = 256 * 1024
 export abstract class ProxySession implements Replies {
   protected readonly link: Link
   readonly #held = new Set<Link>()
+  // What came from either side while the client is to be told all that there is: from itself, and from those below that have told it.
   #waiting: Frame[] | undefined
+  readonly #later = new Map<Link, (() => void)[]>()
 
   constructor(link: Link) {
     this.link = link
@@ -60,14 +63,41 @@ export abstract class ProxySession implements Replies {
     this.#held.clear()
   }
 
-  /** The client's frames wait until a promise is settled. */
-  protected waitFor(promise: Promise<unknown>) {
+  /** Answers what there is; the client's frames wait for that. */
+  protected answerRecall(id: Id | null | undefined, recalled: Promise<Announcement[]>) {
     const waiting: Frame[] = this.#waiting = []
     const goOn = () => {
       this.#waiting = undefined
+      const later = [...this.#later.values()].flat()
+      this.#later.clear()
+      for (const deliver of later) deliver()
       for (const frame of waiting) this.#receive(frame)
     }
-    promise.then(goOn, goOn)
+    this.settle(id, recalled)
+    recalled.then(goOn, goOn)
+  }
+
+  /** All that there is on a tier below. Nothing that it was asked before is answered. */
+  protected async recallFrom(branch: Branch): Promise<Announcement[]> {
+    branch.caller.forgotten()
+    try {
+      return await branch.caller.recall(() => this.#later.set(branch.link, []))
+    } catch (error) {
+      if (error instanceof UnknownOutcomeError) return this.recallFrom(branch) // It has forgotten meanwhile.
+      throw error
+    }
+  }
+
+  /** Where what comes from below has to wait: what it has told before, all that there is, is not told here yet. */
+  protected queueOf(below: Link): (() => void)[] | undefined {
+    return this.#later.get(below)
+  }
+
+  /** A tier below has forgotten all; whoever is above asks anew. */
+  protected forgotten({ link, caller }: Branch) {
+    this.#later.delete(link)
+    caller.forgotten()
+    link.discard?.()
   }
 
   #receive(frame: Frame, head?: Head) {
@@ -98,12 +128,6 @@ export abstract class ProxySession implements Replies {
   settle(id: Id | null | undefined, promise: Promise<unknown>) {
     promise.then(result => this.answer(id, result), error => this.fail(id, error))
   }
-}
-
-/** A tier below has forgotten all; whoever is above asks anew. */
-export function forgotten({ link, caller }: Branch) {
-  caller.forgotten()
-  link.discard?.()
 }
 
 /** The params of a frame that is treated. */

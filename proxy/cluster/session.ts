@@ -2,7 +2,7 @@
 
 import pRetry from 'p-retry'
 import type { Announcement } from '../../lib/codec.ts'
-import { ConnectionError, DrainingError, ProtocolError, SessionError, UnknownOutcomeError, codes, describeError, reviveError } from '../../lib/errors.ts'
+import { ConnectionError, DrainingError, ProtocolError, SessionError, codes, describeError, reviveError } from '../../lib/errors.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../../lib/head.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { discover } from '../../lib/openrpc.ts'
@@ -13,7 +13,7 @@ import { Caller, TIMEOUT_CHECKS, timeoutError } from '../caller.ts'
 import type { Cluster } from '../horizontal.ts'
 import { type Found, Pipes } from '../pipes.ts'
 import { Piping } from '../piping.ts'
-import { type CallHead, ProxySession, forgotten, paramsOf, unknownMethod, viaOf } from '../session.ts'
+import { type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from '../session.ts'
 import type { Child } from './child.ts'
 import { type ChildBranch, type Placement, Placing } from './placing.ts'
 
@@ -137,7 +137,11 @@ export class ClusterSession extends ProxySession {
     const link = await child.tier.open({ key: this.#key && keyBelow(this.#key, child.tier.name ?? ''), resume })
     const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.#cluster.timeout }) }
     link.on('frame', (frame, head) => this.#fromChild(branch, frame, head))
-    link.once('close', error => this.#lost(branch, error ?? new ConnectionError('the connection to the host was closed')))
+    link.once('close', (error = new ConnectionError('the connection to the host was closed')) => {
+      const queue = this.queueOf(link)
+      if (queue) queue.push(() => this.#lost(branch, error))
+      else this.#lost(branch, error)
+    })
     if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
     return branch
   }
@@ -145,9 +149,7 @@ export class ClusterSession extends ProxySession {
   /** The client asks for all that there is: because a tier has forgotten, perhaps this one. */
   #recall(id: Id | null | undefined) {
     this.#abandon()
-    const recalled = this.#recallAll()
-    this.settle(id, recalled)
-    this.waitFor(recalled)
+    this.answerRecall(id, this.#recallAll())
   }
 
   /** Nobody waits for what was asked before. */
@@ -171,25 +173,28 @@ export class ClusterSession extends ProxySession {
   }
 
   async #recallOf(branch: ChildBranch): Promise<Found<ChildBranch>[]> {
-    branch.caller.forgotten() // Nothing that was asked before is answered.
     try {
-      const announcements = await branch.caller.call('tier.recall') as Announcement[]
-      return announcements.map(announcement => ({ branch, announcement }))
-    } catch (error) {
-      // It has forgotten meanwhile, or it is lost, with all it had.
-      return error instanceof UnknownOutcomeError ? this.#recallOf(branch) : []
+      return (await this.recallFrom(branch)).map(announcement => ({ branch, announcement }))
+    } catch {
+      return [] // It is lost, with all it had.
     }
   }
 
   #fromChild(branch: ChildBranch, frame: Frame, head: Head | undefined = headOf(frame)) {
     this.holdBack(branch.link)
     if (branch.caller.takes(head?.id, frame)) return
+    if (head?.method === 'tier.forgot') this.forgotten(branch)
+    const queue = this.queueOf(branch.link)
+    if (queue) queue.push(() => this.#heard(branch, frame, head))
+    else this.#heard(branch, frame, head)
+  }
+
+  #heard(branch: ChildBranch, frame: Frame, head: Head | undefined) {
     for (const node of announcedNodes(frame)) this.#routes.set(node, branch)
     if (head?.method === undefined) {
       if (this.#answered(branch, head?.id, frame)) this.link.send(frame, head)
       return
     }
-    if (head.method === 'tier.forgot') forgotten(branch)
     this.link.send(frame, head)
     if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
     if (head.method === 'Worker.died' || head.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)

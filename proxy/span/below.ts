@@ -56,6 +56,5 @@ export class Below implements Branch {
   /** Nothing that was asked before is answered. */
   forget() {
     this.#inFlight.clear()
-    this.caller.forgotten()
   }
 }

@@ -4,7 +4,7 @@
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
 import type { Draining } from '../../lib/drain.ts'
-import { ConnectionError, ProtocolError, UnknownOutcomeError, codes } from '../../lib/errors.ts'
+import { ConnectionError, ProtocolError, codes } from '../../lib/errors.ts'
 import { type Head, headOf } from '../../lib/head.ts'
 import type { Hello } from '../../lib/hello.ts'
 import type { Load } from '../../lib/load.ts'
@@ -13,7 +13,7 @@ import { discover } from '../../lib/openrpc.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
 import { type Id, encodeNotification, unknownHandle } from '../../lib/wire.ts'
-import { type Branch, type CallHead, ProxySession, forgotten, paramsOf, viaOf } from '../session.ts'
+import { type Branch, type CallHead, ProxySession, paramsOf, viaOf } from '../session.ts'
 import { Below } from './below.ts'
 import { Knowledge, type Surroundings } from './knowledge.ts'
 import { ObjectCalls } from './object-calls.ts'
@@ -39,7 +39,6 @@ export class SpanSession extends ProxySession {
   #routers!: RouterCalls
   #servers!: ServerCalls
   #objects!: ObjectCalls
-  #recalled: Promise<unknown> = Promise.resolve()
   #tellsLoad = false
 
   constructor({ link, branch, node, ...options }: SpanSessionOptions) {
@@ -106,6 +105,13 @@ export class SpanSession extends ProxySession {
   #fromBelow(frame: Frame, head: Head | undefined = headOf(frame)) {
     this.holdBack(this.#below.link)
     if (this.#below.caller.takes(head?.id, frame)) return
+    if (head?.method === 'tier.forgot') this.forgotten(this.#below)
+    const queue = this.queueOf(this.#below.link)
+    if (queue) queue.push(() => this.#heard(frame, head))
+    else this.#heard(frame, head)
+  }
+
+  #heard(frame: Frame, head: Head | undefined) {
     if (head?.method === undefined) this.tell(this.#below.answered(frame, head?.id), head && { id: head.id })
     else this.#happened(head as CallHead, frame)
   }
@@ -115,7 +121,6 @@ export class SpanSession extends ProxySession {
     switch (method) {
       case 'tier.load': return this.#loadReported(frame)
       case 'tier.draining': return void this.#draining(paramsOf(frame)[0] as Draining)
-      case 'tier.forgot': forgotten(this.#below)
     }
     switch (method.slice(0, method.indexOf('.'))) {
       case 'Worker': return this.#workers.partHappened(head, frame)
@@ -132,14 +137,11 @@ export class SpanSession extends ProxySession {
   /** The client asks for all that there is: because a tier has forgotten, perhaps this one. */
   #recall(id: Id | null | undefined) {
     this.#below.forget()
-    const recalled = this.#recallAll()
-    this.settle(id, recalled)
-    this.waitFor(recalled)
-    this.#recalled = recalled.catch(() => {}) // The client is told.
+    this.answerRecall(id, this.#recallAll())
   }
 
   async #recallAll(): Promise<Announcement[]> {
-    const found = await this.#recallBelow()
+    const found = await this.recallFrom(this.#below)
     const { load } = this.#known.growth
     this.#known.end()
     this.#begin()
@@ -153,20 +155,10 @@ export class SpanSession extends ProxySession {
     return announcements
   }
 
-  async #recallBelow(): Promise<Announcement[]> {
-    try {
-      return await this.#below.call('tier.recall') as Announcement[]
-    } catch (error) {
-      if (error instanceof UnknownOutcomeError) return this.#recallBelow() // It has forgotten meanwhile.
-      throw error
-    }
-  }
-
   // Hosts that drain
 
   /** Leaves a host that is to end, as far as it can, and says which Workers it takes with it; their transports are the client's to move. */
   async #draining({ workers, cancelled = false, ...host }: Draining) {
-    await this.#recalled
     const { growth, spans } = this.#known
     const parts = workers.flatMap(handle => spans.workerParts.get(handle) ?? [])
     for (const part of parts) part.draining = !cancelled
