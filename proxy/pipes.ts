@@ -96,7 +96,7 @@ export class Pipes {
       if (method.endsWith('.pause')) this.#pause(leg, true)
       else if (method.endsWith('.resume')) this.#pause(leg, false)
     }
-    if (/\.(producerclose|dataproducerclose|close)$/.test(method)) this.objectClosed(handle)
+    if (/\.(producerclose|dataproducerclose|routerclose|close)$/.test(method)) this.objectClosed(handle)
   }
 
   /** A transport, Consumer or Producer was closed, by the client or on its host: so is its counterpart. */
