@@ -55,7 +55,7 @@ export class Spans {
 
   removeWorkerPart(part: WorkerPart) {
     const { owner } = part
-    owner.parts.splice(owner.parts.indexOf(part), 1)
+    owner.parts = owner.parts.filter(other => other !== part)
     owner.last = owner.parts.at(-1)?.handle ?? part.handle
     for (const server of owner.servers) server.parts.delete(part)
   }

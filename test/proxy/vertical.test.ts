@@ -59,6 +59,35 @@ test('one Worker of the application grows over several below it, and its Router 
   await until(() => worker.subprocessClosed && workersOf().length === before)
 })
 
+test('a Worker below that dies after it was given back, and before it was closed, takes no other with it', async () => {
+  const host = leaf(localMediasoup)
+  const seen: string[] = []
+  const late: Tier = Object.create(host, {
+    open: { value: async () => {
+      const link = await host.open()
+      const send = link.send.bind(link)
+      link.send = (frame, head) => {
+        if (String(frame).includes('"Worker.close"')) seen.push('close')
+        else send(frame, head)
+      }
+      link.on('frame', frame => { if (String(frame).includes('"Worker.died"')) seen.push('died') })
+      return link
+    } }
+  })
+  const mediasoup = await use(vertical(late, { policy: 'scatter', maxWorkers: 2, linger: 0 }))
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const [stays, goes] = [await router.createDirectTransport(), await router.createDirectTransport()]
+  const { pid } = await mediasoup.connection.locate(goes)
+  goes.close()
+  await until(() => seen.includes('close'))
+  process.kill(pid!, 'SIGKILL')
+  await until(() => seen.includes('died'))
+  await stays.produce(audio())
+  assert.not.ok(worker.closed)
+  await router.createDirectTransport()
+})
+
 test('a Worker below that carries nothing any more is given back', async () => {
   const before = workersOf().length
   const { router, transports } = await stage(await scattered(), 3)
