@@ -2,6 +2,7 @@
 // last user there is gone.
 
 import { errors } from '../../lib/mediasoup.ts'
+import { nodeOf } from '../../lib/head.ts'
 import type { Location } from '../../lib/hello.ts'
 import type { Frame } from '../../lib/tier.ts'
 import type { Handle } from '../../lib/wire.ts'
@@ -189,8 +190,10 @@ export class Replicas {
 
   #hostOf(part: RouterPart): Promise<string> {
     if (!part.host) {
+      const forget = () => { part.host = undefined }
       part.host = this.#branch.caller.call('tier.locate', part.handle).then(location => (location as Location).node)
-      part.host.catch(() => { part.host = undefined })
+      // A Router that spans hosts itself is at home on another one when it has lost that one.
+      part.host.then(host => { if (host !== nodeOf(part.handle)) forget() }, forget)
     }
     return part.host
   }

@@ -71,7 +71,7 @@ export interface RouterPart {
   owner: SpanningRouter
   worker: WorkerPart
   placed: Set<Placed>
-  /** The leaf that it is on, once that was asked. */
+  /** The leaf that it is on, once that was asked, if it stays there. */
   host?: Promise<string>
 }
 
