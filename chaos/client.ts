@@ -60,13 +60,15 @@ async function step() {
 }
 
 async function whole(): Promise<Room> {
-  if (room?.isOpen) return room
-  if (room) gone ??= { at: performance.now(), with: room.lastBroken }
-  room?.close()
-  room = undefined
-  room = await Room.open({ name, mediasoup, media, mayLose: mayLose !== undefined, tell })
+  if (room && !room.isOpen) {
+    gone ??= { at: performance.now(), with: room.lastBroken }
+    room.close()
+    room = undefined
+  }
+  room ??= await Room.open({ name, mediasoup, media, mayLose: mayLose !== undefined, tell })
+  if (!gone) return room
   await room.complete()
-  if (gone) tell({ tell: 'recovered', what: 'room', ms: performance.now() - gone.at, after: gone.with })
+  tell({ tell: 'recovered', what: 'room', ms: performance.now() - gone.at, after: gone.with })
   gone = undefined
   return room
 }
