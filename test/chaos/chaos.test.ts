@@ -9,6 +9,9 @@ import { Judge } from '../../chaos/judge.ts'
 import { chaos } from '../../chaos/run.ts'
 import { faults, scheduleOf } from '../../chaos/schedule.ts'
 import type { Shape } from '../../chaos/shapes.ts'
+import { TreeTier } from '../../chaos/tier.ts'
+import { until } from '../../chaos/until.ts'
+import { rejection } from '../helper.ts'
 
 const reason = obstacle()
 if (reason) console.log(`all hosts are this one: ${reason}`)
@@ -43,6 +46,27 @@ test('a schedule has the faults that it is to have, and as many', () => {
   assert.equal([...new Set(kindsOf(['killProxy', 'cut'], 70))].toSorted(), ['cut', 'killProxy'])
   const { length } = kindsOf(faults, 200)
   assert.ok(length > 1_800 && length < 2_200, `${length} in 10 minutes`)
+})
+
+test('a tier is killed once, however long it takes to end, and is up again when it listens', async () => {
+  const tier = await TreeTier.start('leaf', ['--grace', '1000'])
+  try {
+    const killed = tier.kill()
+    assert.not.ok(tier.isUp)
+    await killed
+    const restarted = tier.restart()
+    assert.not.ok(tier.isUp)
+    await restarted
+    assert.ok(tier.isUp)
+  } finally {
+    await tier.close()
+  }
+})
+
+test('what is waited for without end is named', async () => {
+  assert.match((await rejection(until('it rains', () => new Promise<boolean>(() => {}), 10))).message, 'it rains')
+  assert.match((await rejection(until('it rains', () => false, 10))).message, 'it rains')
+  await until('it rains', () => true, 10_000)
 })
 
 test('media that ends is wrong, unless what carried it was killed', () => {
