@@ -1,18 +1,18 @@
 // The objects that a session has on a leaf, by their handles.
 
+import { Closed } from '../lib/closed.ts'
 import type { Announcement, Reference } from '../lib/codec.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { Kind } from '../lib/model.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
 import { mend } from './channel.ts'
-import { Closed } from './closed.ts'
 import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './entry.ts'
 import type { Leaf } from './leaf.ts'
 
 export class Objects {
   readonly #leaf: Leaf
   readonly #entries = new Map<Handle, Entry>()
-  readonly #closed = new Closed()
+  readonly #closed = new Closed<Entry>()
   readonly #pipes = new Set<Entry>()
 
   constructor(leaf: Leaf) {

@@ -41,5 +41,6 @@ export class Knowledge {
   end() {
     this.growth.end()
     this.replicas.end()
+    this.spans.objects.end()
   }
 }

@@ -2,6 +2,7 @@
 // what there. Nothing here sends anything.
 
 import type * as ms from 'mediasoup/types'
+import { Closed } from '../../lib/closed.ts'
 import type { Announcement } from '../../lib/codec.ts'
 import { kinds } from '../../lib/methods.ts'
 import type { Handle } from '../../lib/wire.ts'
@@ -9,13 +10,11 @@ import type { Replicas } from './replicas.ts'
 import type { Placed, Produced, Replica, RouterPart, SpanningWorker, WorkerPart } from './span.ts'
 import { count, promise } from './load.ts'
 
-const MAX_CLOSED = 100
-
 export class Objects {
   readonly placed = new Map<Handle, Placed>()
   readonly #produced = new Map<Handle, Produced>()
   readonly #consumers = new Map<Handle, Placed>()
-  readonly #closed = new Map<Handle, Placed>()
+  readonly #closed = new Closed<Placed>()
   readonly #replicas: Replicas
   readonly #onVacated: (worker: WorkerPart) => void
 
@@ -23,6 +22,10 @@ export class Objects {
   constructor(replicas: Replicas, onVacated: (worker: WorkerPart) => void) {
     this.#replicas = replicas
     this.#onVacated = onVacated
+  }
+
+  end() {
+    this.#closed.end()
   }
 
   addPlaced(part: RouterPart, handle: Handle, kind: string) {
@@ -33,7 +36,7 @@ export class Objects {
     this.placed.set(handle, placed)
   }
 
-  /** Where a transport or an RTP observer is, or was: of those that were closed, the last ones. */
+  /** Where a transport or an RTP observer is, or was a moment ago. */
   placeOf(handle: Handle): Placed | undefined {
     return this.placed.get(handle) ?? this.#closed.get(handle)
   }
@@ -41,8 +44,7 @@ export class Objects {
   removePlaced(placed: Placed) {
     if (!this.placed.delete(placed.handle)) return
     const { owner, worker } = placed.part
-    this.#closed.set(placed.handle, placed)
-    if (this.#closed.size > MAX_CLOSED) this.#closed.delete(this.#closed.keys().next().value!)
+    this.#closed.add(placed)
     placed.part.placed.delete(placed)
     worker.objects--
     count(owner, worker, -1)

@@ -1,24 +1,23 @@
 // What a session has closed a moment ago still says what mediasoup says of it, to calls that come after: the last ones, and not
-// for long, because mediasoup's objects keep all that they had.
+// for long, because closed objects keep what they had.
 
-import type { Handle } from '../lib/wire.ts'
-import type { Entry } from './entry.ts'
+import type { Handle } from './wire.ts'
 
 const MAX_CLOSED = 100
 const KEPT_MS = 10_000
 
-export class Closed {
-  #entries = new Map<Handle, Entry>()
+export class Closed<T extends { handle: Handle }> {
+  #entries = new Map<Handle, T>()
   // Those that are forgotten next.
-  #older = new Map<Handle, Entry>()
+  #older = new Map<Handle, T>()
   #timer: NodeJS.Timeout | undefined
   #ended = false
 
-  get(handle: Handle): Entry | undefined {
+  get(handle: Handle): T | undefined {
     return this.#entries.get(handle) ?? this.#older.get(handle)
   }
 
-  add(entry: Entry) {
+  add(entry: T) {
     if (this.#ended) return
     this.#entries.set(entry.handle, entry)
     if (this.#entries.size > MAX_CLOSED) this.#entries.delete(this.#entries.keys().next().value!)
