@@ -9,12 +9,14 @@ import { serveRelay } from './relay.ts'
 
 const [role, ...urls] = process.argv.slice(2) as [Role, ...string[]]
 
+// The rate is kept nevertheless: it is measured with the rest.
+const limits = { rate: 1_000_000_000 }
 const cluster = () => horizontal(urls.map(url => remote(url)))
 const ROLES = {
   relay: () => serveRelay(urls[0]!),
-  cluster: () => serve(cluster()),
+  cluster: () => serve(cluster(), { limits }),
   // The leaves share the cores, of which each counts them all.
-  vertical: () => serve(vertical(cluster(), { maxWorkers: availableParallelism() }))
+  vertical: () => serve(vertical(cluster(), { maxWorkers: availableParallelism() }), { limits })
 }
 
 const QUESTIONS: Record<string, () => unknown> = { heap, cpu }
