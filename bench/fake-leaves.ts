@@ -6,6 +6,6 @@ import { serve } from './product.ts'
 const CORES = 8
 
 const [count] = process.argv.slice(2)
-const servers = await Promise.all(Array.from({ length: Number(count) }, () => serve(new FakeLeaf(CORES))))
+const servers = await Promise.all(Array.from({ length: Number(count) }, () => serve(new FakeLeaf(CORES), { limits: { sessionsPerAddress: 10_000 } })))
 process.send!(servers.map(({ url }) => url))
 process.on('disconnect', () => process.exit())
