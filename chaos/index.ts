@@ -2,7 +2,7 @@
 //
 //   npm run chaos -- [--seed N] [--minutes M] [--tree SHAPE] [--per-minute N] [--faults KIND,…] [--no-kill-proxies] [--no-namespaces]
 
-import { parseArgs } from 'node:util'
+import { check, optionsOf } from '../conformance/options.ts'
 import { histogram } from './histogram.ts'
 import { obstacle } from './hosts.ts'
 import { chaos } from './run.ts'
@@ -12,17 +12,14 @@ import { type Shape, shapes } from './shapes.ts'
 // Faults overlap: of what is out of reach for longer, the session ends, as it should.
 const GRACE_MS = 20_000
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-    minutes: { type: 'string', default: '1' },
-    tree: { type: 'string', default: 'aggregated' },
-    'per-minute': { type: 'string', default: '70' },
-    faults: { type: 'string', default: allFaults.join() },
-    'kill-proxies': { type: 'boolean', default: true },
-    namespaces: { type: 'boolean', default: true }
-  },
-  allowNegative: true
+const values = optionsOf({
+  seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+  minutes: { type: 'string', default: '1' },
+  tree: { type: 'string', default: 'aggregated' },
+  'per-minute': { type: 'string', default: '70' },
+  faults: { type: 'string', default: allFaults.join() },
+  'kill-proxies': { type: 'boolean', default: true },
+  namespaces: { type: 'boolean', default: true }
 })
 const [seed, minutes, perMinute] = [Number(values.seed), Number(values.minutes), Number(values['per-minute'])]
 const shape = values.tree as Shape
@@ -49,10 +46,4 @@ function again() {
   if (faults.length < allFaults.length) options.push(`--faults ${faults.join()}`)
   if (!values.namespaces) options.push('--no-namespaces')
   return options.join(' ')
-}
-
-function check(isRight: boolean, rule: string) {
-  if (isRight) return
-  console.error(rule)
-  process.exit(2)
 }

@@ -19,6 +19,7 @@ export const unknownHandle = (kind: string, handle: unknown) => typeof handle ==
   ? `${kind} with handle ${JSON.stringify(handle)} not found`
   : `${kind} not found: a handle is like "k3x/17", and this is none`
 
+export const notUnique = (id: Id) => new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
 export const unknownMethod = (method: string) => new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)
 
 export interface Failure {

@@ -2,27 +2,26 @@
 //
 //   npm run load -- [--minutes M] [--sessions N] [--objects N] [--seed N] [--tree leaf|cluster|aggregated]
 
-import { parseArgs } from 'node:util'
+import { check, optionsOf } from '../conformance/options.ts'
 import { load } from './run.ts'
 import { heading, line, leftLines, verdictsOf, verdictLine } from './report.ts'
 import { type Shape, shapes } from './tiers.ts'
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '10' },
-    sessions: { type: 'string', default: '500' },
-    objects: { type: 'string', default: '20000' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-    tree: { type: 'string', default: 'leaf' }
-  }
+const values = optionsOf({
+  minutes: { type: 'string', default: '10' },
+  sessions: { type: 'string', default: '500' },
+  objects: { type: 'string', default: '20000' },
+  seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+  tree: { type: 'string', default: 'leaf' }
 })
 const [minutes, sessions, objects, seed] = [values.minutes, values.sessions, values.objects, values.seed].map(Number) as [number, number, number, number]
 const shape = values.tree as Shape
 const LEAST_OBJECTS = 12
-if (!(minutes > 0) || !(sessions >= 2) || !(objects >= sessions * LEAST_OBJECTS) || ![sessions, objects, seed].every(Number.isSafeInteger) || !shapes.includes(shape)) {
-  console.error(`--minutes must be positive, --sessions a whole number from 2 up, --objects one of at least ${LEAST_OBJECTS} for each, --seed a whole number, --tree one of ${shapes.join(', ')}`)
-  process.exit(2)
-}
+check(minutes > 0, `--minutes must be a positive number (got ${values.minutes})`)
+check(Number.isSafeInteger(sessions) && sessions >= 2, `--sessions must be a whole number from 2 up (got ${values.sessions})`)
+check(Number.isSafeInteger(objects) && objects >= sessions * LEAST_OBJECTS, `--objects must be a whole number, at least ${LEAST_OBJECTS} for each session (got ${values.objects})`)
+check(Number.isSafeInteger(seed), `--seed must be a whole number (got ${values.seed})`)
+check(shapes.includes(shape), `--tree must be one of ${shapes.join(', ')} (got ${values.tree})`)
 
 console.log(`${sessions} sessions, ${objects} objects, ${minutes} min, ${shape}, seed ${seed}`)
 let isFirst = true

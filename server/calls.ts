@@ -2,11 +2,11 @@
 
 import type * as ms from 'mediasoup/types'
 import { decodeValue, encodeValue } from '../lib/codec.ts'
-import { ProtocolError, codes, describeError } from '../lib/errors.ts'
+import { describeError } from '../lib/errors.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
 import type { Frame } from '../lib/tier.ts'
-import { type Handle, type Id, encodeFailure, encodeResult, unknownMethod } from '../lib/wire.ts'
+import { type Handle, type Id, encodeFailure, encodeResult, notUnique, unknownMethod } from '../lib/wire.ts'
 import { mend } from './channel.ts'
 import { type Entry, type MediasoupObject, entryOf } from './entry.ts'
 import type { Events } from './events.ts'
@@ -47,7 +47,7 @@ export class Calls {
 
   // → {"id": 12, "method": "Router.createWebRtcTransport", "params": ["k3x/17", {…}]}
   request(id: Id, method: string, params: unknown[]) {
-    if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
+    if (this.#inFlight.has(id)) throw notUnique(id)
     const row = rowOf(method)
     const target = row.kind === 'mediasoup' ? undefined : this.#objects.find(row.kind, params[0])
     const args = this.#argumentsOf(row, params, target)

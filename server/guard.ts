@@ -8,7 +8,7 @@ import { isAnswered, methods } from '../lib/methods.ts'
 import { scan } from '../lib/scan.ts'
 import { scopeOf } from '../lib/scopes.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Id, decode, encodeFailure, encodeNotification, encodeRequest } from '../lib/wire.ts'
+import { type Id, decode, encodeFailure, encodeNotification, encodeRequest, notUnique } from '../lib/wire.ts'
 import { Bucket } from './bucket.ts'
 import { Census, type Expected } from './census.ts'
 import { type SessionLimits, lower } from './limits.ts'
@@ -95,7 +95,7 @@ export class Guard extends Layer {
 
   #depart(id: Id, head: CallHead, frame: Frame, limits: SessionLimits) {
     if (head.method === 'tier.recall') this.#recalled(id)
-    if (this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
+    if (this.#inFlight.has(id)) throw notUnique(id)
     if (!this.#bucket.take(limits.rate)) throw new LimitError(codes.rate, `a session asks at most ${limits.rate} times per second`)
     if (this.#inFlight.size >= limits.inFlight) throw new LimitError(codes.inFlight, `a session waits for at most ${limits.inFlight} answers`)
     const bytes = frame.length

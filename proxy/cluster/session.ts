@@ -2,13 +2,13 @@
 
 import pRetry from 'p-retry'
 import type { Announcement } from '../../lib/codec.ts'
-import { ConnectionError, DrainingError, ProtocolError, SessionError, codes, describeError, reviveError } from '../../lib/errors.ts'
+import { ConnectionError, DrainingError, SessionError, describeError, reviveError } from '../../lib/errors.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../../lib/head.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { discover } from '../../lib/openrpc.ts'
 import { type SessionKey, keyBelow } from '../../lib/opening.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
-import { type Failure, type Handle, type Id, decode, encodeNotification, unknownHandle } from '../../lib/wire.ts'
+import { type Failure, type Handle, type Id, decode, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
 import { Caller, TIMEOUT_CHECKS, timeoutError } from '../caller.ts'
 import type { Cluster } from '../horizontal.ts'
 import { type Found, Pipes } from '../pipes.ts'
@@ -87,7 +87,7 @@ export class ClusterSession extends ProxySession {
 
   protected override dispatch(head: CallHead, frame: Frame) {
     const { id, method, handle } = head
-    if (id != null && this.#inFlight.has(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
+    if (id != null && this.#inFlight.has(id)) throw notUnique(id)
     switch (method) {
       case 'tier.hello': {
         this.via = viaOf(frame)

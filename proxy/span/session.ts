@@ -4,7 +4,7 @@
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
 import type { Draining } from '../../lib/drain.ts'
-import { ConnectionError, ProtocolError, codes } from '../../lib/errors.ts'
+import { ConnectionError } from '../../lib/errors.ts'
 import { type Head, headOf } from '../../lib/head.ts'
 import type { Hello } from '../../lib/hello.ts'
 import type { Load } from '../../lib/load.ts'
@@ -12,7 +12,7 @@ import { errors } from '../../lib/mediasoup.ts'
 import { discover } from '../../lib/openrpc.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
-import { type Id, encodeNotification, unknownHandle } from '../../lib/wire.ts'
+import { type Id, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf, viaOf } from '../session.ts'
 import { Below } from './below.ts'
 import { Knowledge, type Surroundings } from './knowledge.ts'
@@ -68,7 +68,7 @@ export class SpanSession extends ProxySession {
   protected override dispatch(head: CallHead, frame: Frame) {
     const { id, method, handle } = head
     const { spans } = this.#known
-    if (id != null && this.#below.isAsked(id)) throw new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
+    if (id != null && this.#below.isAsked(id)) throw notUnique(id)
     switch (method) {
       case 'tier.hello': return this.settle(id, this.#greet(viaOf(frame)))
       case 'tier.load': return this.#subscribeToLoad(id)
