@@ -10,6 +10,7 @@ import { type Handle, type Id, encodeFailure, encodeResult, notUnique, unknownMe
 import { mend } from './channel.ts'
 import { type Entry, type MediasoupObject, entryOf } from './entry.ts'
 import type { Events } from './events.ts'
+import { checkId } from './ids.ts'
 import type { Leaf } from './leaf.ts'
 import type { Tenant } from './lease.ts'
 import type { Objects } from './objects.ts'
@@ -111,6 +112,7 @@ export class Calls {
     const args = kind === 'mediasoup' ? params : params.slice(1)
     for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#objects.resolve) ?? undefined
     checkReferences(args[0])
+    checkId(member, args)
     if (target) this.#tenant.aliases.resolve(args[0], target, this.#objects.all)
     this.#leaf.applyRules(member, args)
     return args

@@ -8,7 +8,8 @@ const nested = (open: string, depth: number, close: string) => open.repeat(depth
 const scalars = [
   'null', 'true', 'false', '0', '-0', '-1', '1', '1.5', '1e400', '-1e400', '1e-400', '65536', '2147483648', '4294967296', '9007199254740993', '123456789012345678901234567890',
   '""', '" "', '"\\ud800"', '"\\udc00\\ud800"', '"\\u0000"', '"\\ufeff"', '"\u2028"', '"__proto__"', '"constructor"', '"NaN"', '"Infinity"', '"-1"', '"audio/chicken"', '"127.0.0.1"', '"%s%n"',
-  '"../../../etc/passwd"', '"udp"', '"video"'
+  '"../../../etc/passwd"', '"udp"', '"video"',
+  '"error"', '"newListener"', '"removeListener"', '"listenererror"', '"@close"', '["error"]', '{"toString":"error"}'
 ]
 
 const composites = [
