@@ -15,9 +15,9 @@ const COMMANDS = {
   build: undefined,
   start: ['node', 'examples/room/start.mjs'],
   test: ['node', 'test/run.ts'],
-  bench: ['node', 'bench/index.ts'],
-  chaos: ['node', 'chaos/index.ts'],
-  load: ['node', 'load/index.ts'],
+  bench: ['node', 'test/bench/index.ts'],
+  chaos: ['node', 'test/chaos/index.ts'],
+  load: ['node', 'test/load/index.ts'],
   conformance: ['node', 'dist/mafalda.js', 'conformance'],
   fuzz: ['node', 'conformance/fuzz/run.ts'],
   exec: [] // any command, for example `node build.mjs exec node test/server/worker.test.ts`

@@ -13,7 +13,7 @@ const ENTRIES = {
   mafalda: 'mafalda.ts'
 }
 // All else is a source, so that a new directory cannot be forgotten.
-const NO_SOURCES = ['node_modules', 'dist', 'coverage', 'test', 'bench', 'chaos', 'load', 'examples']
+const NO_SOURCES = ['node_modules', 'dist', 'coverage', 'test', 'examples']
 
 /** @param {(line: string) => void} log */
 export async function bundle(log) {

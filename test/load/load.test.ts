@@ -2,12 +2,12 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { randomOf } from '../../chaos/random.ts'
-import { BOUNDS, LATER, judgeLatency, judgeMemory } from '../../load/judge.ts'
-import { RATES, plansOf } from '../../load/plan.ts'
-import { objectsOf } from '../../load/room.ts'
-import { load } from '../../load/run.ts'
-import { slope } from '../../load/trend.ts'
+import { randomOf } from '../chaos/random.ts'
+import { BOUNDS, LATER, judgeLatency, judgeMemory } from './judge.ts'
+import { RATES, plansOf } from './plan.ts'
+import { objectsOf } from './room.ts'
+import { load } from './run.ts'
+import { slope } from './trend.ts'
 
 const SECONDS = 12
 

@@ -4,11 +4,11 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { HUB, attach, ip, openNetwork } from '../../chaos/hosts.ts'
-import { TOGETHER } from '../../chaos/processes.ts'
+import { HUB, attach, ip, openNetwork } from '../chaos/hosts.ts'
+import { TOGETHER } from '../chaos/processes.ts'
 import { afterTest, until } from '../helper.ts'
 
-export { obstacle } from '../../chaos/hosts.ts'
+export { obstacle } from '../chaos/hosts.ts'
 
 // VXLAN carries frames in UDP (RFC 7348): that is how the wiretap, which is no raw socket, gets them.
 const WIRETAP = { hub: '169.254.231.1', address: '169.254.231.2', port: '4789' }

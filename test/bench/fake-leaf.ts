@@ -2,14 +2,14 @@
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import * as mediasoup from 'mediasoup'
-import type { Announcement } from '../lib/codec.ts'
-import { describeError } from '../lib/errors.ts'
-import { type Hello, PROTOCOL } from '../lib/hello.ts'
-import type { Load } from '../lib/load.ts'
-import { type ObjectKind, digest } from '../lib/methods.ts'
-import { type Link, type Tier, pair } from '../lib/tier.ts'
-import { version } from '../lib/version.ts'
-import { type Handle, decode, encodeFailure, encodeNotification, encodeResult } from '../lib/wire.ts'
+import type { Announcement } from '../../lib/codec.ts'
+import { describeError } from '../../lib/errors.ts'
+import { type Hello, PROTOCOL } from '../../lib/hello.ts'
+import type { Load } from '../../lib/load.ts'
+import { type ObjectKind, digest } from '../../lib/methods.ts'
+import { type Link, type Tier, pair } from '../../lib/tier.ts'
+import { version } from '../../lib/version.ts'
+import { type Handle, decode, encodeFailure, encodeNotification, encodeResult } from '../../lib/wire.ts'
 
 /** What each transport and each Consumer uses of a core. */
 export const SHARE = 0.002

@@ -1,7 +1,7 @@
 // A process with an application: `client.ts URL ADDRESS NAME SEED SILENCE [--may-lose]`.
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
-import { client, remote } from '../client/index.ts'
+import { client, remote } from '../../client/index.ts'
 import { answering } from './answers.ts'
 import { openMedia } from './media.ts'
 import type { News, Order } from './news.ts'

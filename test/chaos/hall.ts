@@ -1,7 +1,7 @@
 // A Worker with a Router, and all that an application sees on it.
 
 import type * as ms from 'mediasoup/types'
-import type { RemoteMediasoup } from '../client/index.ts'
+import type { RemoteMediasoup } from '../../client/index.ts'
 
 const OPUS: ms.RouterRtpCodecCapability = { kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2, preferredPayloadType: 100 }
 

@@ -3,8 +3,8 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
-import { PROTOCOL } from '../lib/hello.ts'
-import { webSocketOptions } from '../lib/socket.ts'
+import { PROTOCOL } from '../../lib/hello.ts'
+import { webSocketOptions } from '../../lib/socket.ts'
 
 export async function serveRelay(url: string): Promise<{ url: string }> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: () => PROTOCOL, ...webSocketOptions })

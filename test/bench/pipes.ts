@@ -19,7 +19,7 @@ interface Seat {
   producers: ms.Producer[]
 }
 
-type Product = Pick<typeof import('../index.ts'), 'client' | 'vertical'>
+type Product = Pick<typeof import('../../index.ts'), 'client' | 'vertical'>
 
 /** The room on that many Workers, if it has as many transports: `vertical` takes the next at a watermark that is low enough. */
 export async function spreadRoom(product: Product, peers: number, workers: number): Promise<PipedRoom> {

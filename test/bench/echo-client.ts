@@ -2,8 +2,8 @@
 
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import { webSocketOptions } from '../lib/socket.ts'
-import { readTls } from '../lib/tls.ts'
+import { webSocketOptions } from '../../lib/socket.ts'
+import { readTls } from '../../lib/tls.ts'
 import { ask, end, startScript } from './processes.ts'
 import type { Exchange } from './tap.ts'
 

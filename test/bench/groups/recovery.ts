@@ -2,8 +2,8 @@
 // were cut at once. The leaf is without media; the WebSockets, the sessions and the relay that cuts are real, in two processes.
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
-import { type Relay, startRelay } from '../../conformance/relay.ts'
-import { socketDefaults } from '../../lib/socket-options.ts'
+import { type Relay, startRelay } from '../../../conformance/relay.ts'
+import { socketDefaults } from '../../../lib/socket-options.ts'
 import { Durations } from '../histogram.ts'
 import { type Group, type Sample, quick, rounds, row } from '../measure.ts'
 import { ask, end, startScript } from '../processes.ts'

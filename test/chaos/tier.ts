@@ -1,7 +1,7 @@
 // One tier of the tree: a process that is killed and started again, and the relay in front of it.
 
 import type { ChildProcess } from 'node:child_process'
-import { type Relay, startRelay } from '../conformance/relay.ts'
+import { type Relay, startRelay } from '../../conformance/relay.ts'
 import type { Host } from './hosts.ts'
 import { holdings, kill, startTier } from './processes.ts'
 

@@ -3,7 +3,7 @@
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { randomOf } from '../chaos/random.ts'
-import { startRelay } from '../conformance/relay.ts'
+import { startRelay } from '../../conformance/relay.ts'
 import { startEcho } from '../bench/echo-client.ts'
 import { call } from './calls.ts'
 import { type Plan, WHATS, type What } from './plan.ts'

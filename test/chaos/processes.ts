@@ -10,7 +10,7 @@ import { inTime } from './until.ts'
 
 const LISTENING_MS = 30_000
 
-const mafalda = fileURLToPath(new URL('../mafalda.ts', import.meta.url))
+const mafalda = fileURLToPath(new URL('../../mafalda.ts', import.meta.url))
 const running = new Set<ChildProcess>()
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))

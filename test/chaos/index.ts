@@ -2,7 +2,7 @@
 //
 //   npm run chaos -- [--seed N] [--minutes M] [--tree SHAPE] [--per-minute N] [--faults KIND,…] [--no-kill-proxies] [--no-namespaces]
 
-import { check, optionsOf } from '../conformance/options.ts'
+import { check, optionsOf } from '../../conformance/options.ts'
 import { histogram } from './histogram.ts'
 import { obstacle } from './hosts.ts'
 import { chaos } from './run.ts'

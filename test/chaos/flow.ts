@@ -1,7 +1,7 @@
 // RTP from a Producer to a Consumer, each on a PlainTransport of its own, and perhaps over a pipe to another Router.
 
 import type * as ms from 'mediasoup/types'
-import type { RemoteMediasoup } from '../client/index.ts'
+import type { RemoteMediasoup } from '../../client/index.ts'
 import type { Media } from './media.ts'
 
 // The host says which of its addresses it is.

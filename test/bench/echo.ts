@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
 import * as mediasoup from 'mediasoup'
 import { WebSocketServer } from 'ws'
-import { webSocketOptions } from '../lib/socket.ts'
-import { readTls } from '../lib/tls.ts'
+import { webSocketOptions } from '../../lib/socket.ts'
+import { readTls } from '../../lib/tls.ts'
 import { openStage } from './room.ts'
 
 const { values: { worker, ...tls } } = parseArgs({ options: { worker: { type: 'boolean' }, cert: { type: 'string' }, key: { type: 'string' } } })

@@ -2,7 +2,7 @@
 //
 //   npm run load -- [--minutes M] [--sessions N] [--objects N] [--seed N] [--tree leaf|cluster|aggregated]
 
-import { check, optionsOf } from '../conformance/options.ts'
+import { check, optionsOf } from '../../conformance/options.ts'
 import { load } from './run.ts'
 import { heading, line, leftLines, verdictsOf, verdictLine } from './report.ts'
 import { type Shape, shapes } from './tiers.ts'

@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import type * as ms from 'mediasoup/types'
-import type { RemoteMediasoup } from '../client/index.ts'
+import type { RemoteMediasoup } from '../../client/index.ts'
 import { Flow } from './flow.ts'
 import { Hall } from './hall.ts'
 import { Messages } from './messages.ts'

@@ -1,7 +1,7 @@
 // The real frames of a call, so that the echo carries as many bytes.
 
 import * as localMediasoup from 'mediasoup'
-import type { Frame, Tier } from '../lib/tier.ts'
+import type { Frame, Tier } from '../../lib/tier.ts'
 import { client, leaf } from './product.ts'
 
 /** What goes there, and what comes back. */

@@ -4,8 +4,8 @@
 import type { ChildProcess } from 'node:child_process'
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
-import { endAll } from '../../test/helper.ts'
-import { type Host, obstacle, startHosts, startLeaves } from '../../test/proxy/network.ts'
+import { endAll } from '../../helper.ts'
+import { type Host, obstacle, startHosts, startLeaves } from '../../proxy/network.ts'
 import type { Delays, Order } from '../endpoint.ts'
 import { Durations } from '../histogram.ts'
 import { type Group, type Row, type Sample, latency, quick, rounds, row } from '../measure.ts'
@@ -44,7 +44,7 @@ async function betweenHosts(): Promise<Row[]> {
       await up
     }
     const endpoints = await Promise.all(hosts.map(async host => {
-      const { child } = host.start('../../bench/endpoint.ts', host.address)
+      const { child } = host.start('../bench/endpoint.ts', host.address)
       return { child, address: host.address, port: await ask<number>(child) }
     })) as [Endpoint, Endpoint]
     const rows = await within(vertical(cluster, { policy: 'scatter', maxWorkers: 2 }), async () => endpoints, 'two hosts')

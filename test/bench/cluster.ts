@@ -1,7 +1,7 @@
 // A cluster in a process of its own (--expose-gc), which is asked, one question after the other, for what it costs.
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
-import { socketDefaults } from '../lib/socket-options.ts'
+import { socketDefaults } from '../../lib/socket-options.ts'
 import { horizontal, remote, serve } from './product.ts'
 
 export type Question =

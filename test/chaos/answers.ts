@@ -1,8 +1,8 @@
 // A tier whose every call is answered in time, or somebody is told.
 
-import { headOf } from '../lib/head.ts'
-import type { Frame, Link, OpenOptions, Tier } from '../lib/tier.ts'
-import type { Id } from '../lib/wire.ts'
+import { headOf } from '../../lib/head.ts'
+import type { Frame, Link, OpenOptions, Tier } from '../../lib/tier.ts'
+import type { Id } from '../../lib/wire.ts'
 
 interface Asked {
   frame: string
