@@ -1,9 +1,9 @@
 // Replays mediasoup's tests with jest, in a process of its own.
 
-import { spawn } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
+import { ENDS_WITH_PARENT, startNode } from './processes.ts'
 import type { Release } from './release.ts'
 import type { Site } from './tiers/index.ts'
 
@@ -22,6 +22,9 @@ export interface Replay {
   broken: { file: string; message: string }[]
   seconds: number
 }
+
+// The processes that jest starts end with it.
+const NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${ENDS_WITH_PARENT}`
 
 interface Options {
   release: Release
@@ -51,13 +54,14 @@ export async function replay({ release, folder, workerBin, site, files = [] }: O
   await writeFile(join(cwd, 'jest.config.json'), JSON.stringify(jestConfig(folder, site)))
   const jest = join(release.packages.get('jest') ?? '', 'bin/jest.js')
   const started = performance.now()
-  const log = await run(process.execPath, [jest, '--json', '--outputFile', output, ...files], {
+  const { lines, errors, exited } = startNode([jest, '--json', '--outputFile', output, ...files], {
     cwd,
-    env: { ...process.env, MEDIASOUP_WORKER_BIN: workerBin, FORCE_COLOR: '0' }
+    env: { ...process.env, MEDIASOUP_WORKER_BIN: workerBin, FORCE_COLOR: '0', NODE_OPTIONS }
   })
+  await exited
   const seconds = (performance.now() - started) / 1000
   const report = await readFile(output, 'utf8').catch(() => undefined)
-  if (report === undefined) return { results: [], broken: [{ file: 'jest', message: `it ended without results\n${log}` }], seconds }
+  if (report === undefined) return { results: [], broken: [{ file: 'jest', message: ['it ended without results', ...lines, ...errors].join('\n') }], seconds }
   // The folder is gone when the report is read.
   return { ...parse(JSON.parse(report.replaceAll(`${folder}/`, ''))), seconds }
 }
@@ -95,15 +99,4 @@ function parse({ testResults }: JestReport): Pick<Replay, 'results' | 'broken'> 
     }
   }
   return { results, broken }
-}
-
-function run(command: string, args: string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
-    let log = ''
-    child.stdout.on('data', chunk => (log += chunk))
-    child.stderr.on('data', chunk => (log += chunk))
-    child.on('error', reject)
-    child.on('close', () => resolve(log))
-  })
 }

@@ -5,7 +5,7 @@
 import type * as ms from 'mediasoup/types'
 import type { Delays, Order } from './endpoint.ts'
 import { ask, startScript } from './processes.ts'
-import { type Mediasoup, audio, openRoom } from './room.ts'
+import { type Mediasoup, audio, openRoom } from '../kit/room.ts'
 
 const ADDRESS = '127.0.0.1'
 const LISTEN_INFO = { protocol: 'udp', ip: ADDRESS } as const
@@ -81,7 +81,7 @@ interface Endpoint {
 }
 
 async function startEndpoint(): Promise<Endpoint> {
-  const child = startScript('endpoint', [ADDRESS])
+  const child = startScript('bench/endpoint', [ADDRESS])
   return { child, port: await ask<number>(child) }
 }
 

@@ -2,7 +2,7 @@
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { socketDefaults } from '../../lib/socket-options.ts'
-import { horizontal, remote, serve } from './product.ts'
+import { horizontal, remote, serve } from '../kit/product.ts'
 
 export type Question =
   /** To add leaves; answers how long it took until all were up, in ms. */
@@ -18,7 +18,6 @@ const cluster = horizontal()
 const { url } = await serve(cluster, { limits: { workers: 1_000_000, rate: 1_000_000_000 } })
 let before = process.cpuUsage()
 
-process.on('disconnect', () => process.exit())
 process.on('message', async (question: Question) => process.send!(await answer(question)))
 process.send!(url)
 

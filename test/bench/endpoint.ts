@@ -2,7 +2,8 @@
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { rtpPacket } from './room.ts'
+import { rtpPacket } from '../kit/room.ts'
+import { isRtcp } from '../kit/rtp.ts'
 
 export type Order =
   /** To send packets; answers, in ms, how long it took. */
@@ -24,7 +25,6 @@ await once(socket, 'listening')
 socket.on('message', (packet, { port }) => {
   if (!isRtcp(packet)) (delays[port] ??= []).push(Number(process.hrtime.bigint() - packet.readBigUInt64BE(packet.length - STAMP_BYTES)) / 1e6)
 })
-process.on('disconnect', () => process.exit())
 process.on('message', (order: Order) => {
   if ('send' in order) return send(order)
   process.send!(delays)
@@ -46,9 +46,4 @@ function send({ send, everyMs, bytes, address, port }: Extract<Order, { send: nu
     clearInterval(timer)
     process.send!(performance.now() - start)
   }, Math.max(1, everyMs / 2))
-}
-
-// RFC 5761, 4.
-function isRtcp(packet: Buffer) {
-  return packet[1]! >= 192 && packet[1]! <= 223
 }

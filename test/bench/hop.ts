@@ -2,9 +2,9 @@
 // URLs. Asked for its `heap` or its `cpu`, it answers.
 
 import { availableParallelism } from 'node:os'
-import { heap } from './heap.ts'
+import { heap } from '../kit/heap.ts'
 import type { Role } from './processes.ts'
-import { horizontal, remote, serve, vertical } from './product.ts'
+import { horizontal, remote, serve, vertical } from '../kit/product.ts'
 import { serveRelay } from './relay.ts'
 
 const [role, ...urls] = process.argv.slice(2) as [Role, ...string[]]
@@ -22,7 +22,6 @@ const ROLES = {
 const QUESTIONS: Record<string, () => unknown> = { heap, cpu }
 
 process.on('message', async question => process.send!(await QUESTIONS[question as string]!()))
-process.on('disconnect', () => process.exit())
 process.send!((await ROLES[role]()).url)
 
 /** CPU time, in µs. */

@@ -24,6 +24,7 @@ import { start } from './groups/start.ts'
 import { thousand } from './groups/thousand.ts'
 import { throughput } from './groups/throughput.ts'
 import { trees } from './groups/trees.ts'
+import { exitOnSignals } from '../kit/processes.ts'
 import type { Row } from './measure.ts'
 import { table } from './table.ts'
 
@@ -38,6 +39,7 @@ for (const name of names) {
   }
 }
 
+exitOnSignals()
 const machine = { node: process.version, mediasoup, cpu: cpus()[0]?.model, cores: availableParallelism(), load: loadavg()[0] }
 const results: { group: string; rows: Row[] }[] = []
 console.log(`Node.js ${machine.node}, mediasoup ${mediasoup}, ${machine.cores} cores of ${machine.cpu}, load ${machine.load?.toFixed(1)}`)

@@ -1,6 +1,6 @@
 // How everything is measured: candidates take turns, and a row is the median of its rounds.
 
-import { type Durations, median } from './histogram.ts'
+import { type Durations, median } from '../kit/durations.ts'
 
 /** What one round of one candidate gave. */
 export interface Sample {

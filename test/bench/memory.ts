@@ -1,15 +1,14 @@
 // A process whose heap is measured (--expose-gc): `local` and `client <url>` make Consumers, `leaf` serves them.
 
 import * as mediasoup from 'mediasoup'
-import { heap } from './heap.ts'
-import { connect, leaf, serve } from './product.ts'
-import { type Mediasoup, audio, createTransport, openRoom, video } from './room.ts'
+import { heap } from '../kit/heap.ts'
+import { connect, leaf, serve } from '../kit/product.ts'
+import { type Mediasoup, audio, createTransport, openRoom, video } from '../kit/room.ts'
 
 const CONSUMERS_PER_TRANSPORT = 100
 
 const [role, url] = process.argv.slice(2)
 
-process.on('disconnect', () => process.exit())
 if (role === 'leaf') {
   const server = await serve(leaf(mediasoup))
   process.on('message', async () => process.send!(await heap()))

@@ -1,8 +1,8 @@
 // A room in which everybody hears and sees all others, placed by `vertical` on simulated Workers: what of it is piped.
 
 import type * as ms from 'mediasoup/types'
-import { FakeLeaf, type FakeObject, SHARE, descendants } from './fake-leaf.ts'
-import { audio, createTransport, openRoom, video } from './room.ts'
+import { FakeLeaf, type FakeObject, SHARE, descendants } from '../kit/fake-leaf.ts'
+import { audio, createTransport, openRoom, video } from '../kit/room.ts'
 
 export interface PipedRoom {
   /** On which transports of its peers are. */

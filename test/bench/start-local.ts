@@ -5,4 +5,3 @@ import * as mediasoup from 'mediasoup'
 const worker = await mediasoup.createWorker()
 await worker.createRouter()
 process.send!('ready')
-process.on('disconnect', () => process.exit())

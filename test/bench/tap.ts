@@ -2,13 +2,8 @@
 
 import * as localMediasoup from 'mediasoup'
 import type { Frame, Tier } from '../../lib/tier.ts'
-import { client, leaf } from './product.ts'
-
-/** What goes there, and what comes back. */
-export interface Exchange {
-  request: Frame
-  answer: Frame
-}
+import type { Exchange } from '../kit/echo-client.ts'
+import { client, leaf } from '../kit/product.ts'
 
 /** A mock whose frames are kept. */
 export async function tappedMock() {

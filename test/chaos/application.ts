@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Judge } from './judge.ts'
 import type { News, Order } from './news.ts'
-import { kill, startScript } from './processes.ts'
+import { end, startScript } from '../kit/processes.ts'
 import { SILENCE_MS } from './tier.ts'
 import type { Tree } from './tree.ts'
 
@@ -35,7 +35,7 @@ export class Application {
   start() {
     this.#generation++
     const { top, address } = this.#tree
-    const child = startScript('client', [top.link.url, address, this.#name, String(this.#seed + this.#generation), String(SILENCE_MS), ...this.#mayLose ? ['--may-lose'] : []])
+    const child = startScript('chaos/client', [top.link.url, address, this.#name, String(this.#seed + this.#generation), String(SILENCE_MS), ...this.#mayLose ? ['--may-lose'] : []])
     this.#child = child
     child.on('message', (news: News) => {
       if (child !== this.#child) return
@@ -54,6 +54,6 @@ export class Application {
 
   async kill() {
     this.#judge.forget(this.#name)
-    await kill(this.#child)
+    await end(this.#child, 'SIGKILL')
   }
 }

@@ -2,10 +2,10 @@
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { client, remote } from '../../client/index.ts'
+import { Random } from '../../conformance/fuzz/random.ts'
 import { answering } from './answers.ts'
 import { openMedia } from './media.ts'
 import type { News, Order } from './news.ts'
-import { randomOf } from './random.ts'
 import { Room } from './room.ts'
 
 const STEP_MS = 30
@@ -16,10 +16,9 @@ const SECONDS_TO_ANSWER = 20
 
 const [url, address, name, seed, silence, mayLose] = process.argv.slice(2) as [string, string, string, string, string, string?]
 const tell = (news: News) => { process.send?.(news) }
-const random = randomOf(Number(seed))
+const random = new Random(Number(seed))
 let order: Order | undefined
 
-process.on('disconnect', () => process.exit())
 process.on('message', (next: Order) => { order = next })
 
 const media = await openMedia(address)

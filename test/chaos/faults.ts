@@ -1,15 +1,15 @@
 // How things are broken, and healed.
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
+import { childrenOf, isAlive } from '../kit/processes.ts'
+import { until } from '../kit/until.ts'
 import type { Application } from './application.ts'
 import type { Judge } from './judge.ts'
-import { childrenOf, isAlive } from './processes.ts'
-import type { Fault, Step } from './schedule.ts'
+import type { Step } from './schedule.ts'
 import type { TreeTier } from './tier.ts'
 import type { Tree } from './tree.ts'
-import { until } from './until.ts'
 
-const WORKERS_GONE_MS = 30_000
+const WORKERS_GONE_SECONDS = 60
 
 /** Resolves when what can be healed is. */
 export async function carryOut(step: Step, tree: Tree, applications: Application[], judge: Judge): Promise<void> {
@@ -61,9 +61,9 @@ export async function carryOut(step: Step, tree: Tree, applications: Application
     case 'killLeaf': {
       const leaf = met(of(leaves, step.leaf))
       judge.touch((tree.carriers(leaf) ?? [leaf]).flatMap(workersOf), step.do)
-      return killAndRestart(leaf, step.do, step.ms, judge)
+      return killAndRestart(leaf, step, tree, judge)
     }
-    case 'killProxy': return proxies.length ? killAndRestart(met(of(proxies, step.proxy)), step.do, step.ms, judge) : undefined
+    case 'killProxy': return proxies.length ? killAndRestart(met(of(proxies, step.proxy)), step, tree, judge) : undefined
     case 'killClient': {
       const application = of(applications, step.client)
       await application.kill()
@@ -72,15 +72,21 @@ export async function carryOut(step: Step, tree: Tree, applications: Application
   }
 }
 
-async function killAndRestart(tier: TreeTier, fault: Fault, ms: number, judge: Judge) {
+type Kill = Extract<Step, { do: 'killLeaf' | 'killProxy' }>
+
+async function killAndRestart(tier: TreeTier, step: Kill, tree: Tree, judge: Judge) {
   if (!tier.isUp) return
   const workers = workersOf(tier)
+  // A machine that is busy starts a process late, and the sessions below wait no longer than the
+  // grace period: half of it is left for those above to come back.
+  const late = setTimeout(() => judge.touch(tree.leaves.flatMap(workersOf), step.do), tree.grace / 2)
   await tier.kill()
   const start = performance.now()
-  await until(`the Workers of ${tier.name} end with it`, () => !workers.some(isAlive), ms + WORKERS_GONE_MS)
-  if (workers.length) judge.recovered('Workers gone', performance.now() - start, fault)
-  await setTimeoutPromise(ms)
+  await until(() => !workers.some(isAlive), WORKERS_GONE_SECONDS, `the Workers of ${tier.name} end with it`)
+  if (workers.length) judge.recovered('Workers gone', performance.now() - start, step.do)
+  await setTimeoutPromise(step.ms)
   await tier.restart()
+  clearTimeout(late)
 }
 
 const workersOf = (tier: TreeTier) => tier.isUp ? childrenOf(tier.pid) : []

@@ -3,8 +3,9 @@
 //   npm run chaos -- [--seed N] [--minutes M] [--tree SHAPE] [--per-minute N] [--faults KIND,…] [--no-kill-proxies] [--no-namespaces]
 
 import { check, optionsOf } from '../../conformance/options.ts'
-import { histogram } from './histogram.ts'
-import { obstacle } from './hosts.ts'
+import { bars } from '../kit/durations.ts'
+import { obstacle } from '../kit/network-namespaces.ts'
+import { exitOnSignals } from '../kit/processes.ts'
 import { chaos } from './run.ts'
 import { type Fault, faults as allFaults } from './schedule.ts'
 import { type Shape, shapes } from './shapes.ts'
@@ -32,12 +33,13 @@ check(faults.length > 0 && faults.every(fault => allFaults.includes(fault)), `--
 
 const reason = values.namespaces ? obstacle() : '--no-namespaces'
 console.log(`seed ${seed}, ${minutes} min, ${shape}; ${reason ? `all hosts are this one: ${reason}` : 'each leaf has a network namespace'}`)
+exitOnSignals()
 const begin = performance.now()
 const { wrong, recoveries, steps, flows } = await chaos({
   seed, seconds: minutes * 60, shape, namespaces: !reason, grace: GRACE_MS, faults, perMinute,
   log: line => console.log(`${((performance.now() - begin) / 1000).toFixed(1).padStart(7)} ${line}`)
 })
-for (const [what, times] of [...recoveries].toSorted()) console.log(`\n${what}, ${times.length} times\n${histogram(times)}`)
+for (const [what, times] of [...recoveries].toSorted()) console.log(`\n${what}, ${times.length} times\n${bars(times)}`)
 console.log(`\n${steps} steps, ${flows} flows of media. ${wrong.length ? `Wrong:\n${wrong.join('\n')}\nAgain: npm run chaos -- ${again()}` : 'All that has to hold did.'}`)
 process.exit(wrong.length ? 1 : 0)
 

@@ -3,9 +3,9 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type * as ms from 'mediasoup/types'
+import { isRtcp, rtp } from '../kit/rtp.ts'
 
 const INTERVAL_MS = 20
-const PAYLOAD = Buffer.from('some opus')
 
 export type Media = Awaited<ReturnType<typeof openMedia>>
 
@@ -29,7 +29,7 @@ export async function openMedia(address: string) {
     send(ssrc: number, { localAddress, localPort }: ms.TransportTuple, onSent: () => void) {
       let sequence = 0
       const source = () => {
-        socket.send(packetOf(ssrc, sequence++), localPort, localAddress, () => {}) // It may be lost.
+        socket.send(rtp(sequence++, { ssrc }), localPort, localAddress, () => {}) // It may be lost.
         onSent()
       }
       sources.add(source)
@@ -41,16 +41,3 @@ export async function openMedia(address: string) {
     }
   }
 }
-
-function packetOf(ssrc: number, sequence: number): Buffer {
-  const header = Buffer.alloc(12)
-  header[0] = 0x80
-  header[1] = 111
-  header.writeUInt16BE(sequence & 0xffff, 2)
-  header.writeUInt32BE(sequence * 960 >>> 0, 4)
-  header.writeUInt32BE(ssrc, 8)
-  return Buffer.concat([header, PAYLOAD])
-}
-
-// RFC 5761, 4.
-const isRtcp = (packet: Buffer) => packet[1]! >= 192 && packet[1]! <= 223

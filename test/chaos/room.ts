@@ -5,12 +5,12 @@ import { isDeepStrictEqual } from 'node:util'
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import type * as ms from 'mediasoup/types'
 import type { RemoteMediasoup } from '../../client/index.ts'
+import type { Random } from '../../conformance/fuzz/random.ts'
 import { Flow } from './flow.ts'
 import { Hall } from './hall.ts'
 import { Messages } from './messages.ts'
 import type { Media } from './media.ts'
 import type { News } from './news.ts'
-import type { Random } from './random.ts'
 
 const FLOWS = 3
 const TRANSPORTS = 5

@@ -1,15 +1,15 @@
 // A run: a tree, applications, the schedule, and what has to hold throughout and at the end.
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
+import { until, within } from '../kit/until.ts'
 import { Application } from './application.ts'
 import { carryOut } from './faults.ts'
 import { Judge } from './judge.ts'
 import { isNothingLeft } from './leftovers.ts'
-import { holdings } from './processes.ts'
 import { type Scope, scheduleOf } from './schedule.ts'
 import type { Shape } from './shapes.ts'
+import type { TreeTier } from './tier.ts'
 import { type Tree, type TreeOptions, startTree } from './tree.ts'
-import { inTime, until } from './until.ts'
 
 export interface ChaosOptions extends Scope, TreeOptions {
   seed: number
@@ -28,10 +28,10 @@ export interface Outcome {
   flows: number
 }
 
-const FIRST_FLOWS_MS = 30_000
-const QUIET_MS = 60_000
+const FIRST_FLOWS_SECONDS = 120
+const QUIET_SECONDS = 120
 // Longer than each of the waits that are a part of it.
-const HEALING_MS = 90_000
+const HEALING_SECONDS = 240
 
 export async function chaos({ seed, seconds, shape, grace, namespaces, applications: count = 3, faults, perMinute, log = () => {} }: ChaosOptions): Promise<Outcome> {
   const judge = new Judge(log)
@@ -40,14 +40,14 @@ export async function chaos({ seed, seconds, shape, grace, namespaces, applicati
     const steps = scheduleOf(seed, seconds * 1000, { faults, perMinute })
     await isUp(tree)
     const applications = Array.from({ length: count }, (_, i) => new Application(tree, judge, faults.includes('killProxy'), seed + i, i))
-    await until('media flows', () => applications.every(({ flows }) => flows > 0), FIRST_FLOWS_MS)
+    await until(() => applications.every(({ flows }) => flows > 0), FIRST_FLOWS_SECONDS, 'media flows')
 
     const healing = new Set<Promise<void>>()
     for (const step of steps) {
       await setTimeoutPromise(step.after)
       log(JSON.stringify(step))
       const what = JSON.stringify(step)
-      const healed = inTime(`${what} is over`, carryOut(step, tree, applications, judge), HEALING_MS).catch(error => judge.blame(`${what}: ${error.message}`))
+      const healed = within(carryOut(step, tree, applications, judge), HEALING_SECONDS, `${what} is over`).catch(error => judge.blame(`${what}: ${error.message}`))
       healing.add(healed)
       void healed.finally(() => healing.delete(healed))
     }
@@ -55,7 +55,7 @@ export async function chaos({ seed, seconds, shape, grace, namespaces, applicati
 
     log('quiet')
     for (const application of applications) application.order('quiet')
-    const isWhole = await until('all applications are whole again', () => applications.every(({ isQuiet }) => isQuiet), QUIET_MS).then(() => true, error => judge.blame(error.message))
+    const isWhole = await until(() => applications.every(({ isQuiet }) => isQuiet), QUIET_SECONDS, 'all applications are whole again').then(() => true, error => judge.blame(error.message))
     for (const application of applications) application.order('close')
     if (isWhole) await isNothingLeft(tree, judge, grace)
     for (const application of applications) await application.kill()
@@ -68,6 +68,7 @@ export async function chaos({ seed, seconds, shape, grace, namespaces, applicati
 /** Each tier below another one has a session of that. */
 async function isUp({ leaves, proxies, top }: Tree) {
   const tiers = [...leaves, ...proxies]
-  await until('the tree is up', async () => (await Promise.all(tiers.map(async tier => tier === top || await tier.sessions() > 0))).every(Boolean), FIRST_FLOWS_MS)
-  for (const tier of tiers) tier.before = holdings(tier.pid)
+  const isUp = async (tier: TreeTier) => tier === top || await tier.sessions() > 0
+  await until(async () => (await Promise.all(tiers.map(isUp))).every(Boolean), FIRST_FLOWS_SECONDS, 'the tree is up')
+  for (const tier of tiers) tier.before = tier.holdings()
 }

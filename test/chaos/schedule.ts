@@ -1,6 +1,6 @@
 // What breaks, and when: all of it is known before it begins, so that a seed repeats it.
 
-import { type Random, randomOf } from './random.ts'
+import { Random } from '../../conformance/fuzz/random.ts'
 
 export type Action =
   /** Breaks all connections of a link. */
@@ -38,7 +38,7 @@ export interface Scope {
 
 /** Steps with the time after the one before, in ms; numbers of targets are taken modulo how many there are. */
 export function scheduleOf(seed: number, ms: number, { faults, perMinute }: Scope): Step[] {
-  const random = randomOf(seed)
+  const random = new Random(seed)
   const steps: Step[] = []
   const kinds = faults.flatMap(fault => Array<Fault>(WEIGHTS[fault]).fill(fault))
   const gap = 60_000 / perMinute
@@ -51,7 +51,7 @@ export function scheduleOf(seed: number, ms: number, { faults, perMinute }: Scop
 }
 
 function actionOf(fault: Fault, random: Random): Action {
-  const number = () => Math.floor(random.next() * 1_000)
+  const number = () => random.below(1_000)
   const ms = Math.round(random.between(100, MOST_MS))
   switch (fault) {
     case 'cut':

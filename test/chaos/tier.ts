@@ -2,8 +2,8 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { type Relay, startRelay } from '../../conformance/relay.ts'
-import type { Host } from './hosts.ts'
-import { holdings, kill, startTier } from './processes.ts'
+import type { Host } from '../kit/network-namespaces.ts'
+import { end, filesOf, inNamespace, memoryOf, startTier } from '../kit/processes.ts'
 
 export const SILENCE_MS = 1_500
 export const LOCALHOST = '127.0.0.1'
@@ -21,11 +21,11 @@ export class TreeTier {
   // From when it is to be killed until another one listens.
   #isAway = false
   /** Files and sockets that it had open when it had nothing to do; its memory then. */
-  before: ReturnType<typeof holdings> | undefined
+  before: ReturnType<TreeTier['holdings']> | undefined
 
   static async start(name: string, args: readonly string[], host?: Host) {
     const all = [...COMMON, ...host ? ['--insecure'] : [], ...args]
-    const { child, url } = await startTier(['--listen', `${host?.address ?? LOCALHOST}:0`, ...all], host?.namespace)
+    const { child, url } = await start(['--listen', `${host?.address ?? LOCALHOST}:0`, ...all], host)
     return new TreeTier(name, child, await startRelay(url), ['--listen', new URL(url).host, ...all], url, host)
   }
 
@@ -52,12 +52,12 @@ export class TreeTier {
 
   kill() {
     this.#isAway = true
-    return kill(this.#child)
+    return end(this.#child, 'SIGKILL')
   }
 
   /** In the place of the one that was killed. */
   async restart() {
-    const { child } = await startTier(this.#args, this.host?.namespace)
+    const { child } = await start(this.#args, this.host)
     this.#child = child
     this.#isAway = false
   }
@@ -67,8 +67,16 @@ export class TreeTier {
     return (await response.json() as { sessions: number }).sessions
   }
 
+  /** Files and sockets that it has open, and its memory, in bytes. */
+  holdings() {
+    return { files: filesOf(this.pid), memory: memoryOf(this.pid) }
+  }
+
   async close() {
     await this.kill()
     await this.link.close()
   }
 }
+
+const start = (args: string[], host: Host | undefined) =>
+  startTier(args, { stderr: 'inherit', prefix: host ? inNamespace(host.namespace) : [] })

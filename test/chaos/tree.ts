@@ -1,6 +1,6 @@
 // A tree of tiers in processes of their own, with a relay on each link, and each leaf on a host of its own, where there may be some.
 
-import { openNetwork } from './hosts.ts'
+import { openNetwork } from '../kit/network-namespaces.ts'
 import { type Branch, type Shape, shapes } from './shapes.ts'
 import { LOCALHOST, TreeTier } from './tier.ts'
 
@@ -19,6 +19,8 @@ export interface Tree {
   top: TreeTier
   /** Where they have their media. */
   address: string
+  /** How long a session outlives its connection, in ms. */
+  grace: number
   /** Leaves whose Workers may carry what is on a leaf's, too; undefined where each carries only what is on it. */
   carriers(leaf: TreeTier): TreeTier[] | undefined
   close(): Promise<void>
@@ -36,6 +38,7 @@ export async function startTree(shape: Shape, { grace, namespaces }: TreeOptions
     proxies,
     top: top.tier,
     address: network?.address ?? LOCALHOST,
+    grace,
     carriers: leaf => plan.spans ? top.groups.find(group => group.includes(leaf)) : undefined,
     async close() {
       for (const tier of [...proxies.toReversed(), ...leaves]) await tier.close()

@@ -1,9 +1,10 @@
 // What is called in a room while nobody comes or goes, and how often: one call each, with the event that it causes, if any.
 
 import type * as ms from 'mediasoup/types'
-import type { Random } from '../chaos/random.ts'
+import type { Random } from '../../conformance/fuzz/random.ts'
 import type { Room } from './room.ts'
-import { within } from './within.ts'
+import { within } from '../kit/until.ts'
+import { MISSING_SECONDS } from './plan.ts'
 
 interface Call {
   weight: number
@@ -55,5 +56,5 @@ async function toggleProducer(room: Room, random: Random) {
   const event = producer.paused ? 'producerresume' : 'producerpause'
   const heard = room.consumersOf(producer).map(consumer => new Promise<void>(resolve => consumer.once(event, resolve)))
   await toggle(producer)
-  await within(event, Promise.all(heard))
+  await within(Promise.all(heard), MISSING_SECONDS, event)
 }

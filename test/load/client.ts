@@ -2,14 +2,14 @@
 // of those before, so what is late counts from when it was due.
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
-import { randomOf } from '../chaos/random.ts'
+import { Random } from '../../conformance/fuzz/random.ts'
 import { startRelay } from '../../conformance/relay.ts'
-import { startEcho } from '../bench/echo-client.ts'
+import { startEcho } from '../kit/echo-client.ts'
 import { call } from './calls.ts'
-import { type Plan, WHATS, type What } from './plan.ts'
+import { MISSING_SECONDS, type Plan, WHATS, type What } from './plan.ts'
 import { Room } from './room.ts'
 import { Rooms } from './rooms.ts'
-import { within } from './within.ts'
+import { within } from '../kit/until.ts'
 
 export type Order = { run: number } | 'close'
 
@@ -38,7 +38,7 @@ interface Slot {
 }
 
 const plan = JSON.parse(process.argv[2]!) as Plan
-const random = randomOf(plan.seed)
+const random = new Random(plan.seed)
 const { oneOf, least, most } = plan.breaking
 let wrong: string[] = []
 let regained = 0
@@ -62,7 +62,6 @@ const ACTIONS: Record<What, () => Promise<void>> = {
   echo: () => echo.call()
 }
 
-process.on('disconnect', () => process.exit())
 process.on('message', async (order: Order) => {
   if (order === 'close') return close()
   if (typeof order === 'object') process.send!(await run(order.run))
@@ -107,7 +106,7 @@ async function perform(what: What, due: number, took: number[]) {
   const now = performance.now()
   const start = now - due > TIMER_MS ? due : now
   try {
-    await within(what, ACTIONS[what]())
+    await within(ACTIONS[what](), MISSING_SECONDS, what)
     took.push(performance.now() - start)
   } catch (error) {
     onWrong(`${what}: ${(error as Error).stack}`)

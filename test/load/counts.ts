@@ -1,6 +1,6 @@
 // How much there is on leaves, as they say themselves.
 
-import { connect } from '../bench/product.ts'
+import { connect } from '../kit/product.ts'
 import type { Tier } from './tiers.ts'
 
 export type Counts = Record<'sessions' | 'workers' | 'routers' | 'consumers', number>

@@ -3,6 +3,7 @@
 //   npm run load -- [--minutes M] [--sessions N] [--objects N] [--seed N] [--tree leaf|cluster|aggregated]
 
 import { check, optionsOf } from '../../conformance/options.ts'
+import { exitOnSignals } from '../kit/processes.ts'
 import { load } from './run.ts'
 import { heading, line, leftLines, verdictsOf, verdictLine } from './report.ts'
 import { type Shape, shapes } from './tiers.ts'
@@ -24,6 +25,7 @@ check(Number.isSafeInteger(seed), `--seed must be a whole number (got ${values.s
 check(shapes.includes(shape), `--tree must be one of ${shapes.join(', ')} (got ${values.tree})`)
 
 console.log(`${sessions} sessions, ${objects} objects, ${minutes} min, ${shape}, seed ${seed}`)
+exitOnSignals()
 let isFirst = true
 const outcome = await load({
   seconds: minutes * 60, sessions, objects, seed, shape,

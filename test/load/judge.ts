@@ -1,6 +1,6 @@
 // What is flat, and what drifts: of windows in which as many objects were there, and as much was done.
 
-import { median } from '../bench/histogram.ts'
+import { median } from '../kit/durations.ts'
 import { type Point, lowerQuartile, slope, thirds } from './trend.ts'
 
 // What a window says before the code is compiled and the buffers have their size does not count.

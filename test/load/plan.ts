@@ -4,6 +4,9 @@
 export const WHATS = ['call', 'join', 'session', 'echo'] as const
 export type What = typeof WHATS[number]
 
+/** What has not come by then is missing, also on a machine that is busy. */
+export const MISSING_SECONDS = 60
+
 export interface Plan {
   url: string
   seed: number

@@ -1,7 +1,7 @@
 // Loaded into a process that is measured (`node --expose-gc --import …/probe.ts …`): says by IPC what it has, when it is asked.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { heap } from '../bench/heap.ts'
+import { heap } from '../kit/heap.ts'
 
 export const QUESTION = 'what do you have?'
 
@@ -22,8 +22,6 @@ let before = process.cpuUsage()
 process.on('message', async question => {
   if (question === QUESTION) process.send!(await sample())
 })
-// Whatever it is a part of ends as without it.
-process.channel?.unref()
 
 async function sample(): Promise<Sample> {
   delays.disable()

@@ -3,9 +3,10 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type * as ms from 'mediasoup/types'
-import { DTLS_PARAMETERS, audio, openRoom, video } from '../bench/room.ts'
-import { connect } from '../bench/product.ts'
-import { within } from './within.ts'
+import { DTLS_PARAMETERS, audio, openRoom, video } from '../kit/room.ts'
+import { connect } from '../kit/product.ts'
+import { within } from '../kit/until.ts'
+import { MISSING_SECONDS } from './plan.ts'
 
 const LISTEN_INFOS: ms.TransportListenInfo[] = [{ protocol: 'udp', ip: '127.0.0.1' }]
 const DATA: ms.DataProducerOptions = { sctpStreamParameters: { streamId: 0, ordered: true } }
@@ -111,7 +112,7 @@ export class Room {
     ])
     participant.sending.close()
     participant.receiving.close()
-    await within('producerclose', Promise.all(ending))
+    await within(Promise.all(ending), MISSING_SECONDS, 'producerclose')
     for (const other of this.participants) {
       other.consumers = other.consumers.filter(({ closed }) => !closed)
       other.dataConsumers = other.dataConsumers.filter(({ closed }) => !closed)
@@ -122,7 +123,7 @@ export class Room {
   async say() {
     const heard = new Promise<void>(resolve => { this.#isHeard = resolve })
     this.#opened.mouth.send(String(this.#sent++))
-    await within('a message', heard)
+    await within(heard, MISSING_SECONDS, 'a message')
   }
 
   /** What the leaf has is what this client sees. */
@@ -146,7 +147,9 @@ export class Room {
   /** A session whose connection is lost just then would stay on the leaf for its grace period. */
   async close() {
     const { connection } = this
-    if (!connection.connected) await within('regained', new Promise(resolve => connection.once('regained', resolve)))
+    if (connection.connected) return void this.#opened.mediasoup.close()
+    const regained = new Promise(resolve => connection.once('regained', resolve))
+    await within(regained, MISSING_SECONDS, 'regained')
     this.#opened.mediasoup.close()
   }
 }

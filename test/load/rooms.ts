@@ -1,6 +1,6 @@
 // Rooms of which one thing is asked at a time. Whoever finds none free waits.
 
-import type { Random } from '../chaos/random.ts'
+import type { Random } from '../../conformance/fuzz/random.ts'
 
 export class Rooms<R> {
   readonly #free: R[]

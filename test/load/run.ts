@@ -1,9 +1,9 @@
 // A run: tiers, clients, windows of a fixed rate of calls with a look at all processes after each, and the end of all sessions.
 
-import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { Durations } from '../bench/histogram.ts'
-import { ask, end, startScript } from '../bench/processes.ts'
+import { Durations } from '../kit/durations.ts'
+import { ask, end, startScript } from '../kit/processes.ts'
+import { until } from '../kit/until.ts'
 import type { Order, Report } from './client.ts'
 import { type Counts, openCounter } from './counts.ts'
 import { LEFT_BYTES } from './judge.ts'
@@ -52,8 +52,7 @@ const WINDOW = { least: 2_000, most: 10_000, count: 60 }
 // A trend needs some of them.
 const LEAST_WINDOWS = 4
 // A session whose connection was lost when it was closed stays for its grace period, and a shared Worker for some seconds.
-const SETTLE_MS = 60_000
-const POLL_MS = 50
+const SETTLE_SECONDS = 60
 
 export async function load({ seconds, sessions, objects, seed, shape, onWindow = () => {} }: LoadOptions): Promise<Outcome> {
   const { leaves, proxies, top } = await startTiers(shape)
@@ -67,7 +66,7 @@ export async function load({ seconds, sessions, objects, seed, shape, onWindow =
   const before = await holdingsOf(tiers)
 
   const plans = plansOf(top.url, { seed, sessions, objects, clients: CLIENTS })
-  const clients = plans.map((plan, i) => new ProbedProcess(`client ${i + 1}`, startScript('../load/client', [JSON.stringify(plan)], PROBED)))
+  const clients = plans.map((plan, i) => new ProbedProcess(`client ${i + 1}`, startScript('load/client', [JSON.stringify(plan)], { nodeArgs: PROBED })))
   await Promise.all(clients.map(({ child }) => ask(child)))
   const windows: Window[] = []
   const windowMs = Math.min(WINDOW.most, Math.max(WINDOW.least, seconds * 1000 / WINDOW.count))
@@ -105,13 +104,11 @@ export async function load({ seconds, sessions, objects, seed, shape, onWindow =
 }
 
 /** What is not so, and does not become so. */
-async function miss<T>(what: string, expected: T, actual: () => T | Promise<T>): Promise<string[]> {
-  for (const deadline = performance.now() + SETTLE_MS; ;) {
-    const now = await actual()
-    if (isDeepStrictEqual(now, expected)) return []
-    if (performance.now() > deadline) return [`${what}: ${JSON.stringify(now)}, and not ${JSON.stringify(expected)} within ${SETTLE_MS / 1000} s`]
-    await setTimeoutPromise(POLL_MS)
-  }
+async function miss<T>(what: string, expected: T, actual: () => T | Promise<T>) {
+  let now: T | undefined
+  const isSo = async () => isDeepStrictEqual(now = await actual(), expected)
+  return until(isSo, SETTLE_SECONDS, what).then(() => [], (error: Error) =>
+    [`${error.message}: ${JSON.stringify(now)}, and not ${JSON.stringify(expected)}`])
 }
 
 function leftOf(name: string, before: Holdings, after: Holdings): string[] {

@@ -1,12 +1,10 @@
 // The tiers that carry the load, as users start them, and what each process has.
 
 import type { ChildProcess } from 'node:child_process'
-import { readFileSync, readdirSync } from 'node:fs'
 import { get } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { createInterface } from 'node:readline'
-import { ask, run } from '../bench/processes.ts'
-import { mafalda } from '../bench/product.ts'
+import { ask, childrenOf, filesOf, memoryOf, startTier } from '../kit/processes.ts'
+import { mafalda } from '../kit/product.ts'
 import { QUESTION, type Sample } from './probe.ts'
 
 /** How many leaves, and what is above them, if there is anything. */
@@ -48,8 +46,8 @@ export class ProbedProcess {
 
   async holdings(): Promise<Holdings> {
     const sample = await ask<Sample>(this.child, QUESTION)
-    const files = readdirSync(`/proc/${this.child.pid}/fd`).length
-    return { ...sample, files, workers: this.workers.reduce((sum, worker) => sum + rssOf(worker), 0) }
+    const workers = this.workers.reduce((sum, worker) => sum + memoryOf(worker), 0)
+    return { ...sample, files: filesOf(this.child.pid!), workers }
   }
 }
 
@@ -59,17 +57,13 @@ export class Tier extends ProbedProcess {
   readonly errors: string[] = []
 
   static async start(name: string, args: readonly string[]): Promise<Tier> {
-    const child = run([...PROBED, mafalda, 'serve', '--listen', '127.0.0.1:0', ...args], 'ipc')
-    const lines = createInterface(child.stdout!)
-    const { promise, resolve, reject } = Promise.withResolvers<Tier>()
-    child.once('exit', code => reject(new Error(`${name} ended with ${code}`)))
-    lines.on('line', line => {
-      const { msg, url, level } = JSON.parse(line)
-      if (msg === 'listening') resolve(tier = new Tier(name, child, url))
-      if (level >= ERROR_LEVEL) tier?.errors.push(line)
+    const options = { command: mafalda, nodeArgs: PROBED, stderr: 'inherit' } as const
+    const { child, url, output } = await startTier(args, options)
+    const tier = new Tier(name, child, url)
+    output.on('line', line => {
+      if (JSON.parse(line).level >= ERROR_LEVEL) tier.errors.push(line)
     })
-    let tier: Tier | undefined
-    return promise
+    return tier
   }
 
   private constructor(name: string, child: ChildProcess, url: string) {
@@ -101,11 +95,4 @@ export async function startTiers(shape: Shape) {
   const leaves = await Promise.all(Array.from({ length: count }, (_, i) => Tier.start(count > 1 ? `leaf ${i + 1}` : 'leaf', LEAF_ARGS)))
   const proxies = proxy ? [await Tier.start(shape, [...proxy, ...leaves.map(({ url }) => url)])] : []
   return { leaves, proxies, top: proxies[0] ?? leaves[0]! }
-}
-
-const childrenOf = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
-
-function rssOf(pid: number) {
-  const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return Number(kilobytes ?? 0) * 1024
 }

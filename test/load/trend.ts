@@ -1,6 +1,6 @@
 // How a series goes on, robust against what happens once.
 
-import { median } from '../bench/histogram.ts'
+import { median } from '../kit/durations.ts'
 
 export interface Point {
   x: number

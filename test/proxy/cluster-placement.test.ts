@@ -2,7 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { FakeLeaf } from '../bench/fake-leaf.ts'
+import { FakeLeaf } from '../kit/fake-leaf.ts'
 import { client } from '../../client/index.ts'
 import type { Load } from '../../lib/load.ts'
 import type { Link, Tier } from '../../lib/tier.ts'

@@ -1,12 +1,12 @@
 // One call, and nothing else in flight.
 
 import * as localMediasoup from 'mediasoup'
-import { Durations } from '../histogram.ts'
-import { startEcho } from '../echo-client.ts'
+import { Durations } from '../../kit/durations.ts'
+import { startEcho } from '../../kit/echo-client.ts'
 import { type Group, type Row, oneByOne, rounds, row } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
-import { client, connect, leaf } from '../product.ts'
-import { createTransport, openStage } from '../room.ts'
+import { client, connect, leaf } from '../../kit/product.ts'
+import { createTransport, openStage } from '../../kit/room.ts'
 import { tappedMock } from '../tap.ts'
 
 const ROUNDS = 15

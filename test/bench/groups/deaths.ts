@@ -3,10 +3,10 @@
 
 import { once } from 'node:events'
 import type * as ms from 'mediasoup/types'
-import { Durations } from '../histogram.ts'
+import { Durations } from '../../kit/durations.ts'
 import { type Group, type Sample, latency, quick, rounds, row } from '../measure.ts'
 import { type Served, end, startLeaf } from '../processes.ts'
-import { connect } from '../product.ts'
+import { connect } from '../../kit/product.ts'
 
 const ROUNDS = quick ? 1 : 7
 

@@ -7,11 +7,11 @@ import type * as ms from 'mediasoup/types'
 import { endAll } from '../../helper.ts'
 import { type Host, obstacle, startHosts, startLeaves } from '../../proxy/network.ts'
 import type { Delays, Order } from '../endpoint.ts'
-import { Durations } from '../histogram.ts'
+import { Durations } from '../../kit/durations.ts'
 import { type Group, type Row, type Sample, latency, quick, rounds, row } from '../measure.ts'
 import { ask, startScript } from '../processes.ts'
-import { client, horizontal, leaf, remote, vertical } from '../product.ts'
-import { type Mediasoup, audio, openRoom } from '../room.ts'
+import { client, horizontal, leaf, remote, vertical } from '../../kit/product.ts'
+import { type Mediasoup, audio, openRoom } from '../../kit/room.ts'
 
 const ROUNDS = 9
 const PACKETS = quick ? 20 : 250
@@ -62,7 +62,7 @@ interface Endpoint {
 }
 
 const startEndpoints = async () => await Promise.all([1, 2].map(async () => {
-  const child = startScript('endpoint', ['127.0.0.1'])
+  const child = startScript('bench/endpoint', ['127.0.0.1'])
   return { child, address: '127.0.0.1', port: await ask<number>(child) }
 })) as [Endpoint, Endpoint]
 

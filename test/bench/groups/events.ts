@@ -1,12 +1,12 @@
 // Events: one thing happens, and twenty objects tell of it.
 
 import * as localMediasoup from 'mediasoup'
-import { Durations } from '../histogram.ts'
-import { type Echo, startEcho } from '../echo-client.ts'
+import { Durations } from '../../kit/durations.ts'
+import { type Echo, startEcho } from '../../kit/echo-client.ts'
 import { type Group, type Row, type Sample, latency, rate, rounds, row } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
-import { connect } from '../product.ts'
-import { type Mediasoup, audio, openRoom, rtpPacket } from '../room.ts'
+import { connect } from '../../kit/product.ts'
+import { type Mediasoup, audio, openRoom, rtpPacket } from '../../kit/room.ts'
 import { tappedMock } from '../tap.ts'
 
 const ROUNDS = 7

@@ -3,7 +3,7 @@
 import * as localMediasoup from 'mediasoup'
 import { PACKET_BYTES, openAudience } from '../audience.ts'
 import { type Group, type Sample, type Target, quick, rounds, row } from '../measure.ts'
-import { client, leaf, vertical } from '../product.ts'
+import { client, leaf, vertical } from '../../kit/product.ts'
 
 const ROUNDS = 3
 const FIRST = quick ? 10 : 60

@@ -1,10 +1,10 @@
 // What each tier adds to one call with nothing else in flight, to what a relay adds that copies frames.
 
-import { Durations } from '../histogram.ts'
+import { Durations } from '../../kit/durations.ts'
 import { type Group, type Row, oneByOne, rounds, row } from '../measure.ts'
 import { type Role, type Served, end, startHop, startLeaf } from '../processes.ts'
-import { connect } from '../product.ts'
-import { openStage } from '../room.ts'
+import { connect } from '../../kit/product.ts'
+import { openStage } from '../../kit/room.ts'
 
 const ROUNDS = 15
 const CALLS_PER_ROUND = 150

@@ -1,11 +1,11 @@
 // A storm: participants join one Router as fast as it goes.
 
 import * as localMediasoup from 'mediasoup'
-import { Durations } from '../histogram.ts'
+import { Durations } from '../../kit/durations.ts'
 import { type Group, type Sample, rounds, row } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
-import { connect } from '../product.ts'
-import { type Mediasoup, type Participant, openRoom, participants } from '../room.ts'
+import { connect } from '../../kit/product.ts'
+import { type Mediasoup, type Participant, openRoom, participants } from '../../kit/room.ts'
 
 const ROUNDS = 5
 export const PARTICIPANTS = 200

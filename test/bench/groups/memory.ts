@@ -39,7 +39,7 @@ export const memory: Group = {
   }
 }
 
-const start = (role: string, ...args: string[]) => startScript('memory', [role, ...args], ['--expose-gc'])
+const start = (role: string, ...args: string[]) => startScript('bench/memory', [role, ...args], { nodeArgs: ['--expose-gc'] })
 
 /** What each Consumer takes in the process that makes it, and in the one that serves it. */
 async function measure(maker: ChildProcess, server?: ChildProcess): Promise<number[]> {

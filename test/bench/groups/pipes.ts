@@ -2,7 +2,7 @@
 
 import { type Group, type Row, quick, row } from '../measure.ts'
 import { type PipedRoom, spreadRoom } from '../pipes.ts'
-import { client, vertical } from '../product.ts'
+import { client, vertical } from '../../kit/product.ts'
 
 const PEERS = quick ? [5, 10] : [5, 10, 15, 20, 30, 40]
 const WORKERS = [1, 2, 4, 8, 16]

@@ -1,11 +1,11 @@
 // How much passes through one proxy, to how much passes through a relay that copies frames. Client, proxy and leaf share the cores, so
 // it is also told how much each could pass in a second of its own CPU time.
 
-import { Durations } from '../histogram.ts'
+import { Durations } from '../../kit/durations.ts'
 import { type Group, type Row, type Sample, inFlight, rate, rounds, row } from '../measure.ts'
 import { type Served, ask, end, startHop, startLeaf } from '../processes.ts'
-import { connect } from '../product.ts'
-import { type Mediasoup, openStage } from '../room.ts'
+import { connect } from '../../kit/product.ts'
+import { type Mediasoup, openStage } from '../../kit/room.ts'
 import { BURSTS_IN_FLIGHT, KINDS, burstsOf } from './events.ts'
 
 const ROUNDS = 9

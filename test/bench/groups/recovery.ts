@@ -4,10 +4,10 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { type Relay, startRelay } from '../../../conformance/relay.ts'
 import { socketDefaults } from '../../../lib/socket-options.ts'
-import { Durations } from '../histogram.ts'
+import { Durations } from '../../kit/durations.ts'
 import { type Group, type Sample, quick, rounds, row } from '../measure.ts'
 import { ask, end, startScript } from '../processes.ts'
-import { connect } from '../product.ts'
+import { connect } from '../../kit/product.ts'
 
 const ROUNDS = 15
 const SESSIONS = quick ? 50 : 1_000
@@ -21,7 +21,7 @@ export const recovery: Group = {
   about: `from the loss of connections until sessions have another one, and an answer to a call; ${SESSIONS} at once (p50 and p99 of a session in µs)`,
 
   async run() {
-    const host = startScript('fake-leaves', ['1'])
+    const host = startScript('bench/fake-leaves', ['1'])
     const [url] = await ask<string[]>(host)
     let isDown = false
     const relay = await startRelay(url!, { lifetime: () => isDown ? 0 : undefined })

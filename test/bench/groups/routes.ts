@@ -3,8 +3,8 @@
 import type * as ms from 'mediasoup/types'
 import { type Group, type Sample, rounds, row } from '../measure.ts'
 import { type Role, type Served, ask, end, startHop, startLeaf } from '../processes.ts'
-import { connect } from '../product.ts'
-import { createTransport, openRoom, video } from '../room.ts'
+import { connect } from '../../kit/product.ts'
+import { createTransport, openRoom, video } from '../../kit/room.ts'
 
 const ROUNDS = 3
 const WARM_UP_OBJECTS = 500

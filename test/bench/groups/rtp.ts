@@ -1,11 +1,11 @@
 // RTP through a DirectTransport: from the application to a Producer, and from its Consumer back.
 
 import * as localMediasoup from 'mediasoup'
-import { Durations } from '../histogram.ts'
+import { Durations } from '../../kit/durations.ts'
 import { type Group, type Sample, rate, rounds, row } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
-import { connect } from '../product.ts'
-import { type Mediasoup, audio, openRoom, rtpPacket } from '../room.ts'
+import { connect } from '../../kit/product.ts'
+import { type Mediasoup, audio, openRoom, rtpPacket } from '../../kit/room.ts'
 
 const ROUNDS = 9
 const ROUND_MS = 400

@@ -1,9 +1,11 @@
 // How long it takes until there is a Router, from the start of the process.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import * as localMediasoup from 'mediasoup'
 import { type Group, type Sample, rounds, row } from '../measure.ts'
-import { ask, end, runNothing, startLeaf, startScript } from '../processes.ts'
-import { connect } from '../product.ts'
+import { ask, end, startLeaf, startScript } from '../processes.ts'
+import { connect } from '../../kit/product.ts'
 
 const ROUNDS = 9
 
@@ -17,7 +19,7 @@ export const start: Group = {
       nothing: () => timed(runNothing),
       local: () => timed(createRouter),
       process: () => timed(async () => {
-        const child = startScript('start-local')
+        const child = startScript('bench/start-local')
         await ask(child)
         return () => end(child)
       }),
@@ -45,6 +47,11 @@ export const start: Group = {
       row({ what: 'leaf, to its first Router', unit, samples: samples.router, to: { 'node -e 0': samples.nothing, local: samples.local } })
     ]
   }
+}
+
+/** A process that does nothing. */
+async function runNothing() {
+  await once(spawn(process.execPath, ['-e', '0']), 'exit')
 }
 
 /** How long it takes; what it returns ends it. */

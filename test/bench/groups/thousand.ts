@@ -3,10 +3,10 @@
 import type { ChildProcess } from 'node:child_process'
 import type * as ms from 'mediasoup/types'
 import type { Question } from '../cluster.ts'
-import { Durations } from '../histogram.ts'
+import { Durations } from '../../kit/durations.ts'
 import { type Group, type Sample, inFlight, oneByOne, quick, rounds, row } from '../measure.ts'
 import { ask, end, startScript } from '../processes.ts'
-import { connect } from '../product.ts'
+import { connect } from '../../kit/product.ts'
 
 const ROUNDS = 5
 const FEW = 10
@@ -65,9 +65,9 @@ type Cluster = Awaited<ReturnType<typeof startCluster>>
 
 /** A cluster of that many leaves, and a session that has a Worker on each. */
 async function startCluster(leaves: number) {
-  const hosts = Array.from({ length: PROCESSES }, (_, i) => startScript('fake-leaves', [String(Math.floor((leaves + i) / PROCESSES))]))
+  const hosts = Array.from({ length: PROCESSES }, (_, i) => startScript('bench/fake-leaves', [String(Math.floor((leaves + i) / PROCESSES))]))
   const urls = (await Promise.all(hosts.map(host => ask<string[]>(host)))).flat()
-  const child = startScript('cluster', [], ['--expose-gc'])
+  const child = startScript('bench/cluster', [], { nodeArgs: ['--expose-gc'] })
   const url = await ask<string>(child)
   const asked = <T>(question: Question) => ask<T>(child, question)
   await asked({ cpu: true })
@@ -82,7 +82,7 @@ async function startCluster(leaves: number) {
     end: async () => {
       mediasoup.close()
       await end(child)
-      await Promise.all(hosts.map(end))
+      await Promise.all(hosts.map(host => end(host)))
     }
   }
 }
@@ -115,7 +115,7 @@ async function listen({ url, asked }: Cluster): Promise<Sample> {
 
 /** From the signal until the cluster has noticed that a leaf, which is alone in its process, is gone. */
 async function lose({ asked }: Cluster, signal: 'SIGKILL' | 'SIGSTOP'): Promise<Sample> {
-  const host: ChildProcess = startScript('fake-leaves', ['1'])
+  const host: ChildProcess = startScript('bench/fake-leaves', ['1'])
   await asked({ add: await ask<string[]>(host), silence: SILENCE_MS })
   const lost = asked<number>({ lost: true })
   const start = Number(process.hrtime.bigint()) / 1e6

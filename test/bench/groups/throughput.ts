@@ -1,12 +1,12 @@
 // Calls per second, with 64 in flight. DirectTransport.connect() does not reach the worker: it is what the protocol costs.
 
 import * as localMediasoup from 'mediasoup'
-import { Durations } from '../histogram.ts'
-import { startEcho } from '../echo-client.ts'
+import { Durations } from '../../kit/durations.ts'
+import { startEcho } from '../../kit/echo-client.ts'
 import { type Group, inFlight, rounds, row } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
-import { connect } from '../product.ts'
-import { openStage } from '../room.ts'
+import { connect } from '../../kit/product.ts'
+import { openStage } from '../../kit/room.ts'
 import { tappedMock } from '../tap.ts'
 
 const ROUNDS = 9

@@ -1,9 +1,9 @@
 // The storm of joins.ts on trees of two leaves: how long it takes, and how evenly the Workers carry what it leaves behind.
 
-import { median } from '../histogram.ts'
+import { median } from '../../kit/durations.ts'
 import { type Group, type Sample, rounds, row } from '../measure.ts'
 import { end, startHop, startLeaf } from '../processes.ts'
-import { connect } from '../product.ts'
+import { connect } from '../../kit/product.ts'
 import { PARTICIPANTS, storm } from './joins.ts'
 
 const ROUNDS = 5

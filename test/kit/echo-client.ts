@@ -3,9 +3,15 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { webSocketOptions } from '../../lib/socket.ts'
+import type { Frame } from '../../lib/tier.ts'
 import { readTls } from '../../lib/tls.ts'
 import { ask, end, startScript } from './processes.ts'
-import type { Exchange } from './tap.ts'
+
+/** What goes there, and what comes back. */
+export interface Exchange {
+  request: Frame
+  answer: Frame
+}
 
 export interface Echo {
   /** Sends the request, and resolves with its (last) answer. */
@@ -25,7 +31,7 @@ interface EchoOptions {
 
 /** Starts the other process; each exchange gets a connection of its own. */
 export async function startEcho({ worker = false, tls }: EchoOptions = {}) {
-  const child = startScript('echo', [...worker ? ['--worker'] : [], ...tls ? ['--cert', tls.cert, '--key', tls.key] : []])
+  const child = startScript('kit/echo', [...worker ? ['--worker'] : [], ...tls ? ['--cert', tls.cert, '--key', tls.key] : []])
   const url = await ask<string>(child)
   const connect = (exchange: Exchange, answers = 1) => connectEcho(url, exchange, answers, readTls({ ca: tls?.ca }))
   return { connect, end: () => end(child) }

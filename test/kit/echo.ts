@@ -29,4 +29,3 @@ server.on('connection', (socket, { url }) => {
 })
 
 http.listen(0, '127.0.0.1', () => process.send!(`${tls.cert === undefined ? 'ws' : 'wss'}://127.0.0.1:${(http.address() as AddressInfo).port}`))
-process.on('disconnect', () => process.exit())
