@@ -1,7 +1,7 @@
 // Real tiers for tests, and the end of all that they started.
 
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import type { Test } from 'uvu'
@@ -63,14 +63,20 @@ export async function mock(options?: LeafOptions): Promise<RemoteMediasoup> {
   return mediasoup
 }
 
-/** A port that was free a moment ago: for a process that is started there more than once. */
+// Above those that the system and mediasoup choose by themselves.
+const PORTS = { first: 61_000, last: 65_535 }
+
+/** A port that is free, for a process that is started there more than once. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = PORTS.first + Math.floor(Math.random() * (PORTS.last - PORTS.first))
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(() => true, () => false)
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 /** What a promise is rejected with. */

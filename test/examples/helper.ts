@@ -15,7 +15,7 @@ import { chromium, type BrowserContext, type Page } from 'playwright-core'
 import { findChromium } from '../../build/chromium.mjs'
 import { connect } from '../../client/index.ts'
 
-const WAIT_MS = 30_000
+const WAIT_MS = 120_000
 
 const flags = [
   '--no-sandbox',
