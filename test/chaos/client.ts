@@ -10,9 +10,9 @@ import { Room } from './room.ts'
 
 const STEP_MS = 30
 const AGAIN_MS = 50
-const SECONDS_TO_REST = 30
+const SECONDS_TO_REST = 120
 // Longer than a tier may be away, with those below it.
-const SECONDS_TO_ANSWER = 20
+const SECONDS_TO_ANSWER = 60
 
 const [url, address, name, seed, silence, mayLose] = process.argv.slice(2) as [string, string, string, string, string, string?]
 const tell = (news: News) => { process.send?.(news) }

@@ -1,11 +1,10 @@
 // Numbered messages through a DataProducer and a DataConsumer: each arrives, once, and in order. Only a proxy that is killed takes
 // those along that were in it.
 
-import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import type * as ms from 'mediasoup/types'
+import { until } from '../kit/until.ts'
 
-const STEP_MS = 20
-const SECONDS_TO_ARRIVE = 20
+const SECONDS_TO_ARRIVE = 60
 
 export class Messages {
   readonly transports: readonly ms.Transport[]
@@ -50,10 +49,6 @@ export class Messages {
 
   /** Waits until all have. */
   async arrive() {
-    const deadline = performance.now() + SECONDS_TO_ARRIVE * 1000
-    while (this.isOpen && this.#heard < this.#sent) {
-      if (performance.now() > deadline) throw new Error(`of ${this.#sent} messages ${this.#heard} arrived`)
-      await setTimeoutPromise(STEP_MS)
-    }
+    await until(() => !this.isOpen || this.#heard >= this.#sent, SECONDS_TO_ARRIVE, 'all messages arrive')
   }
 }

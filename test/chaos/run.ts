@@ -29,13 +29,13 @@ export interface Outcome {
 }
 
 const FIRST_FLOWS_SECONDS = 120
-const QUIET_SECONDS = 120
+const QUIET_SECONDS = 300
 // Longer than each of the waits that are a part of it.
 const HEALING_SECONDS = 240
 
 export async function chaos({ seed, seconds, shape, grace, namespaces, applications: count = 3, faults, perMinute, log = () => {} }: ChaosOptions): Promise<Outcome> {
   const judge = new Judge(log)
-  const tree = await startTree(shape, { grace, namespaces })
+  const tree = await startTree(shape, { grace, namespaces, log })
   try {
     const steps = scheduleOf(seed, seconds * 1000, { faults, perMinute })
     await isUp(tree)

@@ -8,6 +8,8 @@ import { end, filesOf, inNamespace, memoryOf, startTier } from '../kit/processes
 export const SILENCE_MS = 1_500
 export const LOCALHOST = '127.0.0.1'
 
+const EXPIRED = /and not regained within/
+
 const COMMON = ['--silence', String(SILENCE_MS), '--log-level', 'info']
 
 export class TreeTier {
@@ -17,19 +19,24 @@ export class TreeTier {
   /** Where it is without the relay. */
   readonly url: string
   readonly #args: string[]
+  readonly #tell: (line: string) => void
   #child: ChildProcess
   // From when it is to be killed until another one listens.
   #isAway = false
   /** Files and sockets that it had open when it had nothing to do; its memory then. */
   before: ReturnType<TreeTier['holdings']> | undefined
 
-  static async start(name: string, args: readonly string[], host?: Host) {
+  /** @param log is told of each session that nobody came back to in time */
+  static async start(name: string, args: readonly string[], log: (line: string) => void = () => {}, host?: Host) {
     const all = [...COMMON, ...host ? ['--insecure'] : [], ...args]
-    const { child, url } = await start(['--listen', `${host?.address ?? LOCALHOST}:0`, ...all], host)
-    return new TreeTier(name, child, await startRelay(url), ['--listen', new URL(url).host, ...all], url, host)
+    const tell = (line: string) => { if (EXPIRED.test(line)) log(`${name}: ${JSON.parse(line).reason}`) }
+    const started = await start(['--listen', `${host?.address ?? LOCALHOST}:0`, ...all], tell, host)
+    const { child, url } = started
+    return new TreeTier(name, child, await startRelay(url), ['--listen', new URL(url).host, ...all], url, tell, host)
   }
 
-  private constructor(name: string, child: ChildProcess, link: Relay, args: string[], url: string, host: Host | undefined) {
+  private constructor(name: string, child: ChildProcess, link: Relay, args: string[], url: string, tell: (line: string) => void, host: Host | undefined) {
+    this.#tell = tell
     this.name = name
     this.link = link
     this.url = url
@@ -57,7 +64,7 @@ export class TreeTier {
 
   /** In the place of the one that was killed. */
   async restart() {
-    const { child } = await start(this.#args, this.host)
+    const { child } = await start(this.#args, this.#tell, this.host)
     this.#child = child
     this.#isAway = false
   }
@@ -78,5 +85,9 @@ export class TreeTier {
   }
 }
 
-const start = (args: string[], host: Host | undefined) =>
-  startTier(args, { stderr: 'inherit', prefix: host ? inNamespace(host.namespace) : [] })
+async function start(args: string[], tell: (line: string) => void, host: Host | undefined) {
+  const prefix = host ? inNamespace(host.namespace) : []
+  const started = await startTier(args, { stderr: 'inherit', prefix })
+  started.output.on('line', tell)
+  return started
+}

@@ -9,6 +9,7 @@ export interface TreeOptions {
   grace: number
   /** Whether each leaf is on a host of its own, which is a network namespace. */
   namespaces: boolean
+  log?: (line: string) => void
 }
 
 export interface Tree {
@@ -26,7 +27,7 @@ export interface Tree {
   close(): Promise<void>
 }
 
-export async function startTree(shape: Shape, { grace, namespaces }: TreeOptions): Promise<Tree> {
+export async function startTree(shape: Shape, { grace, namespaces, log }: TreeOptions): Promise<Tree> {
   const plan = shapes[shape]
   const common = ['--grace', String(grace)]
   const network = namespaces ? openNetwork(hostsOf(plan)) : undefined
@@ -50,13 +51,13 @@ export async function startTree(shape: Shape, { grace, namespaces }: TreeOptions
     if (!below) {
       const host = network?.hosts.find(host => host.name === name)
       const address = host?.address ?? LOCALHOST
-      const tier = await TreeTier.start(name, [...common, ...args, '--announced-address', address, '--pipe-address', address], host)
+      const tier = await TreeTier.start(name, [...common, ...args, '--announced-address', address, '--pipe-address', address], log, host)
       leaves.push(tier)
       return { tier, groups: [[tier]] }
     }
     const started: Awaited<ReturnType<typeof start>>[] = []
     for (const branch of below) started.push(await start(branch))
-    const tier = await TreeTier.start(name, [...common, ...args, ...started.map(({ tier }) => tier.link.url)])
+    const tier = await TreeTier.start(name, [...common, ...args, ...started.map(({ tier }) => tier.link.url)], log)
     proxies.push(tier)
     return { tier, groups: started.map(({ groups }) => groups.flat()) }
   }
