@@ -84,6 +84,7 @@ function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals) {
 }
 
 async function endAll(signal: 'SIGINT' | 'SIGTERM') {
+  queue.length = 0
   const children = [...running]
   for (const child of children) signalGroup(child, 'SIGTERM')
   const ended = Promise.all(children.map(child => once(child, 'exit')))
@@ -108,12 +109,25 @@ function report() {
   process.exitCode = failed || !outcomes.length ? 1 : 0
 }
 
-/** Of all tests together, no less may be covered than coverage.json says. */
+/** Of all tests together, no less may be covered than coverage.json says, whose numbers only rise. */
 function reportCoverage(): boolean {
   const least = Object.entries(JSON.parse(readFileSync('coverage.json', 'utf8')) as Record<string, number>)
   const check = wanted.length ? [] : ['--check-coverage', ...least.map(([what, share]) => `--${what}=${share}`)]
   const { status } = spawnSync('node_modules/.bin/c8', ['report', '--temp-directory', `${COVERAGE}/tmp`,
     '--reports-dir', COVERAGE, '--all', '--reporter', 'text', '--reporter', 'lcovonly', '--reporter', 'json-summary',
     '--include', PRODUCT, '--include', 'conformance/**/*.ts', '--exclude', 'test/**', ...check], { stdio: 'inherit' })
+  if (check.length && status === 0) suggest(least)
   return status === 0
+}
+
+function suggest(least: [what: string, share: number][]) {
+  const summary = JSON.parse(readFileSync(`${COVERAGE}/coverage-summary.json`, 'utf8')) as Summary
+  for (const [what, share] of least) {
+    const { pct } = summary.total[what]!
+    if (pct >= share + 1) console.log(`coverage.json may say ${Math.floor(pct)} for ${what}: ${pct} % are covered`)
+  }
+}
+
+interface Summary {
+  total: Record<string, { pct: number }>
 }

@@ -21,7 +21,7 @@ const CASES: [signal: NodeJS.Signals, ...command: string[]][] = [
   ['SIGTERM', 'conformance/fuzz/run.ts', '--target', 'cluster'],
   ['SIGTERM', 'test/run.ts', 'load/load'],
   ['SIGKILL', 'test/run.ts', 'load/load'],
-  ['SIGTERM', 'test/load/index.ts', '--sessions', '4', '--objects', '100'],
+  ['SIGTERM', 'build.mjs', 'load', '--sessions', '4', '--objects', '100'],
   ['SIGTERM', 'test/chaos/index.ts', '--tree', 'cluster', '--no-namespaces'],
   ['SIGTERM', 'test/bench/index.ts', 'calls', '--json', '/dev/null']
 ]
