@@ -5,10 +5,15 @@ import { once } from 'node:events'
 import { constants } from 'node:os'
 import { type Interface, createInterface } from 'node:readline'
 
-/** To import: a process with an IPC channel ends when the other end of the channel closes. */
-export const ENDS_WITH_PARENT = "data:text/javascript,process.on('disconnect',()=>process.exit())"
-/** The same, and the channel alone keeps the process from nothing. */
-export const PRELOAD = `${ENDS_WITH_PARENT};process.channel.unref()`
+/**
+ * To import: a process with an IPC channel ends when the other end of the channel closes. The
+ * channel keeps it running only where it listens to messages. What it forks inherits this.
+ */
+export const PRELOAD = `data:text/javascript,${encodeURIComponent(`
+  process.on('disconnect', () => process.exit())
+  process.channel?.unref()
+  process.on('newListener', event => { if (event === 'message') process.channel?.ref() })
+`)}`
 
 const MAX_LINES = 10_000
 

@@ -3,7 +3,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
-import { ENDS_WITH_PARENT, startNode } from './processes.ts'
+import { startNode } from './processes.ts'
 import type { Release } from './release.ts'
 import type { Site } from './tiers/index.ts'
 
@@ -22,9 +22,6 @@ export interface Replay {
   broken: { file: string; message: string }[]
   seconds: number
 }
-
-// The processes that jest starts end with it.
-const NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${ENDS_WITH_PARENT}`
 
 interface Options {
   release: Release
@@ -56,7 +53,7 @@ export async function replay({ release, folder, workerBin, site, files = [] }: O
   const started = performance.now()
   const { lines, errors, exited } = startNode([jest, '--json', '--outputFile', output, ...files], {
     cwd,
-    env: { ...process.env, MEDIASOUP_WORKER_BIN: workerBin, FORCE_COLOR: '0', NODE_OPTIONS }
+    env: { ...process.env, MEDIASOUP_WORKER_BIN: workerBin, FORCE_COLOR: '0' }
   })
   await exited
   const seconds = (performance.now() - started) / 1000

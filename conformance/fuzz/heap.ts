@@ -9,3 +9,4 @@ async function heapUsed(): Promise<number> {
 }
 
 process.on('message', async ({ heap }: { heap?: true }) => { if (heap) process.send!({ heap: await heapUsed() }) })
+process.channel!.unref() // The process ends as it would without us.
