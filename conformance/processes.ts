@@ -59,9 +59,11 @@ export function startNode(args: readonly string[], options: StartOptions = {}): 
 /** The URL that `mafalda serve` logs when it listens. */
 export function listening({ child, output }: Started): Promise<string> {
   return unlessEnded(child, resolve => {
-    output.on('line', line => {
+    output.on('line', function onLine(line) {
       const { msg, url } = JSON.parse(line) as { msg?: string; url?: string }
-      if (msg === 'listening') resolve(url!)
+      if (msg !== 'listening') return
+      output.off('line', onLine)
+      resolve(url!)
     })
   })
 }
@@ -76,12 +78,13 @@ export function ask<T>(child: ChildProcess, question?: Serializable): Promise<T>
 
 /** Rejects when the process ends before it has said what is waited for. */
 async function unlessEnded<T>(child: ChildProcess, wait: (resolve: (value: T) => void) => void) {
+  const what = child.spawnargs.slice(child.spawnargs.indexOf(PRELOAD) + 1).join(' ')
+  const errors = running.get(child)?.errors
+  if (!errors) throw new Error(`${what} has ended, and says nothing any more`)
   const { promise, resolve, reject } = Promise.withResolvers<T>()
   const onClose = (code: number | null, signal: NodeJS.Signals | null) => {
-    const what = child.spawnargs.slice(child.spawnargs.indexOf(PRELOAD) + 1).join(' ')
     reject(new Error(`${what} ended with ${signal ?? code}:\n${errors.join('\n')}`))
   }
-  const errors = running.get(child)?.errors ?? []
   child.once('close', onClose)
   wait(resolve)
   return promise.finally(() => child.off('close', onClose))

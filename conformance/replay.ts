@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 
 import { startNode } from './processes.ts'
 import type { Release } from './release.ts'
+import { PATIENCE_MS } from './stage.ts'
 import type { Site } from './tiers/index.ts'
 
 export interface TestResult {
@@ -65,7 +66,8 @@ export async function replay({ release, folder, workerBin, site, files = [] }: O
 
 function jestConfig(folder: string, site?: Site): object {
   const tests = join(folder, 'mediasoup/node/lib/test')
-  const common = { rootDir: folder, roots: [tests], testMatch: ['**/test-*.js'], transform: {}, watchman: false, maxWorkers: 2 }
+  const patience = join(folder, 'patience.cjs')
+  const common = { rootDir: folder, roots: [tests], testMatch: ['**/test-*.js'], transform: {}, watchman: false, maxWorkers: 2, testTimeout: PATIENCE_MS, setupFilesAfterEnv: [patience] }
   if (!site) return common
   return {
     ...common,
@@ -73,7 +75,7 @@ function jestConfig(folder: string, site?: Site): object {
     // Only tests import the module by this name; mediasoup's own files import each other by file name.
     moduleNameMapper: { '^\\.\\./$': join(folder, 'tier.cjs') },
     setupFiles: [join(folder, 'setup.cjs')],
-    setupFilesAfterEnv: [join(folder, 'teardown.cjs')]
+    setupFilesAfterEnv: [patience, join(folder, 'teardown.cjs')]
   }
 }
 
