@@ -10,14 +10,17 @@ import { bundle, declare } from './build/dist.mjs'
 import { findNode } from './build/node.mjs'
 import { findWorker } from './server/worker/index.mjs'
 
-/** What each command runs, followed by its arguments. */
+/**
+ * What each command runs, followed by its arguments.
+ * @type {Record<string, string[] | undefined>}
+ */
 const COMMANDS = {
   build: undefined,
   start: ['node', 'examples/room/start.mjs'],
   test: ['node', 'test/run.ts'],
-  bench: ['node', 'bench/index.ts'],
-  chaos: ['node', 'chaos/index.ts'],
-  load: ['node', 'load/index.ts'],
+  bench: ['node', 'test/bench/index.ts'],
+  chaos: ['node', 'test/chaos/index.ts'],
+  load: ['node', 'test/load/index.ts'],
   conformance: ['node', 'dist/mafalda.js', 'conformance'],
   fuzz: ['node', 'conformance/fuzz/run.ts'],
   exec: [] // any command, for example `node build.mjs exec node test/server/worker.test.ts`
@@ -43,7 +46,12 @@ async function main([name = 'build', ...args] = process.argv.slice(2)) {
   if (program) process.exitCode = await execute(program, rest)
 }
 
-/** Runs a program as if it were this process: the same terminal, signals and exit code. */
+/**
+ * Runs a program as if it were this process: the same terminal, signals and exit code.
+ * @param {string} program
+ * @param {string[]} args
+ * @returns {Promise<number>}
+ */
 function execute(program, args) {
   const child = spawn(program, args, { stdio: 'inherit' })
   process.on('SIGTERM', () => child.kill('SIGTERM'))
@@ -53,7 +61,7 @@ function execute(program, args) {
   })
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]))
+    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[/** @type {NodeJS.Signals} */ (signal)]))
   })
 }
 

@@ -13,7 +13,7 @@ const ENTRIES = {
   mafalda: 'mafalda.ts'
 }
 // All else is a source, so that a new directory cannot be forgotten.
-const NO_SOURCES = ['node_modules', 'dist', 'coverage', 'test', 'bench', 'chaos', 'load', 'examples']
+const NO_SOURCES = ['node_modules', 'dist', 'coverage', 'test', 'examples']
 
 /** @param {(line: string) => void} log */
 export async function bundle(log) {
@@ -54,7 +54,11 @@ export async function declare(log) {
   })
 }
 
-/** Makes `output` when a source is newer. A source that changes meanwhile is newer than what was made. */
+/**
+ * Makes `output` when a source is newer. A source that changes meanwhile is newer than what was made.
+ * @param {string} output
+ * @param {() => Promise<void>} make
+ */
 async function update(output, make) {
   const now = new Date()
   const sources = readdirSync('.').filter(name => !name.startsWith('.') && !NO_SOURCES.includes(name))
@@ -68,5 +72,5 @@ const modified = (/** @type {string} */ path) => statSync(path, { throwIfNoEntry
 
 /** Directories count too: their time changes when a file comes or goes. */
 const files = (/** @type {string} */ path) => statSync(path, { throwIfNoEntry: false })?.isDirectory()
-  ? [path, ...readdirSync(path, { recursive: true }).map(file => join(path, file))]
+  ? [path, ...readdirSync(path, { recursive: true, encoding: 'utf8' }).map(file => join(path, file))]
   : [path]

@@ -17,6 +17,7 @@ export async function findNode(log) {
 
   log(`Fetching Node.js ${VERSION} from the npm registry: 22.18 or newer is needed, and this is ${process.versions.node}`)
   await keep(node, async scratch => {
+    /** @type {[command: string, ...args: string[]][]} */
     const todo = [
       ['npm', 'pack', `${name}@${VERSION}`, '--silent', '--pack-destination', scratch],
       ['sh', '-c', 'tar -xzf "$0"/*.tgz -C "$0" package/bin/node', scratch],

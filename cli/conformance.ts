@@ -1,6 +1,7 @@
 // `mafalda conformance` and `mafalda conformance drift`.
 
 import { conformance, drift, formatDrift, formatReport } from '../conformance/index.ts'
+import { exitOnSignals } from '../conformance/processes.ts'
 
 interface Options {
   tiers?: string[]
@@ -10,6 +11,7 @@ interface Options {
 }
 
 export async function conform(urls: string[], { tiers, cut, mediasoup, json }: Options) {
+  exitOnSignals()
   const report = await conformance({ tiers, urls, cut, mediasoup, log: line => console.error(line) })
   console.log(json ? JSON.stringify(report, null, 2) : formatReport(report))
   if (!report.conforms) process.exitCode = 1

@@ -13,6 +13,5 @@ async function host({ tier, below, files }: Site): Promise<void> {
 }
 
 // When the run ends, or is killed, this process has nothing left to do; its workers notice and follow.
-process.on('disconnect', () => process.exit())
 
 void host(JSON.parse(process.argv[2] ?? ''))

@@ -1,10 +1,10 @@
 // Starts what a tier under test needs: the tiers below it, the tier itself if it is served, and relays between them if their
 // connections are to break.
 
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 
+import { ask, end, startNode } from './processes.ts'
 import { startRelay, type Relay } from './relay.ts'
 import { tiers, type Site } from './tiers/index.ts'
 
@@ -39,7 +39,7 @@ export class Hosts {
 
   async close(): Promise<void> {
     await Promise.all(this.#relays.splice(0).map(relay => relay.close()))
-    await Promise.all(this.#processes.splice(0).map(stop))
+    await Promise.all(this.#processes.splice(0).map(child => end(child)))
   }
 
   async #relayed(url: string): Promise<string> {
@@ -57,23 +57,9 @@ export class Hosts {
   }
 
   async #start(site: Site): Promise<string> {
-    const child = fork(join(this.#folder, 'host.cjs'), [JSON.stringify(site)], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, MEDIASOUP_WORKER_BIN: this.#workerBin }
-    })
+    const env = { ...process.env, MEDIASOUP_WORKER_BIN: this.#workerBin }
+    const { child } = startNode([join(this.#folder, 'host.cjs'), JSON.stringify(site)], { env })
     this.#processes.push(child)
-    let log = ''
-    child.stderr?.on('data', chunk => (log += chunk))
-    const started = await Promise.race([once(child, 'message'), once(child, 'exit')])
-    const { url } = (started[0] ?? {}) as { url?: string }
-    if (!url) throw new Error(`the process that serves ${site.tier} ended before it listened:\n${log.trim()}`)
-    return url
+    return (await ask<{ url: string }>(child)).url
   }
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exit = once(child, 'exit')
-  child.disconnect()
-  await exit
 }

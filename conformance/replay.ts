@@ -1,10 +1,11 @@
 // Replays mediasoup's tests with jest, in a process of its own.
 
-import { spawn } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
+import { startNode } from './processes.ts'
 import type { Release } from './release.ts'
+import { PATIENCE_MS } from './stage.ts'
 import type { Site } from './tiers/index.ts'
 
 export interface TestResult {
@@ -51,20 +52,22 @@ export async function replay({ release, folder, workerBin, site, files = [] }: O
   await writeFile(join(cwd, 'jest.config.json'), JSON.stringify(jestConfig(folder, site)))
   const jest = join(release.packages.get('jest') ?? '', 'bin/jest.js')
   const started = performance.now()
-  const log = await run(process.execPath, [jest, '--json', '--outputFile', output, ...files], {
+  const { lines, errors, exited } = startNode([jest, '--json', '--outputFile', output, ...files], {
     cwd,
     env: { ...process.env, MEDIASOUP_WORKER_BIN: workerBin, FORCE_COLOR: '0' }
   })
+  await exited
   const seconds = (performance.now() - started) / 1000
   const report = await readFile(output, 'utf8').catch(() => undefined)
-  if (report === undefined) return { results: [], broken: [{ file: 'jest', message: `it ended without results\n${log}` }], seconds }
+  if (report === undefined) return { results: [], broken: [{ file: 'jest', message: ['it ended without results', ...lines, ...errors].join('\n') }], seconds }
   // The folder is gone when the report is read.
   return { ...parse(JSON.parse(report.replaceAll(`${folder}/`, ''))), seconds }
 }
 
 function jestConfig(folder: string, site?: Site): object {
   const tests = join(folder, 'mediasoup/node/lib/test')
-  const common = { rootDir: folder, roots: [tests], testMatch: ['**/test-*.js'], transform: {}, watchman: false, maxWorkers: 2 }
+  const patience = join(folder, 'patience.cjs')
+  const common = { rootDir: folder, roots: [tests], testMatch: ['**/test-*.js'], transform: {}, watchman: false, maxWorkers: 2, testTimeout: PATIENCE_MS, setupFilesAfterEnv: [patience] }
   if (!site) return common
   return {
     ...common,
@@ -72,7 +75,7 @@ function jestConfig(folder: string, site?: Site): object {
     // Only tests import the module by this name; mediasoup's own files import each other by file name.
     moduleNameMapper: { '^\\.\\./$': join(folder, 'tier.cjs') },
     setupFiles: [join(folder, 'setup.cjs')],
-    setupFilesAfterEnv: [join(folder, 'teardown.cjs')]
+    setupFilesAfterEnv: [patience, join(folder, 'teardown.cjs')]
   }
 }
 
@@ -95,15 +98,4 @@ function parse({ testResults }: JestReport): Pick<Replay, 'results' | 'broken'> 
     }
   }
   return { results, broken }
-}
-
-function run(command: string, args: string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
-    let log = ''
-    child.stdout.on('data', chunk => (log += chunk))
-    child.stderr.on('data', chunk => (log += chunk))
-    child.on('error', reject)
-    child.on('close', () => resolve(log))
-  })
 }

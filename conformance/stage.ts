@@ -6,6 +6,7 @@
 //     adapter.cjs host.cjs   bundles, if tiers are tested (see bundles.mjs)
 //     tier.cjs setup.cjs …   what jest.config's fields point to
 
+import { rmSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -21,16 +22,31 @@ export interface Stage {
 /** Makes the folder of a run. */
 export async function stage(release: Release): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'mafalda-conformance-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', remove)
   await copyMediasoup(release, join(folder, 'mediasoup'))
   await linkPackages(release, join(folder, 'node_modules'))
   for (const [name, text] of Object.entries(glue)) await writeFile(join(folder, name), text)
-  return { folder, close: () => rm(folder, { recursive: true, force: true }) }
+  return {
+    folder,
+    async close() {
+      process.off('exit', remove)
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
 }
+
+/** How long a test of mediasoup may take at least. */
+export const PATIENCE_MS = 60_000
 
 // jest awaits a function that a setup file exports, so a session is open before the test file is loaded.
 const glue = {
   'setup.cjs': "module.exports = () => require('./adapter.cjs').open(globalThis.conformanceSite)\n",
   'tier.cjs': "module.exports = require('./adapter.cjs').mediasoup()\n",
+  // Tests with a bound of 2 s fail on a machine that is busy, whatever they test.
+  'patience.cjs': `const { test } = globalThis
+globalThis.test = Object.assign((name, run, ms = 0) => test(name, run, Math.max(ms, ${PATIENCE_MS})), test)
+`,
   'teardown.cjs': "afterAll(() => require('./adapter.cjs').close())\n"
 }
 

@@ -2,12 +2,18 @@
 //
 //   node test/run.ts [part of a path …]
 
-import { spawn, spawnSync } from 'node:child_process'
-import { globSync, rmSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, constants } from 'node:os'
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
+import { PRELOAD } from '../conformance/processes.ts'
 
-const COVERAGE = 'coverage/tmp'
+const COVERAGE = process.env.COVERAGE ?? 'coverage'
+const PRODUCT = '{lib,client,server,proxy,cli}/**/*.{ts,mjs}'
 const MAX_SECONDS = 900
+// After that long, what does not end by itself is killed.
+const ENDING_MS = 5_000
 
 interface Outcome {
   file: string
@@ -19,12 +25,23 @@ interface Outcome {
 
 const wanted = process.argv.slice(2)
 const files = globSync('test/**/*.test.ts').filter(file => !wanted.length || wanted.some(part => file.includes(part))).toSorted()
-rmSync('coverage', { recursive: true, force: true })
+rmSync(COVERAGE, { recursive: true, force: true })
+
+const running = new Set<ChildProcess>()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endAll(signal))
 
 const queue = [...files]
 const outcomes: Outcome[] = []
+const isTyped = wanted.length > 0 || typeCheck()
 await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, work))
 report()
+
+/** Tests and examples, too: no type error is left to whoever reads the code next. */
+function typeCheck(): boolean {
+  const { status } = spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], { stdio: 'inherit' })
+  console.log(`${status ? '✗' : '✓'} types of all sources, tests and examples`)
+  return status === 0
+}
 
 async function work() {
   for (let file = queue.shift(); file; file = queue.shift()) {
@@ -38,21 +55,42 @@ async function work() {
 
 function run(file: string): Promise<Outcome> {
   const start = performance.now()
-  const child = spawn(process.execPath, [file], {
-    env: { ...process.env, NODE_V8_COVERAGE: COVERAGE, NO_COLOR: '1', FORCE_COLOR: '0' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn(process.execPath, ['--import', PRELOAD, file], {
+    env: { ...process.env, NODE_V8_COVERAGE: `${COVERAGE}/tmp`, NO_COLOR: '1', FORCE_COLOR: '0' },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: true
   })
+  running.add(child)
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output += chunk })
+  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', chunk => { output += chunk })
   const timer = setTimeout(() => {
     output += `\nkilled: a test file must end within ${MAX_SECONDS} s\n`
-    process.kill(-child.pid!, 'SIGKILL')
+    signalGroup(child, 'SIGKILL')
   }, MAX_SECONDS * 1000)
   return new Promise(resolve => child.on('close', code => {
     clearTimeout(timer)
+    running.delete(child)
     resolve({ file, ...count(output, code), output, seconds: (performance.now() - start) / 1000 })
   }))
+}
+
+/** A test file, and all that it started. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals) {
+  try {
+    process.kill(-pid!, signal)
+  } catch {
+    // It has ended.
+  }
+}
+
+async function endAll(signal: 'SIGINT' | 'SIGTERM') {
+  queue.length = 0
+  const children = [...running]
+  for (const child of children) signalGroup(child, 'SIGTERM')
+  const ended = Promise.all(children.map(child => once(child, 'exit')))
+  await Promise.race([ended, setTimeoutPromise(ENDING_MS)])
+  for (const child of children) signalGroup(child, 'SIGKILL')
+  process.exit(128 + constants.signals[signal])
 }
 
 // A file that ends without uvu's summary ran no test, or died: that is a failure, too.
@@ -64,9 +102,32 @@ function count(output: string, code: number | null) {
 }
 
 function report() {
-  spawnSync('node_modules/.bin/c8', ['report', '--temp-directory', COVERAGE, '--all', '--reporter', 'text', '--reporter', 'lcovonly',
-    '--include', '{lib,client,server,cli}/**/*.{ts,mjs}', '--include', 'conformance/**/*.ts', '--exclude', 'test/**'], { stdio: 'inherit' })
+  const isCovered = reportCoverage()
   const sum = (key: 'passed' | 'failed') => outcomes.reduce((total, outcome) => total + outcome[key], 0)
-  console.log(`${sum('passed')} passed, ${sum('failed')} failed`)
-  process.exitCode = sum('failed') || !outcomes.length ? 1 : 0
+  const failed = sum('failed') + Number(!isTyped) + Number(!isCovered)
+  console.log(`${sum('passed')} passed, ${failed} failed`)
+  process.exitCode = failed || !outcomes.length ? 1 : 0
+}
+
+/** Of all tests together, no less may be covered than coverage.json says, whose numbers only rise. */
+function reportCoverage(): boolean {
+  const least = Object.entries(JSON.parse(readFileSync('coverage.json', 'utf8')) as Record<string, number>)
+  const check = wanted.length ? [] : ['--check-coverage', ...least.map(([what, share]) => `--${what}=${share}`)]
+  const { status } = spawnSync('node_modules/.bin/c8', ['report', '--temp-directory', `${COVERAGE}/tmp`,
+    '--reports-dir', COVERAGE, '--all', '--reporter', 'text', '--reporter', 'lcovonly', '--reporter', 'json-summary',
+    '--include', PRODUCT, '--include', 'conformance/**/*.ts', '--exclude', 'test/**', ...check], { stdio: 'inherit' })
+  if (check.length && status === 0) suggest(least)
+  return status === 0
+}
+
+function suggest(least: [what: string, share: number][]) {
+  const summary = JSON.parse(readFileSync(`${COVERAGE}/coverage-summary.json`, 'utf8')) as Summary
+  for (const [what, share] of least) {
+    const { pct } = summary.total[what]!
+    if (pct >= share + 1) console.log(`coverage.json may say ${Math.floor(pct)} for ${what}: ${pct} % are covered`)
+  }
+}
+
+interface Summary {
+  total: Record<string, { pct: number }>
 }

@@ -1,11 +1,11 @@
 // The two sides of a comparison: plain mediasoup in this process, and a tier with all that is below it, in processes of
 // their own where the tier is served.
 
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import * as mediasoup from 'mediasoup'
 import { client, connect } from '../../client/index.ts'
+import { ask, end, startNode } from '../processes.ts'
 import { tiers } from '../tiers/index.ts'
 import { Stage } from './stage.ts'
 
@@ -53,19 +53,13 @@ class Hosts {
 
   async #serve(name: string): Promise<string> {
     const site = { tier: name, below: await this.#serveAll(tiers[name]?.below), files: '' }
-    const child = fork(fileURLToPath(new URL('../host.ts', import.meta.url)), [JSON.stringify(site)])
+    const host = fileURLToPath(new URL('../host.ts', import.meta.url))
+    const { child } = startNode([host, JSON.stringify(site)])
     this.#children.push(child)
-    const [started] = await Promise.race([once(child, 'message'), once(child, 'exit')])
-    const { url } = Object(started) as { url?: string }
-    if (!url) throw new Error(`the process that serves ${name} ended before it listened`)
-    return url
+    return (await ask<{ url: string }>(child)).url
   }
 
   async close() {
-    await Promise.all(this.#children.map(async child => {
-      const exit = once(child, 'exit')
-      child.disconnect()
-      await exit
-    }))
+    await Promise.all(this.#children.map(child => end(child)))
   }
 }

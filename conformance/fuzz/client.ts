@@ -23,7 +23,6 @@ interface Thing extends EventEmitter {
 const MAX_CALLS = 300
 const MAX_SETTLING_MS = 5_000
 
-process.channel!.ref() // Between sessions there is nothing else to wait for.
 process.on('message', async ({ url }: { url?: string }) => { if (url) process.send!(await play(url)) })
 
 async function play(url: string): Promise<Outcome> {

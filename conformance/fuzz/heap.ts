@@ -9,5 +9,4 @@ async function heapUsed(): Promise<number> {
 }
 
 process.on('message', async ({ heap }: { heap?: true }) => { if (heap) process.send!({ heap: await heapUsed() }) })
-process.on('disconnect', () => process.exit())
 process.channel!.unref() // The process ends as it would without us.

@@ -1,16 +1,33 @@
-// Random choices that a seed decides: the same ones on every machine. (fast-check's arbitraries make the arguments of calls, but are too
-// slow to make each of 200,000 frames.)
+// Random choices that a seed decides: the same ones on every machine. (fast-check's arbitraries
+// make the arguments of calls, but are too slow to make each of 200,000 frames.)
+
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+import { skipN } from 'pure-rand/utils/skipN'
+
+// Seeds that are alike begin alike.
+const WARM_UP = 32
 
 export class Random {
-  #state: number
+  readonly #generator: ReturnType<typeof xoroshiro128plus>
 
   constructor(seed: number) {
-    this.#state = seed >>> 0
+    this.#generator = xoroshiro128plus(seed)
+    skipN(this.#generator, WARM_UP)
   }
 
-  /** From 0 to below n. */
+  /** From 0 to below 1. */
+  next(): number {
+    return uniformFloat64(this.#generator)
+  }
+
+  between(least: number, most: number): number {
+    return least + this.next() * (most - least)
+  }
+
+  /** A whole number, from 0 to below n. */
   below(n: number): number {
-    return Math.floor(this.#next() * n)
+    return Math.floor(this.next() * n)
   }
 
   /** Once in n times. */
@@ -34,14 +51,5 @@ export class Random {
   /** A seed for something else. */
   seed(): number {
     return this.below(2 ** 32)
-  }
-
-  // mulberry32
-  #next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = this.#state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
 }

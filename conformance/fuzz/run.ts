@@ -1,6 +1,7 @@
 // npm run fuzz -- --target leaf --frames 200000 --seed 1
 
 import { check, optionsOf } from '../options.ts'
+import { exitOnSignals } from '../processes.ts'
 import { type FuzzOptions, fuzz } from './index.ts'
 import { targets } from './target.ts'
 
@@ -13,6 +14,7 @@ check(frames === undefined || (Number.isSafeInteger(frames) && frames > 0), `--f
 check(seed === undefined || Number.isSafeInteger(seed), `--seed must be a whole number (got ${values.seed})`)
 check(chosen.every(target => all.includes(target)), `--target must be one of ${all.join(', ')} (got ${chosen.join(', ')})`)
 
+exitOnSignals()
 for (const target of chosen) {
   const report = await fuzz({ target, frames, seed, log: line => console.error(line) })
   console.log(report)

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 
-const bench = (...args: string[]) => promisify(execFile)(process.execPath, ['bench/index.ts', ...args])
+const bench = (...args: string[]) => promisify(execFile)(process.execPath, ['test/bench/index.ts', ...args])
 
 test('every group gives a table, and rows with a figure, in JSON too', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'mafalda-bench-'))

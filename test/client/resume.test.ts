@@ -66,7 +66,7 @@ interface Place {
 
 test('a connection that breaks at any message, or within it, makes no difference', async () => {
   // What breaks when a client has just closed is cleaned up after the grace period.
-  const { server, relay } = await start(undefined, { grace: 3_000 })
+  const { server, relay } = await start(undefined, { grace: 10_000 })
   const { mediasoup, heard } = await use(relay.url)
   const expected = await scenario(mediasoup)
   assert.equal(heard, [])
@@ -121,8 +121,8 @@ test('calls and events wait while there is no connection, and the session is tak
 })
 
 test('a connection that is half open is noticed by pings, on both ends, and replaced', async () => {
-  const { server, relay } = await start(undefined, { silence: 300 })
-  const { mediasoup, heard } = await use(relay.url, { silence: 300 })
+  const { server, relay } = await start(undefined, { silence: 2_000 })
+  const { mediasoup, heard } = await use(relay.url, { silence: 2_000 })
   const worker = await mediasoup.createWorker()
   relay.freeze()
   const usage = worker.getResourceUsage()

@@ -8,11 +8,11 @@ const wrong: [command: string, options: string[], sentence: RegExp][] = [
   ['conformance/fuzz/run.ts', ['--target', 'nope'], /^--target must be one of leaf, .*client \(got nope\)$/m],
   ['conformance/fuzz/run.ts', ['--frames', 'many'], /^--frames must be a whole number from 1 up \(got many\)$/m],
   ['conformance/fuzz/run.ts', ['--seed', '1.5'], /^--seed must be a whole number \(got 1.5\)$/m],
-  ['load/index.ts', ['--sessions', '1'], /^--sessions must be a whole number from 2 up \(got 1\)$/m],
-  ['load/index.ts', ['--objects', '100'], /^--objects must be a whole number, at least 12 for each session \(got 100\)$/m],
-  ['load/index.ts', ['--tree', 'nope'], /^--tree must be one of leaf, cluster, aggregated \(got nope\)$/m],
-  ['chaos/index.ts', ['--tree', 'nope'], /^--tree must be one of leaf, .*three-levels \(got nope\)$/m],
-  ['chaos/index.ts', ['--nope'], /^Unknown option '--nope'/m]
+  ['test/load/index.ts', ['--sessions', '1'], /^--sessions must be a whole number from 2 up \(got 1\)$/m],
+  ['test/load/index.ts', ['--objects', '100'], /^--objects must be a whole number, at least 12 for each session \(got 100\)$/m],
+  ['test/load/index.ts', ['--tree', 'nope'], /^--tree must be one of leaf, cluster, aggregated \(got nope\)$/m],
+  ['test/chaos/index.ts', ['--tree', 'nope'], /^--tree must be one of leaf, .*three-levels \(got nope\)$/m],
+  ['test/chaos/index.ts', ['--nope'], /^Unknown option '--nope'/m]
 ]
 
 for (const [command, options, sentence] of wrong) {

@@ -2,20 +2,18 @@
 
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-import { spawn, type ChildProcessByStdio } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type * as ms from 'mediasoup/types'
 import { chromium, type BrowserContext, type Page } from 'playwright-core'
 import { findChromium } from '../../build/chromium.mjs'
 import { connect } from '../../client/index.ts'
+import { end, startTier } from '../kit/processes.ts'
+import { until } from '../kit/until.ts'
 
-const WAIT_MS = 30_000
+const WAIT_MS = 120_000
 
 const flags = [
   '--no-sandbox',
@@ -30,13 +28,11 @@ const flags = [
   '--autoplay-policy=no-user-gesture-required'
 ]
 
-const mafalda = fileURLToPath(new URL('../../mafalda.ts', import.meta.url))
-
 /** The mediasoup that carries the room: that of two hosts as one, in three processes. Each transport goes to another Worker. */
 export async function openMediasoup() {
-  const leaves = await Promise.all([startTier(), startTier()])
+  const leaves = await Promise.all([start(), start()])
   // Of an aggregator that is lost, it is known after the grace period: until then another one could take its place.
-  const aggregator = await startTier(['--grace', '2000', '--vertical', '--policy', 'scatter', '--max-workers', '3', ...leaves.map(({ url }) => url)])
+  const aggregator = await start(['--grace', '2000', '--vertical', '--policy', 'scatter', '--max-workers', '3', ...leaves.map(({ url }) => url)])
   const hosts = new Map(leaves.map((leaf, i) => [`host-${'ab'[i]}`, leaf]))
   const mediasoup = await connect(aggregator.url)
   return {
@@ -50,36 +46,24 @@ export async function openMediasoup() {
     crash: (name: string) => (hosts.get(name) ?? aggregator).process.kill('SIGKILL'),
     close: async () => {
       mediasoup.close()
-      await Promise.all([...leaves, aggregator].map(stop))
+      await Promise.all([...leaves, aggregator].map(({ process }) => end(process, 'SIGTERM')))
     }
   }
 }
 
 interface Tier {
-  process: ChildProcessByStdio<null, Readable, null>
+  process: ChildProcess
   url: string
   node: string
 }
 
 /** Resolves when it can be used: if it is above hosts, when all are up. */
-function startTier(args: string[] = []): Promise<Tier> {
-  const child = spawn(process.execPath, [mafalda, 'serve', '--listen', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let awaited = args.filter((arg) => arg.startsWith('ws:')).length
-  let listening: { url: string, node: string } | undefined
-  return new Promise((resolve, reject) => {
-    child.once('exit', () => reject(new Error('a tier must say where it listens (it has ended)')))
-    // To the end: a full pipe would stop it.
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const entry = JSON.parse(line)
-      if (entry.msg === 'listening') listening = entry
-      if (entry.msg === 'host is up') awaited--
-      if (listening && awaited <= 0) resolve({ process: child, url: listening.url, node: listening.node })
-    })
-  })
-}
-
-async function stop({ process }: Tier): Promise<void> {
-  if (process.kill()) await once(process, 'exit')
+async function start(args: string[] = []): Promise<Tier> {
+  const { child, url, lines } = await startTier(args, { stderr: 'inherit' })
+  const entriesOf = (message: string) => lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === message)
+  const hosts = args.filter((arg) => arg.startsWith('ws:')).length
+  await until(() => entriesOf('host is up').length >= hosts)
+  return { process: child, url, node: entriesOf('listening')[0].node }
 }
 
 export interface Browser {

@@ -2,12 +2,12 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { randomOf } from '../../chaos/random.ts'
-import { BOUNDS, LATER, judgeLatency, judgeMemory } from '../../load/judge.ts'
-import { RATES, plansOf } from '../../load/plan.ts'
-import { objectsOf } from '../../load/room.ts'
-import { load } from '../../load/run.ts'
-import { slope } from '../../load/trend.ts'
+import { Random } from '../../conformance/fuzz/random.ts'
+import { BOUNDS, LATER, judgeLatency, judgeMemory } from './judge.ts'
+import { RATES, plansOf } from './plan.ts'
+import { objectsOf } from './room.ts'
+import { load } from './run.ts'
+import { slope } from './trend.ts'
 
 const SECONDS = 12
 
@@ -40,7 +40,7 @@ const START = 130e6
 
 /** A heap that grows by so many bytes with each call, and has garbage. */
 function heapThatKeeps(perCall: number) {
-  const random = randomOf(5)
+  const random = new Random(5)
   const points = MINUTES.map((x, i) => ({ x, y: START + perCall * CALLS * i / MINUTES.length + random.between(-0.5e6, 0.5e6) }))
   return judgeMemory('heap', points, CALLS, BOUNDS.heap)
 }
@@ -60,7 +60,7 @@ test('what happens once is no trend', () => {
 })
 
 test('calls that get later are seen, unless the echo does, too, or others disturb some windows', () => {
-  const random = randomOf(6)
+  const random = new Random(6)
   const isFlat = (callDrift: number, echoDrift: number, disturbed = 0) => judgeLatency('p50', MINUTES.map((_, i) => {
     const late = 1 + i / MINUTES.length
     return { call: 600 * late ** callDrift * (random.next() < disturbed ? 3 : 1), echo: 200 * late ** echoDrift }

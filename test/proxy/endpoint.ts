@@ -2,7 +2,7 @@
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { rtp } from '../helper.ts'
+import { isRtcp, rtp } from '../kit/rtp.ts'
 
 const [address] = process.argv.slice(2) as [string]
 const received: Record<number, number> = {}
@@ -20,8 +20,3 @@ process.on('message', ({ count, port, ssrc, payload }: { count: number; port: nu
 })
 process.send!({ port: socket.address().port })
 setInterval(() => process.send!({ received }), 20)
-
-// RFC 5761, 4.
-function isRtcp(packet: Buffer) {
-  return packet[1]! >= 192 && packet[1]! <= 223
-}

@@ -1,14 +1,11 @@
 // Hosts that are network namespaces, on a bridge that is a hub: a wiretap sees every frame between them.
 
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { HUB, attach, ip, openNetwork } from '../../chaos/hosts.ts'
-import { TOGETHER } from '../../chaos/processes.ts'
+import { HUB, attach, ip, openNetwork } from '../kit/network-namespaces.ts'
+import { end, inNamespace, listening, startNode } from '../kit/processes.ts'
 import { afterTest, until } from '../helper.ts'
 
-export { obstacle } from '../../chaos/hosts.ts'
+export { obstacle } from '../kit/network-namespaces.ts'
 
 // VXLAN carries frames in UDP (RFC 7348): that is how the wiretap, which is no raw socket, gets them.
 const WIRETAP = { hub: '169.254.231.1', address: '169.254.231.2', port: '4789' }
@@ -38,34 +35,20 @@ export type Host = ReturnType<typeof startHosts>[number]
 
 /** A Node.js process on a host, that tells what it has to tell. */
 function start(namespace: string, script: string, args: string[]) {
-  const child = fork(fileURLToPath(new URL(script, import.meta.url)), args, {
-    execPath: 'ip',
-    execArgv: ['netns', 'exec', namespace, process.execPath, '--import', TOGETHER],
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc']
-  })
-  const lines: string[] = []
-  const errors: string[] = []
-  createInterface(child.stdout!).on('line', line => lines.push(line))
-  createInterface(child.stderr!).on('line', line => errors.push(line))
-  const exited = once(child, 'exit')
-  afterTest(async () => {
-    child.kill('SIGTERM')
-    await exited
-  })
+  const path = fileURLToPath(new URL(script, import.meta.url))
+  const started = startNode([path, ...args], { prefix: inNamespace(namespace) })
+  const { child, errors } = started
+  afterTest(() => end(child, 'SIGTERM'))
   const alive = () => {
     if (child.exitCode !== null) throw new Error(`${script} ended with ${child.exitCode}: ${errors.join('\n')}`)
   }
-  return { child, lines, alive }
+  return { ...started, alive }
 }
 
 /** `mafalda serve …` on a host, and its URL. */
 export async function serveOn(host: Host, ...args: string[]) {
   const server = host.start('../../mafalda.ts', 'serve', '--listen', `${host.address}:0`, '--insecure', ...args)
-  const url = await until(() => {
-    server.alive()
-    return server.lines.map(line => JSON.parse(line)).find(({ msg }) => msg === 'listening')?.url as string | undefined
-  })
-  return { ...server, host, url }
+  return { ...server, host, url: await listening(server) }
 }
 
 /** A leaf on each host, which tells its address to the clients and to the other hosts. */

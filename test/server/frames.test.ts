@@ -291,7 +291,7 @@ offence('what is closed on a Worker that arguments have broken is closed, and wh
 })
 
 test('a peer that says nothing and answers no ping loses its session, within the silence that is allowed', async () => {
-  const { url } = await startLeaf(['--silence', '300'])
+  const { url } = await startLeaf(['--silence', '2000'])
   const bystander = await openBystander(url)
   const mute = await openMute(url)
   mute.send(JSON.stringify(request('mediasoup.createWorker', [{}])))

@@ -16,6 +16,9 @@ import { AUDIENCE, keyIssuer, secretIssuer } from '../tokens.ts'
 
 cleanUp(test)
 
+// In seconds: later than a machine that is busy takes to use a token.
+const SOON = 4
+
 const silent = pino({ level: 'silent' })
 
 async function open(tokens: Omit<TokenOptions, 'audience'>, logger = silent) {
@@ -183,7 +186,7 @@ test('a function gives a token for each connect, and a fresh one before the last
   const { url, issue } = await openWith({ grace: 1 })
   const expiries: number[] = []
   const token = () => {
-    const expires = expiries.length < 2 ? 2 : 3600
+    const expires = expiries.length < 2 ? SOON : 3600
     expiries.push(Date.now() + expires * 1000)
     return issue({ expires })
   }
@@ -207,7 +210,7 @@ test('an open link is renewed by tier.authenticate, also for other scopes, but n
 
 test('when the token has expired nothing can be asked, what is there lives on in the grace, and it can be renewed', async () => {
   const { url, issue } = await openWith({ grace: 60_000 })
-  const peer = await authenticated(url, await issue({ expires: 1 }))
+  const peer = await authenticated(url, await issue({ expires: SOON }))
   const { result } = await peer.call('mediasoup.createWorker', {})
   const { $: worker, members: { pid } } = result as { $: string; members: { pid: number } }
   const { error } = await until(async () => {
@@ -224,7 +227,7 @@ test('when the token has expired nothing can be asked, what is there lives on in
 
 test('in the grace objects can still be closed', async () => {
   const { url, issue } = await openWith({ grace: 60_000 })
-  const peer = await authenticated(url, await issue({ expires: 1 }))
+  const peer = await authenticated(url, await issue({ expires: SOON }))
   const { result } = await peer.call('mediasoup.createWorker', {})
   const { $: worker, members: { pid } } = result as { $: string; members: { pid: number } }
   await until(async () => (await peer.call('Worker.dump', worker)).error)
@@ -234,12 +237,12 @@ test('in the grace objects can still be closed', async () => {
 
 test('after the grace the session ends with 4401 and the reason, and takes its objects with it', async () => {
   const { url, issue } = await openWith({ grace: 200 })
-  const peer = await authenticated(url, await issue({ expires: 1 }))
+  const peer = await authenticated(url, await issue({ expires: SOON }))
   const { result } = await peer.call('mediasoup.createWorker', {})
   assert.equal(await peer.closed, { code: 4401, reason: 'the token has expired, and was not renewed' })
   await until(() => !isAlive((result as { members: { pid: number } }).members.pid))
 
-  const mediasoup = await connect(url, { token: await issue({ expires: 1 }), reconnect: false })
+  const mediasoup = await connect(url, { token: await issue({ expires: SOON }), reconnect: false })
   const worker = await mediasoup.createWorker()
   const error = await new Promise<Error>(resolve => worker.on('died', resolve))
   assert.match(error.message, 'the token has expired, and was not renewed')

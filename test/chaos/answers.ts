@@ -1,0 +1,65 @@
+// A tier whose every call is answered in time, or somebody is told.
+
+import { headOf } from '../../lib/head.ts'
+import type { Frame, Link, OpenOptions, Tier } from '../../lib/tier.ts'
+import type { Id } from '../../lib/wire.ts'
+
+interface Asked {
+  frame: string
+  at: number
+  /** For a connection, or for what a tier that has forgotten is asked first. */
+  waits: boolean
+}
+
+const CHECK_MS = 1_000
+
+/**
+ * @param ms how long an answer may take: longer than all that delays it is there
+ * @param onMissing is told of each that has not come then
+ */
+export function answering(tier: Tier, ms: number, onMissing: (frame: string) => void): Tier {
+  return Object.create(tier, {
+    open: { value: async (options?: OpenOptions) => watch(await tier.open(options), ms, onMissing) }
+  }) as Tier
+}
+
+function watch(link: Link, ms: number, onMissing: (frame: string) => void): Link {
+  const asked = new Map<Id, Asked>()
+  const { send, goOn } = link
+  let isLost = false
+  const sent = (frame: Frame) => {
+    const { id, method } = headOf(frame) ?? {}
+    if (method === 'tier.recall') recalled()
+    if (id != null) asked.set(id, { frame: String(frame), at: performance.now(), waits: isLost || link.holding === true })
+  }
+  // What was asked before is not answered any more; what has waited here follows.
+  const recalled = () => {
+    for (const [id, request] of asked) {
+      if (!request.waits) asked.delete(id)
+      request.waits = false
+    }
+  }
+  link.on('lost', () => { isLost = true })
+  link.on('regained', () => { isLost = false })
+  link.send = frame => {
+    sent(frame)
+    send.call(link, frame)
+  }
+  if (goOn) link.goOn = frame => {
+    sent(frame)
+    goOn.call(link, frame)
+  }
+  link.on('frame', frame => {
+    const { id, method } = headOf(frame) ?? {}
+    if (id != null && method === undefined) asked.delete(id)
+  })
+  const timer = setInterval(() => {
+    for (const [id, { frame, at }] of asked) {
+      if (performance.now() - at < ms) return
+      asked.delete(id)
+      onMissing(frame)
+    }
+  }, CHECK_MS)
+  link.once('close', () => clearInterval(timer))
+  return link
+}

@@ -1,0 +1,42 @@
+// Many sessions and objects, for minutes: whether memory stays flat, and latency where it is.
+//
+//   npm run load -- [--minutes M] [--sessions N] [--objects N] [--seed N] [--tree leaf|cluster|aggregated]
+
+import { check, optionsOf } from '../../conformance/options.ts'
+import { exitOnSignals } from '../kit/processes.ts'
+import { load } from './run.ts'
+import { heading, line, leftLines, verdictsOf, verdictLine } from './report.ts'
+import { type Shape, shapes } from './tiers.ts'
+
+const values = optionsOf({
+  minutes: { type: 'string', default: '10' },
+  sessions: { type: 'string', default: '500' },
+  objects: { type: 'string', default: '20000' },
+  seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+  tree: { type: 'string', default: 'leaf' }
+})
+const [minutes, sessions, objects, seed] = [values.minutes, values.sessions, values.objects, values.seed].map(Number) as [number, number, number, number]
+const shape = values.tree as Shape
+const LEAST_OBJECTS = 12
+check(minutes > 0, `--minutes must be a positive number (got ${values.minutes})`)
+check(Number.isSafeInteger(sessions) && sessions >= 2, `--sessions must be a whole number from 2 up (got ${values.sessions})`)
+check(Number.isSafeInteger(objects) && objects >= sessions * LEAST_OBJECTS, `--objects must be a whole number, at least ${LEAST_OBJECTS} for each session (got ${values.objects})`)
+check(Number.isSafeInteger(seed), `--seed must be a whole number (got ${values.seed})`)
+check(shapes.includes(shape), `--tree must be one of ${shapes.join(', ')} (got ${values.tree})`)
+
+console.log(`${sessions} sessions, ${objects} objects, ${minutes} min, ${shape}, seed ${seed}`)
+exitOnSignals()
+let isFirst = true
+const outcome = await load({
+  seconds: minutes * 60, sessions, objects, seed, shape,
+  onWindow: window => {
+    if (isFirst) console.log(heading(window))
+    isFirst = false
+    console.log(line(window))
+  }
+})
+const verdicts = verdictsOf(outcome)
+console.log(['', ...verdicts.map(verdictLine), ...leftLines(outcome), ''].join('\n'))
+const bad = [...outcome.wrong, ...verdicts.filter(({ isFlat }) => !isFlat).map(({ what }) => `${what} is not flat`)]
+console.log(bad.length ? `Wrong:\n${bad.join('\n')}\nAgain: npm run load -- --minutes ${minutes} --sessions ${sessions} --objects ${objects} --seed ${seed} --tree ${shape}` : 'All is flat, no call failed, and nothing is left.')
+process.exit(bad.length ? 1 : 0)
