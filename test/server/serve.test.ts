@@ -235,6 +235,7 @@ test('for a peer that reads too slowly packets are dropped, and messages are not
 test('however the session on a tier below ends, that of the client ends with a code that can be sent', async () => {
   let code = 0
   const { url } = await serve({
+    close() {},
     async open() {
       const [ours, theirs] = pair()
       ours.on('frame', () => ours.close(new ConnectionError('the connection to the tier below was lost', { closeCode: code })))
