@@ -110,7 +110,12 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     this.timeout = timeout
     this.patience = patience
     this.#mixedVersions = mixedVersions
-    for (const tier of tiers) this.add(tier)
+    try {
+      for (const tier of tiers) this.add(tier)
+    } catch (error) {
+      for (const tier of this) this.delete(tier) // They would be tried for ever.
+      throw error
+    }
   }
 
   get size() {

@@ -179,6 +179,7 @@ test('a host that is there twice is refused with a sentence', async () => {
   const [[one], [other]] = [refused[0]!.split(':'), [refused[0]!.startsWith('a') ? 'b' : 'a']]
   await are(other!)
   assert.is(refused[0], `${one}: the host is ${other}, which is in the cluster already`)
+  assert.is(server.sessions, 2, 'the cluster that was refused has left nothing')
 })
 
 test.run()
