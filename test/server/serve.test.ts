@@ -259,6 +259,7 @@ function countingTier(open: () => Promise<void> = async () => {}) {
   const counts = { opened: 0, closed: 0 }
   return {
     counts,
+    close() {},
     async open() {
       counts.opened++
       await open()
