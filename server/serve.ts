@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { checkDurations } from '../lib/duration.ts'
 import { AccessError, ConnectionError, LimitError, ProtocolError, closeCodes, codes, describeError } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
 import { openingOf } from '../lib/opening.ts'
@@ -66,8 +67,9 @@ interface Peer {
 }
 
 /**
- * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …), and with
- * ERR_INSECURE when other hosts could reach it and nobody would be asked who they are.
+ * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …), with
+ * ERR_INSECURE when other hosts could reach it and nobody would be asked who they are, and with a RangeError for a time that
+ * no timer can wait for.
  *
  * @example
  * ```ts
@@ -78,6 +80,8 @@ interface Peer {
 export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Server> {
   const { host = '127.0.0.1', port = 0, grace = 30_000, tls, tokens: tokenOptions, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
   const { silence = socketDefaults.silence, maxPayload = socketDefaults.maxPayload, maxBacklog = socketDefaults.maxBacklog } = options
+  checkDurations({ grace, 'tokens.grace': tokenOptions?.grace })
+  checkDurations({ silence }, 1)
   checkProtection({ host, authenticates: tls?.ca !== undefined || tokenOptions !== undefined, insecure })
   const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
   // A session may outlive its connection, and a connection may be none yet.

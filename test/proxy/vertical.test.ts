@@ -146,6 +146,7 @@ test('a Producer is piped once to a Worker, also by concurrent calls, and until 
   const below = leaf(localMediasoup)
   const piped: string[] = []
   const watched: Tier = {
+    close: () => below.close(),
     async open() {
       const link = await below.open()
       const send = link.send.bind(link)

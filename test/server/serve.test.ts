@@ -240,6 +240,7 @@ test('for a peer that reads too slowly packets are dropped, and messages are not
 test('however the session on a tier below ends, that of the client ends with a code that can be sent', async () => {
   let code = 0
   const { url } = await serve({
+    close() {},
     async open() {
       const [ours, theirs] = pair()
       ours.on('frame', () => ours.close(new ConnectionError('the connection to the tier below was lost', { closeCode: code })))
@@ -258,6 +259,7 @@ function countingTier(open: () => Promise<void> = async () => {}) {
   const counts = { opened: 0, closed: 0 }
   return {
     counts,
+    close() {},
     async open() {
       counts.opened++
       await open()
