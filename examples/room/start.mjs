@@ -1,6 +1,6 @@
-// What `npm start` runs: two hosts, each a mediasoup in a process of its own; above them an aggregator, which makes one
-// mediasoup of the two; and the room's application server, which uses that as if it were its own. Elsewhere the hosts are
-// machines.
+// What `npm start` runs: two hosts, each a mediasoup in a process of its own; an aggregated tier
+// over them, which makes one mediasoup of the two; and the room's application server, which uses
+// that as if it were its own. Elsewhere the hosts are machines.
 // @ts-check
 
 import { spawn } from 'node:child_process'
@@ -42,7 +42,7 @@ async function main() {
   const lanAddress = announcedAddress ?? (isUnspecified(ip) ? firstLanAddress() : undefined)
 
   const [{ startRoom }, ...hosts] = await Promise.all([import('./server.ts'), ...HOSTS.map((name) => startTier(name))])
-  const aggregator = await startTier('the aggregator', [...AS_ONE, ...hosts.map(({ url }) => url)])
+  const aggregator = await startTier('the aggregated tier', [...AS_ONE, ...hosts.map(({ url }) => url)])
   watch(hosts, aggregator)
 
   const { connection } = mediasoup = await connect(aggregator.url)
@@ -113,7 +113,7 @@ function startTier(name, args = []) {
 /** @param {Tier[]} hosts @param {Tier} aggregator */
 function watch(hosts, aggregator) {
   aggregator.process.once('exit', (code, signal) => {
-    end(1, `The aggregator has ended (${signal ?? `exit code ${code}`}), and the room with it.`)
+    end(1, `The aggregated tier has ended (${signal ?? `exit code ${code}`}), and the room with it.`)
   })
   const alive = new Set(hosts)
   for (const host of hosts) {
