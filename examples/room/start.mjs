@@ -15,12 +15,13 @@ import { connect } from 'mafalda/client'
 const PINO_WARN = 40
 const GRACE_MS = 5000
 const TELL_AFTER_MS = 200
-// What a Worker complains of when it is closed: nobody hears its last words.
+// The complaint of a Worker that is closed: nobody reads its last logs.
 const LAST_WORDS = /UnixStreamSocketHandle::.*broken pipe/
 const MAFALDA = fileURLToPath(new URL('../../dist/mafalda.js', import.meta.url))
 const HOSTS = ['host-a', 'host-b']
-// `scatter` takes another Worker for each transport: a room of two spans the hosts already. (The default, `pack`, would
-// keep it on one Worker.) An odd number, because everybody has two transports: so not all send to the same host.
+// `scatter` takes another Worker for each transport, so a room of two spans the hosts already. (The
+// default, `pack`, would keep it on one Worker.) The number is odd because everybody has two
+// transports: with an even one, all would send to the same host.
 const AS_ONE = ['--vertical', '--policy', 'scatter', '--max-workers', '3']
 
 /** @typedef {{ name: string, url: string, node: string, process: import('node:child_process').ChildProcess }} Tier */
@@ -126,7 +127,11 @@ function watch(hosts, aggregator) {
   }
 }
 
-/** What is no news when all ends: Ctrl-C reaches every process, and some are faster than this one. @param {string} sentence */
+/**
+ * Prints a sentence, unless everything ends: Ctrl-C reaches every process, and some end before this one.
+ *
+ * @param {string} sentence
+ */
 function tell(sentence) {
   setTimeout(() => { if (!ending) console.error(sentence) }, TELL_AFTER_MS)
 }

@@ -37,6 +37,8 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['curl', answers]
 ]
 
+const passed = new Set<string>()
+
 for (const block of blocks) {
   const text = block.commands.map(({ text }) => text).join('; ')
   test(`${block.where}: ${text.slice(0, 80)}`, async () => {
@@ -44,7 +46,10 @@ for (const block of blocks) {
       const line = `${command.words.join(' ')} `
       const [, run] = known.find(([words]) => line.startsWith(`${words} `)) ?? []
       assert.ok(run, `no test runs this command: ${command.text}`)
-      await run(command, block)
+      // A command with URLs needs the tiers of its block.
+      const key = command.words.some(isUrl) ? block.where + line : line
+      if (!passed.has(key)) await run(command, block)
+      passed.add(key)
     }
   })
 }
