@@ -7,9 +7,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What people read, from the root of the project. */
 export const documents = [
-  ...globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root }),
-  'lib/PROTOCOL.md'
-].toSorted()
+  'README.md', 'SECURITY.md', 'lib/PROTOCOL.md',
+  ...globSync(['docs/**/*.md', 'examples/**/*.md'], { cwd: root }).toSorted()
+]
 
 export const read = (file: string) => readFileSync(`${root}/${file}`, 'utf8')
 

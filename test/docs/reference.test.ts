@@ -31,7 +31,8 @@ test('each option of `mafalda serve` is in the table of docs/operating.md', asyn
 const MEBIBYTE = 1024 * 1024
 
 test('each limit is in the table of docs/security.md, with its default', () => {
-  const told = new Map(rowsOf(security).map(([name = '', value]) => [name.replaceAll('`', ''), value]))
+  const told = new Map<string, string | undefined>()
+  for (const [name = '', value] of rowsOf(security)) told.set(name.replaceAll('`', ''), value)
   for (const [name, value] of Object.entries(limitDefaults)) {
     const text = name.startsWith('bytes') ? `${value / MEBIBYTE} MiB` : value.toLocaleString('en')
     assert.is(told.get(name), text, name)
@@ -58,20 +59,39 @@ test('each class of errors is explained in docs/operating.md and named in docs/a
   }
 })
 
-test('each event of a connection is in docs/api.md', () => {
-  const declaration = /^export type ConnectionEvents = \{\n(.*?)^\}/ms
-  const [, type = ''] = declaration.exec(read('client/client.ts')) ?? []
-  const events = [...type.matchAll(/^ {2}(\w+): \[/gm)].map(([, event]) => event)
-  assert.ok(events.length > 5)
-  for (const event of events) assert.match(read('docs/api.md'), `| \`${event}\` |`)
-})
+const sources = globSync('{lib,client,server,proxy,cli}/**/*.{ts,mjs}').map(read).join('\n')
+
+/** The names in a declaration of the product: an interface, or a type of an object. */
+function membersOf(declared: string): string[] {
+  const head = `^export (?:interface|type) ${declared}\\b`
+  const declaration = new RegExp(`${head}.*\\{\\n([^]*?)^\\}`, 'm')
+  const [, body = ''] = declaration.exec(sources) ?? []
+  const members = /^ {2}(?:readonly )?(\w+)\??(?:: |\()/gm
+  const names = [...body.matchAll(members)].map(([, name = '']) => name)
+  assert.ok(names.length > 0, `${declared} is gone`)
+  return names
+}
+
+const DECLARATIONS = [
+  'ClientOptions', 'RemoteOptions', 'SocketOptions', 'LeafOptions', 'HostRules', 'ServeOptions',
+  'TokenOptions', 'HorizontalOptions', 'VerticalOptions', 'Load', 'Connection', 'ConnectionEvents',
+  'HorizontalEvents', 'RemoteMediasoupClientEvents'
+]
+
+for (const declared of DECLARATIONS) {
+  test(`each member of ${declared} is in docs/api.md`, () => {
+    const named = read('docs/api.md').match(/`[^`\n]*`/g)!.join()
+    const isNamed = (name: string) => new RegExp(`\\b${name}\\b`).test(named)
+    assert.equal(membersOf(declared).filter(name => !isNamed(name)), [])
+  })
+}
 
 test('what the documents quote of messages and logs is what the product says', () => {
-  const sources = globSync('{lib,client,server,proxy,cli}/**/*.{ts,mjs}').map(read).join('\n')
-  const rows = [...tableAfter('Messages that people meet'), ...tableAfter('Logs are JSON lines')]
-  const quoted = rows.flatMap(([cell = '']) => cell.match(/`[^`]*`/g) ?? []).map(text => text.slice(1, -1))
+  const tables = ['Messages that people meet', 'Logs are JSON lines']
+  const rows = tables.flatMap(tableAfter)
+  const quoted = rows.flatMap(([cell = '']) => cell.match(/`[^`]*`/g) ?? [])
   assert.ok(quoted.length > 20)
-  const pieces = quoted.flatMap(text => text.split('…')).filter(piece => piece.trim())
+  const pieces = quoted.flatMap(text => text.slice(1, -1).split('…')).filter(each => each.trim())
   assert.equal(pieces.filter(piece => !sources.includes(piece)), [])
 })
 
@@ -85,7 +105,8 @@ function tableAfter(sentence: string): string[][] {
 
 test('no document names a file of the project that is gone', () => {
   const path = /`(?:lib|client|server|proxy|cli|conformance|test|examples|docs)\/[\w./-]+\.\w+`/g
-  const paths = documents.flatMap(file => read(file).match(path) ?? []).map(text => text.slice(1, -1))
+  const found = documents.flatMap(file => read(file).match(path) ?? [])
+  const paths = found.map(text => text.slice(1, -1))
   assert.ok(paths.length > 3)
   assert.equal([...new Set(paths)].filter(each => !globSync(each).length), [])
 })
