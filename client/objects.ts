@@ -46,7 +46,7 @@ function caster(name: string) {
 }
 
 class WorkerImpl extends classOf('Worker') {
-  /** Its worker died, or the session is over. */
+  /** The connection to its host is lost, or the worker died. */
   die(error: Error) {
     if (!this.closed) return this.end('died', error)
     if (this.members.subprocessClosed) return

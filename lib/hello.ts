@@ -12,9 +12,9 @@ export interface Hello {
   mediasoup: string
   /** See `digest` in methods.ts. */
   model: string
-  /** The name of the tier's process. Its handles begin with it. */
+  /** Names the tier's process, and starts every handle that it gives out. */
   node: string
-  /** The values that mediasoup there answers synchronously: the client answers in its place. */
+  /** What mediasoup there answers synchronously; the client answers in its place. */
   workerBin: string
   supportedRtpCapabilities: ms.RouterRtpCapabilities
 }
