@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert'
 import packageJson from '../../package.json' with { type: 'json' }
 import { afterTest, cleanUp, freePort, run, startLeaf, until } from '../helper.ts'
 import { type Block, type Command, blocks, commandsOf } from './commands.ts'
-import { read, root } from './markdown.ts'
+import { documents, read, root } from './markdown.ts'
 import { isUrl, serves } from './serve.ts'
 
 cleanUp(test)
@@ -53,6 +53,11 @@ for (const block of blocks) {
     }
   })
 }
+
+test('no command stands outside of the blocks that are run', () => {
+  const PROGRAM = /^ {4}(mafalda|npm|npx|node|python3|curl) /m
+  assert.equal(documents.filter(file => PROGRAM.test(read(file))), [])
+})
 
 test('a command is read as a shell reads it', () => {
   const shell = 'A=1 npx mafalda serve \\\n  URL   # a comment\n# another\n\nnpm test'
