@@ -9,6 +9,9 @@ import { afterTest, startLeaf, until } from '../helper.ts'
 import { ALL, keyIssuer } from '../tokens.ts'
 import { type Block, type Command, commandsOf, valueOf } from './commands.ts'
 
+// On a busy machine.
+const SECONDS = 300
+
 export const isUrl = (word: string) => /^wss?:/.test(word)
 const isFile = (word: string) => /\.(crt|key|jwks|jwt)$/.test(word)
 
@@ -25,7 +28,8 @@ export async function serves(command: Command, { commands }: Block): Promise<str
   const { MAFALDA_LISTEN: _, ...env } = command.env
   const { url, lines, errors } = await startLeaf([...args, '--listen', `${hostOf(command)}:0`], env)
   const hosts = args.filter(isUrl).length
-  await until(() => lines.filter(line => JSON.parse(line).msg === 'host is up').length >= hosts)
+  const hostsUp = () => lines.filter(line => JSON.parse(line).msg === 'host is up').length
+  await until(() => hostsUp() >= hosts, SECONDS)
   assert.equal(errors, [])
   return url.replace('0.0.0.0', '127.0.0.1')
 }
