@@ -53,9 +53,9 @@ export function blocksOf(markdown: string): { text: string; isCell: boolean }[] 
   return blocks.map(({ text, isCell }) => ({ text: plain(text), isCell }))
 }
 
-/** Without its marks; code in a line is one word. */
+/** Without its marks; code in a line is one word, also at the start of a sentence. */
 const plain = (text: string) => text
-  .replace(/`[^`]*`/g, 'code')
+  .replace(/`[^`]*`/g, 'Code')
   .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
   .replace(/[*_]{2}/g, '')
   .trim()
