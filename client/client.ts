@@ -27,21 +27,21 @@ export type ConnectionEvents = {
   regained: [resumed: boolean]
   /** A host is to end: what is on it is to be moved. Told again when its deadline is another one, or a tier in between was replaced. */
   draining: [host: DrainingHost]
-  /** A host that was to end does not. */
+  /** The drain of a host was cancelled. */
   drainCancelled: [node: string]
-  /** It is over: by close(), or because the session died and `reconnect` is false. */
+  /** The connection is over: by close(), or because the session died and `reconnect` is false. */
   close: []
 }
 
-/** A host that is to end, and what the client has there. */
+/** A host that drains, and the objects that the client has there. */
 export interface DrainingHost {
   /** The leaf, as locate() names it. */
   node: string
-  /** When it ends, whatever is on it, in ms from now; undefined if only when it has no Workers any more. */
+  /** When it ends, whatever is on it, in ms from now; undefined: when it has no Workers. */
   deadline: number | undefined
-  /** Those that end with it. A Worker whose Routers span hosts is none of them as long as there is another host for it. */
+  /** The Workers that end with it. A spanning Worker is not one of them while another host can take over. */
   workers: ms.Worker[]
-  /** Those that are on it, of whatever Worker. */
+  /** The transports on it, of any Worker. */
   transports: ms.Transport[]
   rtpObservers: ms.RtpObserver[]
 }
@@ -58,10 +58,10 @@ export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
 /** A Worker, Router, transport, Producer, Consumer, …: of mediasoup's types, made by this client. */
 export type Locatable = { readonly closed: boolean; readonly appData: ms.AppData }
 
-/** What `import * as mediasoup from 'mediasoup'` gives, and the connection to where it is. */
+/** What `import * as mediasoup from 'mediasoup'` gives, and the connection to the tier. */
 export type RemoteMediasoup = typeof mediasoup & {
   readonly connection: Connection
-  /** Closes the connection, and with it all that was created. */
+  /** Closes the connection and everything that was created. */
   close(): void
 }
 

@@ -1,5 +1,5 @@
-// What every object of mediasoup has in common, on the client: getters, observer, appData, events, and a close() that
-// is done, with its whole cascade, when it returns.
+// The base of all objects of mediasoup on the client: getters, observer, appData, events, and a
+// close() that is done, with its whole cascade, when it returns.
 
 import { type InspectOptions, inspect } from 'node:util'
 import type { Announcement } from '../lib/codec.ts'
@@ -11,20 +11,20 @@ import type { Session } from './session.ts'
 type Events = Record<string, unknown[]>
 
 export class Entity extends EnhancedEventEmitter<Events> {
-  /** The kind's row of the model; on the prototype. (A Producer's `kind` is mediasoup's word for something else.) */
+  /** The row of the model, on the prototype. (`kind` of a Producer is mediasoup's word for media.) */
   declare readonly row: KindRow
   readonly session: Session
   readonly handle: Handle
   readonly parent: Entity | undefined
   readonly observer = new EnhancedEventEmitter<Events>()
   appData: Record<string, unknown>
-  /** What went to the host in place of appData, when a call of this client created it; see session.ts. */
+  /** Stands on the host for the appData that the caller gave; see session.ts. */
   token: number | undefined
-  /** The token of its appData: its own, or that of what it is piped from. */
+  /** The token of its appData: its own, or that of the object that it is piped from. */
   appDataToken: number | undefined
-  /** Fixed and live members, as last told. */
+  /** Fixed and live members, as of the last message. */
   protected readonly members: Record<string, unknown>
-  // By the event that announced them, in the order in which a closing parent closes them.
+  // By the event that announced them. A parent closes them in the order of this map.
   readonly #children: Map<string, Set<Entity>>
   #twin: Entity | undefined
   #closed = false
@@ -45,7 +45,7 @@ export class Entity extends EnhancedEventEmitter<Events> {
     return this.#closed
   }
 
-  /** What stands for the object in the arguments of a call. */
+  /** The reference to the object in the arguments of a call. */
   toJSON() {
     return { $: this.handle }
   }
@@ -55,7 +55,7 @@ export class Entity extends EnhancedEventEmitter<Events> {
     return `${this.constructor.name} ${inspect({ closed, ...members, appData }, options)}`
   }
 
-  /** Closes the object, and all that it created, here and on its host. */
+  /** Closes the object and everything that was created on it, here and on its host. */
   close() {
     if (this.#closed) return
     this.session.logger.debug(this.row.kind, 'close()')
@@ -63,12 +63,12 @@ export class Entity extends EnhancedEventEmitter<Events> {
     this.end()
   }
 
-  /** The worker that carries the object. */
+  /** The Worker that the object is on. */
   get root(): Entity {
     return this.parent?.root ?? this
   }
 
-  /** Closes it here: by itself, or because of an event of its own, or of its parent's. */
+  /** Closes it on this end. `because` is the event that says why: its own, or its parent's. */
   end(because?: string, ...args: unknown[]) {
     if (this.#closed) return
     this.#closed = true
@@ -85,18 +85,18 @@ export class Entity extends EnhancedEventEmitter<Events> {
     this.#twin?.end()
   }
 
-  /** Two ends of a pipe close together. */
+  /** Makes the other end of a pipe close with this one. */
   pairWith(twin: Entity) {
     this.#twin = twin
     twin.#twin = this
   }
 
-  /** The word for the kind in the events of its children: `routerclose`, `transportclose`. */
+  /** How events of its children name this object: the `router` of `routerclose`. */
   get genus() {
     return this.row.kind.toLowerCase()
   }
 
-  /** A child is announced. */
+  /** Adds a child that was announced, and lets the observer say so. */
   adopt(child: Entity, event: string) {
     this.#children.get(event)?.add(child)
     child.attached()
@@ -111,17 +111,17 @@ export class Entity extends EnhancedEventEmitter<Events> {
     for (const children of this.#children.values()) children.delete(child)
   }
 
-  /** Live members are told with each message about the object; null stands for undefined. */
+  /** Takes live members from a message about the object; null stands for undefined. */
   update(members: Record<string, unknown>) {
     for (const name of Object.keys(members)) this.members[name] = members[name] ?? undefined
   }
 
-  /** The names of the members that are not as last told. */
+  /** The names of the members that differ from those of the last message. */
   differences(members: Record<string, unknown>): string[] {
     return Object.keys(members).filter(name => JSON.stringify(members[name] ?? undefined) !== JSON.stringify(this.members[name]))
   }
 
-  /** An event came from the peer. */
+  /** Emits an event that came from the host. */
   receive(event: string, args: unknown[]) {
     switch (this.row.events.get(event)) {
       case 'self':
@@ -134,17 +134,17 @@ export class Entity extends EnhancedEventEmitter<Events> {
         return
     }
     if (event === 'close') this.end()
-    // Told only by a tier whose Router has parts, when one of them is gone.
+    // Only a vertical tier sends it: the part of the Router that carried the object is gone.
     else if (event === 'routerclose') this.end(event)
   }
 
-  /** Calls the object on its host, which also refuses when it is closed: so the error is the one that mediasoup gives. */
+  /** Calls the object on its host, also when it is closed: the error is then mediasoup's own. */
   call(member: string, args: unknown[]): Promise<unknown> {
     this.session.logger.debug(this.row.kind, `${member}()`)
     return this.session.call(this, member, args)
   }
 
-  /** Like call(), for what is not answered. */
+  /** Like call(), for methods without an answer. */
   cast(member: string, args: unknown[]) {
     if (this.root.closed) {
       const event = `${this.genus}_${member.replace(/[A-Z]/g, '_$&')}`.toUpperCase()
@@ -153,7 +153,7 @@ export class Entity extends EnhancedEventEmitter<Events> {
     if (!this.#closed) this.session.notify(`${this.row.kind}.${member}`, [this.handle, ...args], this.row.methods.get(member))
   }
 
-  // What a kind does beside; see objects.ts.
+  // Hooks for kinds that do more; see objects.ts.
   protected attached() {}
   protected detached(_because?: string) {}
   protected settle() {}

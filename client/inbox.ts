@@ -1,4 +1,5 @@
-// What arrives is handed on one by one: an event must not overtake the code after the `await` of the answer before it.
+// Delivers messages one per turn: an event must not overtake the code after the `await` of the
+// answer before it.
 
 const CHUNK = 1024
 
@@ -30,7 +31,8 @@ export class Inbox<T> {
       this.#waiting.splice(0, CHUNK)
       this.#next = 0
     }
-    // After all microtasks: whatever the application does on an answer, short of waiting for something else.
+    // After all microtasks: the application has then done everything that follows from an answer
+    // without waiting for something else.
     queueMicrotask(this.#afterMicrotasks)
   }
 

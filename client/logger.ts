@@ -1,4 +1,4 @@
-// mediasoup's log events: of what happens on this end, and of what the host tells about our Workers.
+// mediasoup's log events: those of this end, and those of the host about our Workers.
 
 import type * as ms from 'mediasoup/types'
 import { LOG_LEVELS, type LogLevel } from '../lib/hello.ts'
@@ -11,7 +11,7 @@ export class Logger {
     this.#listeners = listeners
   }
 
-  /** The levels that somebody listens to. */
+  /** The levels that have a listener. */
   get levels(): LogLevel[] {
     return LOG_LEVELS.filter(level => this.#listeners[`on${level}`])
   }
@@ -28,7 +28,7 @@ export class Logger {
     this.#listeners.onerror?.(`mediasoup:ERROR:${prefix}`, log, error)
   }
 
-  /** The host logged something, in a namespace that is complete. */
+  /** Passes on a log of the host, whose namespace is complete. */
   hear([level, namespace, log]: [LogLevel, string, string]) {
     this.#listeners[`on${level}`]?.(namespace, log)
   }

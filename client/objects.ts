@@ -1,5 +1,5 @@
-// The classes of mediasoup's objects on the client. Their members come from the model; by hand is only what mediasoup
-// answers without its worker.
+// The classes of mediasoup's objects on the client. Their members come from the model. Written by
+// hand are only the members that mediasoup answers without its worker.
 
 import type * as ms from 'mediasoup/types'
 import { ortc } from '../lib/mediasoup.ts'
@@ -7,7 +7,7 @@ import { type ObjectKind, kinds } from '../lib/methods.ts'
 import type { model } from '../lib/model.ts'
 import { Entity } from './entity.ts'
 
-// What an Entity has for itself must not hide a member of mediasoup's: the type checker names it if it does.
+// A member of Entity must not hide one of mediasoup's: the type checker names the member if it does.
 type OfMediasoup = { [K in ObjectKind]: keyof (typeof model)[K]['members'] }[ObjectKind]
 type Hidden = Extract<keyof Entity, OfMediasoup>
 true satisfies [Hidden] extends [never] ? true : Hidden
@@ -29,7 +29,7 @@ function classOf(kind: ObjectKind, base: EntityClass = Entity): EntityClass {
   return type
 }
 
-// Objects are given away as copies, as mediasoup does.
+// Objects are answered as copies, as mediasoup does.
 function getter(name: string) {
   return function get(this: { members: Record<string, unknown> }) {
     const value = this.members[name]
@@ -74,7 +74,7 @@ class WebRtcServerImpl extends classOf('WebRtcServer') {
   }
 
   protected override detached(because?: string) {
-    // Closed by its Worker: so are the Routers of its transports.
+    // If its Worker closed it, the Routers of its transports end these.
     if (because) return
     for (const transport of this.#transports) {
       transport.end('listenserverclose')
@@ -82,7 +82,7 @@ class WebRtcServerImpl extends classOf('WebRtcServer') {
     }
   }
 
-  /** A transport was closed by itself. */
+  /** A transport was closed, and not with its Router. */
   unhandle(transport: Entity) {
     if (this.#transports.delete(transport)) this.observer.safeEmit('webrtctransportunhandled', transport)
   }
@@ -107,10 +107,10 @@ class RouterImpl extends classOf('Router') {
   }
 
   async pipeToRouter(options: ms.PipeToRouterOptions) {
-    // A pipe between hosts is made by a tier in between, which gives the pipe Producer this appData.
+    // A pipe between hosts is made by a proxy, which gives the pipe Producer this appData.
     const original = this.producers.get(options?.producerId!) ?? this.dataProducers.get(options?.dataProducerId!)
     const piping = this.call('pipeToRouter', [original ? { ...options, appData: { token: original.appDataToken } } : options])
-    // Also when it failed: the transports may be there, because they serve any number of Producers.
+    // Also when it failed: the transports may have been made, and later Producers use them.
     const result = await piping.finally(() => this.#pairTransports(options?.router)) as Record<keyof ms.PipeToRouterResult, Entity | undefined>
     const consumer = result.pipeConsumer ?? result.pipeDataConsumer
     const producer = result.pipeProducer ?? result.pipeDataProducer
@@ -118,7 +118,7 @@ class RouterImpl extends classOf('Router') {
     return result
   }
 
-  /** The two ends of a pipe name each other's address. */
+  /** Finds the two ends of a pipe: each has the address of the other. */
   #pairTransports(router: unknown) {
     if (!(router instanceof RouterImpl)) return
     for (const one of this.pipes()) {
@@ -126,7 +126,7 @@ class RouterImpl extends classOf('Router') {
     }
   }
 
-  /** The PipeTransports that pipeToRouter() made. Those of the application's own have a token, and are not paired. */
+  /** The PipeTransports of pipeToRouter(). Those that the application made itself have a token. */
   *pipes() {
     for (const transport of this.children('newtransport')) {
       if (transport instanceof PipeTransportImpl && transport.token === undefined) yield transport
@@ -214,7 +214,7 @@ class DataProducerImpl extends classOf('DataProducer') {
   }
 }
 
-// Ids repeat (keepId), so another one may have taken its place.
+// pipeToRouter() keeps ids, so another Producer may have this one by now.
 function forgetProducer(producers: Map<string, Entity>, id: string, producer: Entity) {
   if (producers.get(id) === producer) producers.delete(id)
 }

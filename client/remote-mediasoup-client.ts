@@ -1,4 +1,5 @@
-// The client as an EventEmitter that opens, closes and opens again, for applications that are written that way.
+// The client as an EventEmitter that opens, closes and opens again, for applications that are
+// written around one.
 
 import { EventEmitter } from 'node:events'
 import { ConnectionError } from '../lib/errors.ts'
@@ -12,10 +13,10 @@ export interface RemoteMediasoupClientOptions extends Omit<ClientOptions, 'recon
 }
 
 export type RemoteMediasoupClientEvents = {
-  /** It is open(ing): from here on it connects, and connects again when the connection is lost. */
+  /** It connects, and connects again when the connection is lost. */
   open: []
   websocketOpen: []
-  /** The object, or undefined when there is no connection any more. */
+  /** The mediasoup-shaped object; undefined when the session has ended. */
   mediasoup: [mediasoup: RemoteMediasoup | undefined]
   connected: []
   /** The session died, and not by close(). */
@@ -86,12 +87,12 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     client.on('failed', error => this.emit('error', error))
     client.on('died', error => this.#onDied(error))
     client.on('regained', resumed => { if (!resumed) this.#onConnected(client) })
-    // Whoever called has the chance to listen first.
+    // Later, so that the caller can add listeners first.
     setImmediate(() => this.#start(client))
     return this
   }
 
-  /** Closes the connection, and with it all that was created. Does nothing when it is closed. */
+  /** Closes the connection and everything that was created. Does nothing when it is closed. */
   close(): void {
     const client = this.#client
     if (!client) return
@@ -103,13 +104,17 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     this.emit('close')
   }
 
-  /** Closes it for good. */
+  /** Closes it for good: open() then throws. */
   destroy(): void {
     this.#destroyed = true
     this.close()
   }
 
-  /** The stats of all that exists: Workers, Routers, transports, Producers, Consumers, … Rejects with ConnectionError when not connected. */
+  /**
+   * The stats of all Workers, Routers, transports, Producers and Consumers.
+   *
+   * @throws ConnectionError when it is not connected.
+   */
   async getStats(): Promise<MediasoupStats> {
     if (!this.#stats || !this.mediasoup) throw new ConnectionError('the RemoteMediasoupClient is not connected')
     return this.#stats.getStats()
@@ -125,7 +130,7 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     if (this.#client !== client) return
     this.#stats ??= new StatsCollector(client.mediasoup)
     this.emit('mediasoup', client.mediasoup)
-    // Whoever heard of it may have closed it.
+    // A listener may have closed it.
     if (this.#client === client) this.emit('connected')
   }
 
@@ -134,7 +139,11 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
     this.emit('disconnected', error)
   }
 
-  /** @param isCurrent whether it is the tier of what is open now */
+  /**
+   * The tier, with events for its sockets.
+   *
+   * @param isCurrent whether the client that uses the tier is still the current one
+   */
   #watch(tier: Tier, isCurrent: () => boolean): Tier {
     return {
       close: () => tier.close(),

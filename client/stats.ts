@@ -1,4 +1,4 @@
-// The stats of everything that exists on a mediasoup, gathered with nothing but its own API.
+// The stats of all objects of a mediasoup, gathered with nothing but its own API.
 
 import type { EventEmitter } from 'node:events'
 import type * as ms from 'mediasoup/types'
@@ -42,7 +42,7 @@ interface Node<T> {
 
 const LEVELS = [['newworker'], ['newrouter'], ['newtransport'], ['newproducer', 'newconsumer', 'newdataproducer', 'newdataconsumer']]
 
-/** Follows what is created from now on, until it is closed. */
+/** Follows objects that are created from now on, until they are closed. */
 export class StatsCollector {
   readonly #root: Node<Parent>
 
@@ -67,7 +67,7 @@ function grow<T extends Parent>(object: T, [events = [], ...below]: string[][]):
   return { object, children }
 }
 
-/** What is closed in the meantime is left out. */
+/** Leaves out objects that are closed in the meantime. */
 async function each<T, S>({ children }: Node<unknown>, event: string, statsOf: (node: Node<T>) => Promise<S>): Promise<S[]> {
   const settled = await Promise.allSettled([...children.get(event)!].map(node => statsOf(node)))
   return settled.filter(result => result.status === 'fulfilled').map(({ value }) => value)

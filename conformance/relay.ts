@@ -1,4 +1,4 @@
-// A relay in front of a tier, whose connections break, hang, or are slow, when it is told to.
+// A relay in front of a tier. On demand its connections break, hang, or are slow.
 
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
@@ -18,14 +18,14 @@ export interface RelayOptions {
 export interface Relay {
   /** Connect here instead of to the tier. */
   readonly url: string
-  /** How many there have been. */
+  /** The number of connections so far. */
   readonly connections: number
   /** Breaks all connections. */
   breakAll(): void
-  /** From now on nothing passes, not even that one end has closed; it waits for thaw(). */
+  /** Lets nothing pass until thaw(), not even the end of a connection. */
   freeze(): void
   thaw(): void
-  /** The same for good, for those connections that there are. */
+  /** The same for good, for the connections that are open. */
   hang(): void
   /** How long a chunk takes, in ms, and how much passes in each direction of a connection, in bytes per second. */
   slow(pace: Pace): void

@@ -1,4 +1,4 @@
-// What a run found: each tier compared with the baseline.
+// The result of a run: each tier compared with the baseline.
 
 import { deviations, type Deviation } from './deviations.ts'
 import type { Replay, TestResult } from './replay.ts'
@@ -83,7 +83,7 @@ export function reportTier(tier: string, about: string, baseline: Replay, replay
     ...(connections ? { connections } : {}),
     ...countAll(replay.results),
     differences,
-    // A host whose connection is cut gets no Workers, so those of a test may all be on the other one.
+    // A host gets no Workers while its connection is cut, so all Workers of a test may be on the other.
     stale: connections ? [] : staleDeviations(tier, replay),
     conforms: differences.every(({ deviation }) => deviation)
   }
@@ -106,7 +106,7 @@ function compare(tier: string, expected: TestResult, { results, broken }: Replay
   return [{ file, test, status, message: firstLines(message), ...(deviation ? { deviation } : {}) }]
 }
 
-// Those of all URLs are not stale when one of them does better.
+// A deviation of all URLs is not stale because one of them passes.
 function staleDeviations(tier: string, { results }: Replay): Deviation[] {
   const passed = results.filter(({ status }) => status === 'passed')
   return deviations.filter(entry => entry.tiers.includes(tier) && passed.some(result => covers(entry, tier, result)))

@@ -1,19 +1,23 @@
-// What is said of a host that is to end: while it drains it takes no new Workers and Routers, and applications leave it.
+// The messages about a drain: the host takes no new Workers and Routers, applications leave it, and
+// then it ends.
 
 import type { Handle } from './wire.ts'
 
 /** The parameter of `tier.drain`. */
 export interface DrainOptions {
-  /** When the host ends, whatever is on it, in ms from now. Default: as it was told before, or else when it is empty. */
+  /**
+   * When the host ends, whatever is on it, in ms from now. Default: the deadline that it has, or else
+   * when it is empty.
+   */
   deadline?: number
-  /** It does not end. */
+  /** Cancels the drain. */
   cancel?: boolean
 }
 
 /** The answer to `tier.drain`, and its notifications. */
 export interface DrainState {
   draining: boolean
-  /** What is left on the host; it is empty without Workers. */
+  /** What is left on the host. Without Workers it is empty. */
   workers: number
   routers: number
   consumers: number
@@ -23,13 +27,13 @@ export interface DrainState {
   ended?: 'empty' | 'deadline' | 'cancelled'
 }
 
-/** The parameter of `tier.draining`, which a session with Workers on the host is told. */
+/** The parameter of `tier.draining`, which is sent to sessions with Workers on the host. */
 export interface Draining {
-  /** The host: the leaf, by the name that starts its handles. */
+  /** The name of the leaf. Its handles begin with it. */
   node: string
   /** When it ends, whatever is on it, in ms from now. */
   deadline?: number
-  /** It does not drain any more. */
+  /** The drain was cancelled. */
   cancelled?: boolean
   /** The session's Workers that end with it. */
   workers: Handle[]

@@ -74,7 +74,7 @@ export class ProtocolError extends Error {
   }
 }
 
-/** Refused for want of a right. `code` says of which: `codes.unauthenticated` or `codes.forbidden`. */
+/** Refused because the token is missing or not valid (`codes.unauthenticated`), or does not allow it (`codes.forbidden`). */
 export class AccessError extends Error {
   override name = 'AccessError'
   readonly code: number
@@ -127,12 +127,12 @@ export class UnknownOutcomeError extends Error {
 
 export const unknownOutcome = (method: string) => new UnknownOutcomeError(`the tier was replaced during ${method}(): whether it was carried out is not known`)
 
-/** The host is to end, and takes no new Workers and Routers: another host will, or this one when it is back. */
+/** The host drains, and takes no new Workers and Routers. Another host does. */
 export class DrainingError extends Error {
   override name = 'DrainingError'
 }
 
-/** The two ends do not describe mediasoup's API in the same way: their versions are named. */
+/** The two ends have different APIs of mediasoup. The message names their versions. */
 export class IncompatibleError extends Error {
   override name = 'IncompatibleError'
 }
@@ -141,7 +141,7 @@ const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<s
   [TypeError, RangeError, SyntaxError, ConnectionError, SessionError, DrainingError, UnknownOutcomeError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
 )
 
-/** An error to what goes on the wire, without its stack: that is the host's own business. */
+/** Encodes an error for the wire, without its stack, which stays on the host. */
 export function describeError(error: unknown): Failure {
   if (error instanceof ProtocolError || error instanceof AccessError || error instanceof LimitError) return { code: error.code, message: error.message, data: { name: error.name } }
   if (error instanceof SessionError) return { code: codes.session, message: error.message, data: { name: error.name } }

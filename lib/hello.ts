@@ -1,4 +1,4 @@
-// What each end says of itself: the first call of a session.
+// The first call of a session, in which each end introduces itself.
 
 import type * as ms from 'mediasoup/types'
 
@@ -7,7 +7,7 @@ export const PROTOCOL = 'mafalda.v1'
 /** The answer to `tier.hello`. */
 export interface Hello {
   protocol: typeof PROTOCOL
-  /** Versions of mafalda and mediasoup on that end. */
+  /** The versions of mafalda and mediasoup there. */
   mafalda: string
   mediasoup: string
   /** See `digest` in methods.ts. */
@@ -21,9 +21,9 @@ export interface Hello {
 
 /** Where an object is: the answer to `tier.locate`. */
 export interface Location {
-  /** The leaf, by the name that starts its handles. */
+  /** The name of the leaf. Its handles begin with it. */
   node: string
-  /** Its Worker there. */
+  /** The process id of the Worker there. */
   pid: number
   /** The version of mediasoup there. */
   mediasoup: string

@@ -1,4 +1,4 @@
-// Certificates and keys of an end of a connection.
+// Certificates and keys of one end of a connection.
 
 import { readFileSync } from 'node:fs'
 
@@ -6,22 +6,22 @@ import { readFileSync } from 'node:fs'
 export type Pem = string | Buffer
 
 export interface Tls {
-  /** Its own certificate, with those between it and the authority. */
+  /** The own certificate, with the certificates between it and the authority. */
   cert?: Pem
   /** The private key of that certificate. */
   key?: Pem
-  /** The authorities whose certificates it takes from the peer. On a client they stand in for those of Node.js. */
+  /** The authorities that the peer's certificate may be of. On a client they replace those of Node.js. */
   ca?: Pem
 }
 
-/** What Node.js is told. The files are read each time, as they may have been replaced. */
+/** The options for Node.js. The files are read each time, because they may have been replaced. */
 export function readTls({ cert, key, ca }: Tls) {
   if ((cert === undefined) !== (key === undefined)) throw new TypeError('a certificate and its key are given together: cert and key')
   return {
     cert: read(cert),
     key: read(key),
     ca: read(ca),
-    // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED switches nothing off.
+    // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
     rejectUnauthorized: true
   }
 }

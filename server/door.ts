@@ -1,4 +1,4 @@
-// The door of a served tier, before anybody has said a word: from where it may be reached, and from which pages.
+// Checks before the first message of a client: which hosts may reach a tier, and which pages.
 
 import { BlockList, isIP } from 'node:net'
 
@@ -11,12 +11,12 @@ const isLoopback = (host: string) =>
 
 export interface Protection {
   host: string
-  /** Whether whoever connects has to say who they are. */
+  /** Whether clients need a token or a certificate. */
   authenticates: boolean
   insecure: boolean
 }
 
-/** Throws, with code ERR_INSECURE, when other hosts could reach what anybody may use. */
+/** @throws with code ERR_INSECURE, when other hosts could reach a tier that everybody may use. */
 export function checkProtection({ host, authenticates, insecure }: Protection) {
   if (authenticates || insecure || isLoopback(host)) return
   throw Object.assign(
@@ -26,10 +26,10 @@ export function checkProtection({ host, authenticates, insecure }: Protection) {
 }
 
 /**
- * Whether the page that a browser shows may open a session. The pages of the tier's own host may not either, because it serves
- * none: one that seems to be from there has rebound its name.
+ * Whether a page in a browser may open a session. The tier's own origin is not allowed by itself: the
+ * tier serves no pages, so a page from there has rebound its name.
  *
- * @param origin the header that every browser sends, and no script can change; what sends none is no browser
+ * @param origin the header that every browser sends and no script can change; other clients send none
  */
 export const isOriginAllowed = (origin: string | undefined, allowed: readonly string[]) =>
   origin === undefined || allowed.includes('*') || allowed.includes(origin)

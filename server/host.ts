@@ -1,4 +1,4 @@
-// What a leaf does not accept from a client, and what it adds, because it is a fact of its host.
+// Rules of a host: arguments that a leaf refuses, and addresses that it fills in.
 
 import { realpathSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
@@ -7,7 +7,7 @@ import type * as ms from 'mediasoup/types'
 import type { Mediasoup } from './leaf.ts'
 
 export interface HostRules {
-  /** What clients are told to connect to, when they listen on an unspecified address (`0.0.0.0`, `::`) and announce none. */
+  /** The address that participants are told to connect to, where an application listens on `0.0.0.0` or `::` and announces none. */
   announcedAddress?: string
   /** This host's address for pipes from other hosts. Default: the announced one if an interface has it, else 127.0.0.1. */
   pipeAddress?: string
@@ -34,7 +34,7 @@ interface Options {
 
 const UNSPECIFIED: ReadonlySet<unknown> = new Set(['0.0.0.0', '::', '[::]'])
 
-/** Where pipes from other hosts arrive. At one address, because a pipe takes packets only from the address that it was told. */
+/** Where pipes from other hosts arrive: at one address, because a pipe takes packets from one address only. */
 export function pipeListenInfo({ announcedAddress, pipeAddress }: HostRules): ms.TransportListenInfo {
   const addresses = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? []).map(({ address }) => address)
   const ip = pipeAddress ?? addresses.find(address => address === announcedAddress) ?? '127.0.0.1'
@@ -83,7 +83,7 @@ function announceIp(listenIp: ListenInfo | string, address: string) {
   return isUnannounced(info) ? { ...info, announcedIp: address } : listenIp
 }
 
-// What has the wrong type is mediasoup's to refuse.
+// mediasoup refuses arguments of a wrong type.
 const arrayOf = <T>(value: T[] | undefined) => Array.isArray(value) ? value : []
 
 function isUnannounced(info: ListenInfo | undefined): info is ListenInfo {
@@ -94,6 +94,6 @@ function realPath(path: string): string {
   try {
     return realpathSync(path)
   } catch {
-    return resolve(path) // A file that is missing is mediasoup's to complain about.
+    return resolve(path) // mediasoup says that a file is missing.
   }
 }

@@ -22,13 +22,13 @@ import { Session } from './session.ts'
 export type Mediasoup = typeof mediasoup
 
 export interface LeafOptions extends HostRules {
-  /** What mediasoup logs here, as setLogEventListeners() takes it: a leaf sets mediasoup's listeners itself, because sessions hear of their Workers. */
+  /** Listeners for mediasoup's logs, as for setLogEventListeners(), which the leaf calls itself. */
   log?: ms.LogEventListeners
-  /** Lets the Workers of sessions be shares of real ones with the same settings, so that many applications do not fight for cores. Default: a session's Workers are its own. */
+  /** Makes the Workers of sessions shares of real ones with the same settings, so that applications do not fight for cores. Default false. */
   shareWorkers?: boolean
-  /** How many real Workers this host is to have, counted over all sessions, if fewer than it has cores. A session that asks for more by itself gets them. */
+  /** How many real Workers this host has, over all sessions. Default, and at most: one per core. A session that asks for more by itself gets them. */
   maxWorkers?: number
-  /** How long a shared Worker stays when no session uses it, in ms. Default 5 s. */
+  /** How long a real Worker without shares stays, in ms. Default 5 s. */
   linger?: number
 }
 

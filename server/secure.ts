@@ -1,4 +1,4 @@
-// The HTTP server of a tier: in the clear, or with TLS and certificates that are replaced while it runs.
+// The HTTP server of a tier: without TLS, or with TLS and certificates that are replaced while it runs.
 
 import { type RequestListener, type Server as HttpServer, createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
@@ -7,23 +7,23 @@ import { type Pem, readTls } from '../lib/tls.ts'
 import { watchFiles } from './files.ts'
 
 export interface ServerTls {
-  /** Its certificate, with those between it and the authority. */
+  /** The server's certificate, with the certificates between it and the authority. */
   cert: Pem
   /** The private key of the certificate. */
   key: Pem
-  /** The authorities of client certificates. When it is given, whoever connects must have one: mutual TLS. */
+  /** The authorities of client certificates. With it, every client must show one: mutual TLS. */
   ca?: Pem
 }
 
 export interface ReloadableServer {
   http: HttpServer
-  /** Reads certificates again. Those before stay when the new ones cannot be used. */
+  /** Reads the certificates again. If the new ones cannot be used, the old ones stay. */
   reload(): void
-  /** No longer watches the files. */
+  /** Ends watching the files. */
   unwatch(): void
 }
 
-/** Throws the system's error when a file cannot be read, and OpenSSL's when it cannot be used. */
+/** @throws the system's error when a file cannot be read, OpenSSL's when it cannot be used. */
 export function createHttp(listener: RequestListener, tls: ServerTls | undefined, logger: Logger): ReloadableServer {
   if (!tls) return { http: createServer(listener), reload() {}, unwatch() {} }
   const http = createSecureServer({ ...readTls(tls), requestCert: tls.ca !== undefined }, listener)

@@ -27,17 +27,17 @@ export interface ServeOptions extends SocketOptions {
   host?: string
   /** Default 0: the system chooses. */
   port?: number
-  /** Serves `wss://`; with a `ca`, only to whoever has a certificate of it. Files are read again within a second of a change. */
+  /** Serves `wss://`; with a `ca`, only to clients with a certificate of it. Files are read again within a second of a change. */
   tls?: ServerTls
-  /** Lets in only who has a token, for what it allows. */
+  /** Lets in only clients with a token, which may do what it allows. */
   tokens?: TokenOptions
   /** What sessions may ask for, and how many there may be: some of `sessions`, `rate`, `inFlight`, `workers`, … (see limits.ts). */
   limits?: Partial<Limits>
-  /** Whether other hosts may reach the tier although nobody is asked who they are. Default false: serve() rejects. */
+  /** Whether other hosts may reach the tier without tokens or client certificates. Default false: serve() rejects. */
   insecure?: boolean
-  /** Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default: none. What is no browser needs none. */
+  /** Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default: none. Other clients need none. */
   allowOrigins?: string[]
-  /** How long a session outlives its connection, in ms; 0 to end it with that. Default 30 s. */
+  /** How long a session outlives its connection, in ms; 0: not at all. Default 30 s. */
   grace?: number
   /** Default: warnings and errors, to stdout. */
   logger?: pino.Logger
@@ -51,10 +51,10 @@ export interface Server {
   /** Reads the files of `tls` and `tokens` again, at once. Open sessions go on. */
   reload(): void
   /**
-   * Ends every session, and with them what they own; resolves when the port is free.
+   * Ends every session, with its objects; resolves when the port is free.
    *
-   * @param options.comesBack what the sessions own is left on the tiers below for the grace period there: another process takes
-   * the place of this one, and they go on. Only of a resumable tier.
+   * @param options.comesBack leaves the objects of the sessions on the tiers below for the grace period there: another process
+   * takes over, and they go on. Only for a resumable tier.
    */
   close(options?: { comesBack?: boolean }): Promise<void>
 }

@@ -1,4 +1,4 @@
-// Tokens: who signed them, and what they allow.
+// Verifies tokens, and reads what they allow.
 
 import { createPublicKey, createSecretKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -10,15 +10,21 @@ import { watchFiles } from './files.ts'
 import { type SessionLimits, checkLimits, sessionDefaults } from './limits.ts'
 
 export interface TokenOptions {
-  /** The secret shared with whoever issues tokens (HS256, HS384, HS512): the path of a file, or its contents as a Buffer; 32 bytes or more. */
+  /**
+   * The secret shared with the issuer of tokens (HS256, HS384, HS512), of 32 bytes or more: the path of
+   * a file, or its contents as a Buffer.
+   */
   secret?: string | Buffer
-  /** The public keys of whoever issues tokens: a JWKS, or one key as PEM; the path of a file, or its contents as a Buffer. */
+  /**
+   * The public keys of the issuer of tokens, as JWKS, or one key as PEM: the path of a file, or its
+   * contents as a Buffer.
+   */
   keys?: string | Buffer
-  /** What tokens must have as `aud`. */
+  /** The `aud` that tokens must have. */
   audience: string
-  /** What tokens must have as `iss`. Default: anything. */
+  /** The `iss` that tokens must have. Default: any. */
   issuer?: string
-  /** How long a session lives on when its token has expired, in ms, so that it can be renewed. Default 30 s. */
+  /** How long a session with an expired token lives on, in ms, to be renewed. Default 30 s. */
   grace?: number
 }
 
@@ -27,17 +33,17 @@ export interface Grant {
   subject: string | undefined
   scopes: ReadonlySet<Scope>
   limits: Partial<SessionLimits>
-  /** Until when, in ms since 1970. */
+  /** When it expires, in ms since 1970. */
   expires: number
 }
 
 export interface Tokens {
   readonly grace: number
-  /** Rejects with an AccessError that says what is wrong with it, and never quotes it. */
+  /** Rejects with an AccessError that says what is wrong with the token, without quoting it. */
   verify(token: string): Promise<Grant>
-  /** Reads secret and keys again. Those before stay when the new ones cannot be used. */
+  /** Reads the secret or the keys again. If the new ones cannot be used, the old ones stay. */
   reload(): void
-  /** No longer watches the files. */
+  /** Ends watching the files. */
   unwatch(): void
 }
 
@@ -46,11 +52,11 @@ const MIN_SECRET_BYTES = 32
 const SYMMETRIC = ['HS256', 'HS384', 'HS512']
 const ASYMMETRIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
 
-/** Throws when secret or keys cannot be read or used. */
+/** @throws when the secret or the keys cannot be read or used. */
 export async function createTokens({ secret, keys, audience, issuer, grace = 30_000 }: TokenOptions, logger: Logger): Promise<Tokens> {
   if ((secret === undefined) === (keys === undefined)) throw new TypeError('tokens are verified with a secret or with public keys: give one of them')
   if (!audience) throw new TypeError('tokens need an audience, so that one for something else is not taken here')
-  // Not before it is needed: a tier should be ready at once.
+  // Loaded when it is needed, so that a tier without tokens is ready sooner.
   const jose = await import('jose')
   const options = { audience, issuer, algorithms: secret ? SYMMETRIC : ASYMMETRIC, requiredClaims: ['exp'] }
   let key = readKey()
@@ -77,7 +83,7 @@ export async function createTokens({ secret, keys, audience, issuer, grace = 30_
       key = readKey()
       logger.info({ files }, 'the keys of tokens were read again')
     } catch (error) {
-      // Not the error: that of JSON quotes what it has read.
+      // Without the error's message: that of JSON quotes the file.
       logger.error({ files, reason: (error as Error).name }, 'the keys of tokens cannot be used: those before stay')
     }
   }
@@ -86,7 +92,7 @@ export async function createTokens({ secret, keys, audience, issuer, grace = 30_
 const read = (source: string | Buffer) => typeof source === 'string' ? readFileSync(source) : source
 const always = (key: KeyObject): JWTVerifyGetKey => async () => key
 
-// Whoever writes a file with an editor, or with echo, ends the line.
+// Editors and `echo` end the last line; that is not part of the secret.
 function secretBytes(contents: Buffer): Buffer {
   const bytes = Buffer.from(contents.toString('latin1').replace(/\r?\n$/, ''), 'latin1')
   if (bytes.length < MIN_SECRET_BYTES) throw new TypeError(`the secret of tokens has at least ${MIN_SECRET_BYTES} bytes (it has ${bytes.length})`)
@@ -104,7 +110,7 @@ function grantOf({ sub, scope, exp, limits = {} }: JWTPayload): Grant {
   }
 }
 
-/** What is wrong with a token, without a word of it. */
+/** Says what is wrong with a token, without quoting it. */
 function reasonOf(error: unknown, { audience, issuer, algorithms }: { audience: string; issuer?: string; algorithms: string[] }): string {
   const { code, claim } = error as { code?: string; claim?: string }
   switch (code) {

@@ -22,7 +22,7 @@ const SHOWN = 5
 
 type Place = Omit<Difference, 'step'>
 
-// The outcome of a call says most; state is what is left in the end.
+// The outcome of a call tells most about a difference, and state tells least.
 function* compareSteps(plain: Step, tier: Step): Generator<Place> {
   for (const part of ['target', 'outcome', 'cascade', 'streams', 'state'] as const) yield* differ([part], plain[part], tier[part])
 }

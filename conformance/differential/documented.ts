@@ -13,7 +13,7 @@ export interface Documented {
 // The tiers whose Workers span several below whatever their load.
 const SCATTERED = ['scatter', 'aggregated-scatter']
 
-// What V8 says when mediasoup takes apart, or calls, what is not there.
+// V8's messages when mediasoup reads or calls something undefined.
 const BY_V8 = /^Cannot (read|destructure) propert|is not (a function|iterable)|^Cannot (mix|convert)/
 
 export const documented: readonly Documented[] = [
@@ -52,7 +52,7 @@ export interface Omitted {
   member: string
 }
 
-/** Calls that programs for some tiers do without. */
+/** Calls that programs for some tiers leave out. */
 export const omitted: readonly Omitted[] = [
   {
     reason: 'a Worker that spans several below lives on when one of them is killed, and only what was on that one is closed (test/proxy/killing.test.ts)',

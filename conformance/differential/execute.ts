@@ -14,7 +14,7 @@ export type Outcome =
   | { skipped: string }
   | { returned?: unknown; threw?: unknown; resolved?: unknown; rejected?: unknown; changed?: unknown; pending?: true }
 
-/** What happened because of one call. */
+/** The effects of one call. */
 export interface Step {
   outcome: Outcome
   /** The object that the call was made on. */
@@ -23,7 +23,7 @@ export interface Step {
   cascade: string[]
   /** Events by object, and among them the end of the call. */
   streams: Streams
-  /** What objects say of themselves since. */
+  /** The state of objects afterwards. */
   state: Record<string, unknown>
 }
 
@@ -79,7 +79,7 @@ async function call(target: Subject, member: string, args: unknown[], world: Wor
     if (!(value instanceof Promise)) return { outcome: { returned: normal(value) }, cascade }
     const settled = value.then(result => ({ resolved: normal(result), ...keptAppData(result, args) }), error => ({ rejected: normal(error) }))
     const outcome = await Promise.race([settled, after(MAX_ANSWER_MS, { pending: true as const })])
-    // When it fails, what it does on its two Routers goes on in any order.
+    // When it fails, its work on the two Routers goes on in any order.
     const piping = member === 'pipeToRouter'
     world.note(target, [`${member}() is done`], piping ? ' (pipeToRouter)' : '')
     if (piping) noteResult(target, args[0], world, world.subjects.slice(known), 'rejected' in outcome ? outcome.rejected : undefined)
@@ -99,7 +99,7 @@ function invoke(thing: Thing, member: string, args: unknown[]): unknown {
   return (thing[member] as (...args: unknown[]) => unknown)(...args)
 }
 
-// Of a Worker that is gone, and of a tier somewhere else, the pid may be that of anybody here.
+// The pid of a Worker that is gone, or on another machine, may be that of any process here.
 function kill({ closed, pid }: Thing) {
   if (closed) return
   if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('mediasoup-worker')) throw new Error(`${pid} is no worker of this machine`)

@@ -1,5 +1,5 @@
-// What differs from run to run, on plain mediasoup too, gets a name instead: ids that of their object, and what is random
-// or measured a placeholder that says what it is.
+// Replaces values that differ from run to run, on plain mediasoup, too: ids by the names of their
+// objects, random and measured values by placeholders.
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 
@@ -14,7 +14,7 @@ const PLACEHOLDERS = new Set(['pid', 'port', 'localPort', 'remotePort', 'timesta
 /** Of a transport: there is padding among them, which goes out by the clock. */
 const BYTES = /bytes(Sent|Received)$/i
 
-/** What the system measures of a process. */
+/** Measurements of a process by the system. */
 const MEASURED = /^ru_/
 
 /** Lists without an order: the worker keeps them in hash tables. */

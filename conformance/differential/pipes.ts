@@ -1,5 +1,5 @@
-// What is particular of pipeToRouter(): there are calls after which plain mediasoup does not work any more, or does one
-// thing or another. Programs do without them.
+// Calls of pipeToRouter() after which plain mediasoup does not work any more, or behaves differently
+// from run to run. Programs leave them out.
 
 import type { Subject, World } from './world.ts'
 
@@ -27,7 +27,7 @@ export function reasonNotToPipe(from: Subject, options: unknown, world: World): 
   if (to?.kind !== 'Router') return 'the process would end'
   // It remembers the promise that was rejected, and a second one may have no handler.
   if (world.broken.has(pairOf(from, to))) return 'a pipe between these Routers has failed before'
-  // It leaves the end open that it could make, if it could, and tells the error of whichever failed first.
+  // If it can make one end, it leaves that open, and rejects with the error that came first.
   if (to.thing.closed) return 'one end would be left'
   return undefined
 }

@@ -10,11 +10,11 @@ export interface Ref {
   ref: Group
   /** Modulo the number of candidates. */
   pick: number
-  /** Of the closed ones. */
+  /** Whether a closed object is meant. */
   closed?: boolean
   /** Of those that the object of the call shares a Router, or a Worker, with. */
   near?: 'Router' | 'Worker'
-  /** The member that is meant, if not the object. */
+  /** The member of the object that is meant, instead of the object. */
   get?: 'id' | 'rtpCapabilities'
 }
 

@@ -8,14 +8,14 @@ const MAX_MS = 5_000
 // is not enough.
 const ROUNDS = 2
 
-/** Calls that make nothing happen. */
+/** Calls without effects. */
 const QUERIES = new Set(['dump', 'getStats', 'getBufferedAmount', 'getResourceUsage', 'canConsume'])
 
-/** Calls that make something happen beyond pipes, of which an answer knows nothing. */
+/** Calls with effects beyond pipes, which may come after the answer. */
 const CROSSING = new Set(['close', 'kill', 'pause', 'resume', 'send'])
 
 /**
- * How many rounds without news it takes for a call to have done all that it does.
+ * How many rounds without news prove that all effects of a call have arrived.
  *
  * @param hops over how many pipes of the tier's own that may go
  */
@@ -27,8 +27,8 @@ export function roundsAfter(member: string | undefined, hops: number): number {
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 /**
- * Asks each Worker until nobody has had any news for some rounds. Whatever a Worker did before it answers is on the way then, and what that
- * makes happen on another Worker is asked for before the next round.
+ * Asks each Worker until there was no news for some rounds. The effects on a Worker are on their way
+ * when it answers, and their effects on another Worker are awaited before the next round.
  */
 export async function quiesce(world: World, rounds: number): Promise<void> {
   const deadline = performance.now() + MAX_MS

@@ -1,12 +1,12 @@
-// The objects that a program made, by names that are the same everywhere, and all that they said: each event is noted
-// in the stream of its object, because between objects even plain mediasoup keeps no order.
+// The objects of a program, by names that are the same on both sides, and their events. Events are
+// noted per object, because even plain mediasoup keeps no order between objects.
 
 import type { EventEmitter } from 'node:events'
 import { kinds } from '../../lib/methods.ts'
 import { Normalizer } from './normalize.ts'
 import { type Ref, includes } from './program.ts'
 
-/** What the objects of mediasoup have in common. */
+/** The members that all objects of mediasoup have. */
 export interface Thing extends EventEmitter {
   readonly id?: string
   readonly closed: boolean
@@ -26,15 +26,15 @@ export interface Subject {
   piped?: boolean
 }
 
-/** What was noted since the last call: by object. */
+/** The notes since the last call, by object. */
 export type Streams = Record<string, unknown[]>
 
 export class World {
   readonly subjects: Subject[] = []
   readonly normalizer: Normalizer
-  /** How much was noted. */
+  /** The number of notes. */
   count = 0
-  /** Names of events in the order of all, for what happens within one call. */
+  /** Names of events of all objects in their order, within one call. */
   cascade: string[] = []
   /** Pairs of Routers between which no pipe can be made any more. */
   readonly broken = new Set<string>()
@@ -48,7 +48,7 @@ export class World {
     this.normalizer = new Normalizer(thing => this.#byThing.get(thing)?.name)
   }
 
-  /** Learns of an object, and of all that it will have. */
+  /** Adds an object, and later its children. */
   add(thing: Thing, parent?: Subject): Subject {
     const kind = thing.constructor.name.replace(/Impl$/, '')
     const name = `${parent ? `${parent.name}/` : ''}${this.#nextName(parent, kind)}`
@@ -86,7 +86,8 @@ export class World {
     this.#deaf.push(() => emitter.off(event, listener))
   }
 
-  // With what the object says of itself at that moment. An SCTP association is made over the network, and goes its own way.
+  // With the state of the object at that moment. An SCTP association is made over the network, in its
+  // own time.
   #heard(subject: Subject, event: string, args: unknown[]) {
     if (event.endsWith('sctpstatechange')) return this.note(subject, [event, args], ' (SCTP)')
     if (event.endsWith('trace') && tellsTheTime(args[0] as { type: string })) return
@@ -106,7 +107,7 @@ export class World {
     return streams
   }
 
-  /** What objects say of themselves, if it is not what they said last. */
+  /** The state of objects, where it has changed. */
   takeChanges(): Record<string, unknown> {
     const changes: Record<string, unknown> = {}
     for (const subject of this.subjects) {
@@ -124,7 +125,7 @@ export class World {
     return Object.fromEntries(kinds.get(kind)![role].map(name => [name, thing[name]]))
   }
 
-  /** The object that is meant, of those that there are. */
+  /** Resolves a reference to an object. */
   find({ ref, pick, closed = false, near }: Ref, from?: Subject): Subject | undefined {
     const scope = from && near && ancestor(from, near)
     const candidates = this.subjects.filter(subject =>
@@ -137,7 +138,7 @@ export class World {
     return this.#byThing.get(thing as object)
   }
 
-  /** Hears nothing any more. */
+  /** Stops listening. */
   leave() {
     for (const stop of this.#deaf) stop()
   }
@@ -145,7 +146,7 @@ export class World {
 
 const byName = (one: Subject, other: Subject) => one.name < other.name ? -1 : 1
 
-// Told by timers, and also to who asked for types that do not exist.
+// Emitted by timers, also for trace types that do not exist.
 const tellsTheTime = ({ type }: { type: string }) => type === 'probation' || type === 'bwe'
 
 export function ancestor(subject: Subject | undefined, kind: string): Subject | undefined {

@@ -1,4 +1,4 @@
-// One session that attacks: each seed makes some frames, and what is answered is checked.
+// One hostile session: each seed makes some frames, and the answers are checked.
 
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
@@ -37,7 +37,7 @@ export async function attack({ url, calls, seeds, foreign, resumable, onFrame = 
   let wake = () => {}
   socket.on('error', () => {}) // `close` tells.
   await once(socket, 'open')
-  // Without it, the first frame could be an opening that is none, which ends the connection.
+  // Otherwise the first frame could be a malformed opening, which ends the connection.
   const [method, ...params] = resumable ? ['tier.open', { ...newSessionKey(), received: 0 }] : ['tier.hello']
   socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, method, params }))
   await once(socket, 'message')

@@ -1,4 +1,4 @@
-// A session of somebody else on the tier under attack, that works all the time and minds every answer.
+// A second session on the tier under attack. It works all the time and checks every answer.
 
 import assert from 'node:assert/strict'
 import type * as ms from 'mediasoup/types'
@@ -43,7 +43,7 @@ export class Bystander {
     this.#working = this.#workOn().catch(error => { this.problem ??= `the bystander was disturbed: ${(error as Error).message}` })
   }
 
-  /** Ends what it does at the moment; nothing of it is left then but its Worker. */
+  /** Ends the current round: then only its Worker is left. */
   async rest() {
     this.#resting = true
     await this.#working

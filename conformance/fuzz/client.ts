@@ -1,5 +1,5 @@
-// A client under test, in a process of its own: opens a session where it is told to, calls whatever it gets hold of until the session ends,
-// and tells what became of its calls.
+// A client under test, in a process of its own: opens a session at a URL, calls the objects that it
+// gets until the session ends, and reports the outcome of its calls.
 
 import type { EventEmitter } from 'node:events'
 import { connect } from '../../client/index.ts'
@@ -8,7 +8,7 @@ import { kinds } from '../../lib/methods.ts'
 export interface Outcome {
   connected: boolean
   calls: number
-  /** Calls that nothing has come of when the session was over. */
+  /** Calls that had not settled when the session was over. */
   pending: number
   /** What the client complained about. */
   logged: number

@@ -1,4 +1,4 @@
-// Frames of every sort, from a seed and what the session knows: calls as they should be, spoilt ones, and junk.
+// Frames from a seed and the objects of the session: valid calls, spoilt ones, and junk.
 
 import type { Frame } from '../../lib/tier.ts'
 import { methods } from '../../lib/methods.ts'
@@ -36,14 +36,14 @@ const junk: Maker = (random, known) => {
   return [unmark(encoded(random, known, { method, params, answered: !random.oneIn(4) }) as string, random, known)]
 }
 
-/** What is not mediasoup's. */
+/** Methods of the tier. */
 const tier: Maker = (random, known) => {
   const method = random.pick(tierMethods)
   const params = random.oneIn(3) ? [MARK] : method === 'tier.log' ? [random.shuffle(['warn', 'error', 'chicken']).slice(random.below(4))] : [hostileHandle(random, known)]
   return [unmark(encoded(random, known, { method, params, answered: method === 'tier.log' ? random.oneIn(4) : true }) as string, random, known)]
 }
 
-/** A call, one of whose values is another one. */
+/** A call with one value replaced. */
 const spoilt: Maker = (random, known, calls) => {
   const call = calls.next(random, known)
   if (call.params.some(Buffer.isBuffer) || call.method === 'mediasoup.createWorker') return [encoded(random, known, call)]
@@ -52,7 +52,7 @@ const spoilt: Maker = (random, known, calls) => {
   return [unmark(JSON.stringify({ jsonrpc: '2.0', id: newId(random, known), method: call.method, params }), random, known)]
 }
 
-/** A frame with other characters, or less of them. */
+/** A frame with characters replaced or removed. */
 const garbled: Maker = (random, known, calls) => [garble(encoded(random, known, calls.next(random, known)), random)]
 
 /** The same message, written in another way. */
@@ -70,7 +70,7 @@ const rewritten: Maker = (random, known, calls) => {
   ])()]
 }
 
-/** A message whose head says something else than the rest of it. */
+/** A message whose header contradicts the rest of it. */
 const contradicting: Maker = (random, known, calls) => {
   const frame = encoded(random, known, calls.next(random, known))
   if (typeof frame !== 'string' || frame.includes('mediasoup.createWorker')) return [frame]
@@ -83,7 +83,7 @@ const repeated: Maker = (random, known, calls) => {
   return frame.includes('mediasoup.createWorker') ? [frame] : Array<Frame>(2 + random.below(3)).fill(frame)
 }
 
-/** What an application would not do in this order. */
+/** Calls in an order that no application has. */
 const disordered: Maker = (random, known, calls) =>
   random.shuffle(Array.from({ length: 2 + random.below(6) }, () => valid(random, known, calls)).flat())
 

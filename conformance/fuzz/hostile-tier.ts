@@ -1,4 +1,4 @@
-// A tier that means no good: it answers like one, mostly, and sends whatever else it likes.
+// A hostile tier: it mostly answers as a tier does, and also sends junk.
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'

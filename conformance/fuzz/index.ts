@@ -1,5 +1,5 @@
-// Fuzzing: sessions that send what they should not to a tier on which another one works. Nothing may crash or grow, nothing of theirs may
-// stay, every request is answered, and the other one notices nothing.
+// Fuzzing: hostile sessions attack a tier on which a second session works. Nothing may crash or grow,
+// their objects are gone with them, every request is answered, and the second session sees nothing.
 
 import type { Frame } from '../../lib/tier.ts'
 import type { Load } from '../../lib/load.ts'
@@ -16,7 +16,7 @@ export interface FuzzOptions {
   target: TargetName | 'client'
   /** How many frames; a few more are sent. Default 50,000. */
   frames?: number
-  /** Makes the frames: the same ones from the same seed, but for what the tier makes up. Default: random. */
+  /** The same seed makes the same frames, except for values that the tier chooses. Default: random. */
   seed?: number
   log?: (line: string) => void
 }
@@ -36,13 +36,13 @@ export interface FuzzReport {
   culprits?: string[]
 }
 
-// A session has so many steps, of one or several frames each.
+// Steps of a session, of one or several frames each.
 const STEPS = 2_000
-// So many of the seeds also make openings, before.
+// This many of the seeds also make openings, before.
 const OPENINGS = 30
-// A few sessions first, so that what is compiled and cached does not count.
+// The part of the sessions that runs first, so that compiled code and caches do not count.
 const WARM_UP = 0.25
-// What is left of the frames of a session is nothing at all; but heaps have noise, of about a megabyte.
+// Nothing of a session's frames should be left, but heaps have noise, of about a megabyte.
 const MAX_GROWTH_BYTES = 4 * 1024 * 1024
 const MAX_GONE_MS = 20_000
 const MAX_SHRINKING_MS = 30_000
@@ -83,7 +83,7 @@ async function fuzzTier({ target, frames: wanted, seed, log }: Required<FuzzOpti
   }
   return { ...report, seconds: (performance.now() - start) / 1000 }
 
-  /** Leaves out steps, more of them first, as long as what is left does it too; on a new tier each time. */
+  /** Leaves out steps, many first, as long as the rest still shows the problem on a new tier. */
   async function shrink(all: number[], resumable: boolean): Promise<string[] | undefined> {
     const deadline = performance.now() + MAX_SHRINKING_MS
     let seeds = all
@@ -109,7 +109,7 @@ async function fuzzTier({ target, frames: wanted, seed, log }: Required<FuzzOpti
   }
 }
 
-/** A tier with somebody on it. */
+/** A tier with a second session on it. */
 class Scene {
   readonly #tiers: Tier[]
   readonly #bystander: Bystander
@@ -161,7 +161,7 @@ class Scene {
     return undefined
   }
 
-  /** What the session made must be gone. */
+  /** Waits until the objects of the hostile session are gone. */
   async #leftovers(): Promise<string | undefined> {
     const deadline = performance.now() + MAX_GONE_MS
     for (;;) {
@@ -179,7 +179,7 @@ class Scene {
   }
 }
 
-/** Of what there is on each leaf; what it uses changes all the time. */
+/** The objects on each leaf, without the CPU that they use, which changes all the time. */
 async function loads(watchers: RemoteMediasoup[]): Promise<string> {
   const all = await Promise.all(watchers.map(watcher => watcher.connection.getLoad()))
   return JSON.stringify(all.map(({ workers, routers, consumers }: Load) => ({ workers, routers, consumers })))

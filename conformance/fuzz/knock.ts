@@ -1,4 +1,5 @@
-// Openings that are none, or of somebody else's session, each on a connection of its own; and what is acknowledged when one is let in.
+// Malformed openings, openings of another session, and false acknowledgements, each on a connection
+// of its own.
 
 import { once } from 'node:events'
 import { WebSocket } from 'ws'

@@ -1,4 +1,4 @@
-// What a session was told, and so may name: the objects that were announced to it.
+// The objects that were announced to a session, and that it may therefore name.
 
 import { type Group, includes } from '../differential/program.ts'
 
@@ -13,7 +13,7 @@ export interface KnownObject {
 const MAX_OBJECTS = 200
 
 export class Known {
-  /** Handles of another session, which this one must not have any use of. */
+  /** Handles of another session, which must be of no use to this one. */
   readonly foreign: readonly string[]
   #objects: KnownObject[] = []
   #serial = 0
@@ -55,7 +55,7 @@ export class Known {
     if (this.#objects.length > MAX_OBJECTS) this.#objects = this.#objects.filter(({ kind }, i) => i > MAX_OBJECTS / 4 || kind === 'Worker' || kind === 'Router')
   }
 
-  /** It is closed, with all that is below it. */
+  /** Removes an object and its descendants. */
   forget(handle: string) {
     const gone = new Set([handle])
     for (const { handle, of } of this.#objects) if (of !== undefined && gone.has(of)) gone.add(handle)

@@ -1,4 +1,5 @@
-// What the answers to frames must be: one for each request whose id can be read, an error for what cannot, and nothing else.
+// Checks the answers: one for each request whose id can be read, an error for each frame that
+// cannot be read, and nothing else.
 
 import { codes } from '../../lib/errors.ts'
 import type { Frame } from '../../lib/tier.ts'
@@ -31,19 +32,19 @@ export class Ledger {
     return !this.#awaited.size && this.#unread <= 0
   }
 
-  /** What is still to come. */
+  /** The answers that are missing, in words. */
   get missing(): string {
     return [...[...this.#awaited.values()].slice(0, 5).map(({ frame }) => `the answer to ${frame.toString().slice(0, 400)}`), ...this.#unread > 0 ? [`${this.#unread} errors without an id`] : []].join(', ')
   }
 
-  /** The door takes nothing apart that nests so deep, and finds its id only where it stands first. */
+  /** A tier does not parse a frame that nests so deep, and finds its id only at the beginning. */
   get #deepest(): Id | undefined {
     return [...this.#awaited.values()].find(({ frame }) => isDeep(frame.toString()))?.id
   }
 
   sent(frame: Frame) {
     const message = read(frame)
-    // A proxy that knows no such object does not look at the rest.
+    // A proxy that does not know the object does not parse the rest of the frame.
     if (message === undefined) return void (CAST.test(frame.toString('latin1')) ? this.#casts++ : this.#unread++)
     const { id } = message
     // Not answered by the worker where the Producer is piped.

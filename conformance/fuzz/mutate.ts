@@ -1,4 +1,4 @@
-// Spoils messages: their values before they are written, and their text after.
+// Spoils messages: their values before they are encoded, and their text afterwards.
 
 import type { Frame } from '../../lib/tier.ts'
 import { hostileValue } from './hostile.ts'
@@ -8,7 +8,7 @@ import type { Random } from './random.ts'
 /** Stands in a message for what only JSON text can say, until it is written. */
 export const MARK = '\u0001hostile\u0001'
 
-/** Another value somewhere, or one less, or one more. */
+/** Replaces, removes or adds a value. */
 export function spoil(value: unknown, random: Random): unknown {
   if (typeof value !== 'object' || value === null || random.oneIn(6)) return MARK
   const entries = Object.entries(value)
@@ -27,11 +27,11 @@ export const unmark = (text: string, random: Random, known: Known) =>
 
 const CHARACTERS = [...'{}[]",:\\/0-e ', '\u0000', 'é', '\ufeff', '"id"', '\\u', '{"$":']
 
-/** Other characters, or less of them. */
+/** Replaces or removes characters. */
 export function garble(frame: Frame, random: Random): Frame {
   const at = random.below(frame.length)
   if (typeof frame !== 'string') return random.oneIn(3) ? frame.subarray(0, at) : Buffer.from(frame.with(at, random.below(256)))
   const text = frame.slice(0, at) + (random.oneIn(3) ? '' : (random.oneIn(4) ? '' : random.pick(CHARACTERS)) + frame.slice(at + random.below(3)))
-  // A socket sends no half of a surrogate pair: the tier would get, and answer, another id than the one that is waited for.
+  // A socket cannot send half of a surrogate pair: the tier would answer another id.
   return text.toWellFormed()
 }

@@ -15,7 +15,7 @@ export interface RoomOptions {
   mediasoup: ms.Index
   /** Where the participants' media arrives, on the machine that runs the Worker. */
   listenInfos: ms.TransportListenInfo[]
-  /** What carries a transport, shown with each participant. Without it: this machine, and the Worker of the room. */
+  /** Says where a transport is, for the tiles. Default: this machine, and the Worker of the room. */
   locate?(transport: ms.WebRtcTransport): Promise<Carrier>
 }
 
@@ -45,7 +45,7 @@ export interface Notices {
   consumerResumed: { consumerId: string }
   consumerClosed: { consumerId: string }
   speaker: { participantId: string }
-  /** What carried this participant is gone. Who joins again is carried by something else. */
+  /** The Worker or host of this participant is gone. To join again gives them another one. */
   lost: { reason: string }
 }
 
@@ -82,13 +82,13 @@ export class Room extends EventEmitter<{ close: [] }> {
     worker.on('died', () => this.emit('close'))
   }
 
-  /** Prepares the transports of somebody who then may enter. */
+  /** Prepares the transports of a participant, who may then enter. */
   async admit(name: string, notify: Notify): Promise<Participant> {
     const creating = [this.#createTransport(), this.#createTransport()] as const
     try {
       return new Participant(this, name, notify, ...await Promise.all(creating))
     } catch (error) {
-      // If only one was refused, the other one has no owner.
+      // If only one of them failed, nobody owns the other one.
       for (const created of creating) created.then(({ transport }) => transport.close(), () => {})
       throw error
     }
@@ -139,7 +139,7 @@ export class Room extends EventEmitter<{ close: [] }> {
     return speakers
   }
 
-  // A Router that spans machines lives on when one of them is lost, but not the observer that was there.
+  // A spanning Router outlives the loss of a host. The observer does not, if it was there.
   #replaceObserver(): void {
     if (this.router.closed) return
     this.#speakers = this.#observeSpeakers()
@@ -154,7 +154,7 @@ export class Room extends EventEmitter<{ close: [] }> {
   }
 }
 
-/** Who cannot be marked as speaking is still heard. */
+/** A participant who cannot be marked as speaking is still heard. */
 async function mark(producer: ms.Producer, speakers: Promise<ms.ActiveSpeakerObserver>): Promise<void> {
   try {
     await (await speakers).addProducer({ producerId: producer.id })
@@ -168,7 +168,7 @@ interface CarriedTransport {
   carrier: Carrier
 }
 
-/** Somebody in the room, or about to enter it. What a browser may ask of it is listed in `methods`. */
+/** A participant in the room, or about to enter it. `methods` lists what a browser may ask. */
 export class Participant {
   readonly id = randomUUID()
   readonly name: string
@@ -201,7 +201,7 @@ export class Participant {
     }
   }
 
-  /** Tells the others, and returns what the browser needs to begin. What happens from now on comes as notices. */
+  /** Tells the others, and returns what the browser needs to begin. Notices follow. */
   enter() {
     if (this.#sendTransport.closed || this.#recvTransport.closed) throw new Error('What carried you was lost meanwhile.')
     const others = [...this.#room.participants.values()].map(({ info }) => info)
@@ -291,14 +291,14 @@ export class Participant {
   }
 
   #lost({ host, workerPid }: Carrier): void {
-    // Both transports may have been there.
+    // The loss of the other transport may have been first.
     if (!this.#room.participants.has(this.id)) return
     this.leave()
     this.notify('lost', { reason: `Worker ${workerPid} of ${host} is gone.` })
   }
 }
 
-/** What a browser may ask. */
+/** The methods that a browser may call. */
 export const methods = [
   'connectTransport',
   'produce',

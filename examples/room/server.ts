@@ -1,5 +1,5 @@
-// The application server of the room: the page over HTTP, the signalling over a WebSocket. What it says to mediasoup is
-// in room.ts.
+// The application server of the room: the page over HTTP, the signalling over a WebSocket. room.ts
+// uses mediasoup.
 
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -126,7 +126,7 @@ function nameIn(data: unknown): string {
   return String(name ?? '').trim().slice(0, MAX_NAME_LENGTH) || 'Guest'
 }
 
-/** A phone that loses its network says no good-bye: whoever does not answer a ping until the next one has left. */
+/** A phone that loses its network does not say so: without an answer until the next ping, it has left. */
 function keepAlive(signalling: WebSocketServer): NodeJS.Timeout {
   const silent = new WeakSet<WebSocket>()
   signalling.on('connection', (socket) => socket.on('pong', () => silent.delete(socket)))

@@ -1,6 +1,6 @@
-// What `npm start` runs: two hosts, each a mediasoup in a process of its own; above them an aggregator, which makes one
-// mediasoup of the two; and the room's application server, which uses that as if it were its own. Elsewhere the hosts are
-// machines.
+// What `npm start` runs: two hosts, each a mediasoup in a process of its own; an aggregated tier
+// over them, which makes one mediasoup of the two; and the room's application server, which uses
+// that as if it were its own. Elsewhere the hosts are machines.
 // @ts-check
 
 import { spawn } from 'node:child_process'
@@ -15,12 +15,13 @@ import { connect } from 'mafalda/client'
 const PINO_WARN = 40
 const GRACE_MS = 5000
 const TELL_AFTER_MS = 200
-// What a Worker complains of when it is closed: nobody hears its last words.
+// The complaint of a Worker that is closed: nobody reads its last logs.
 const LAST_WORDS = /UnixStreamSocketHandle::.*broken pipe/
 const MAFALDA = fileURLToPath(new URL('../../dist/mafalda.js', import.meta.url))
 const HOSTS = ['host-a', 'host-b']
-// `scatter` takes another Worker for each transport: a room of two spans the hosts already. (The default, `pack`, would
-// keep it on one Worker.) An odd number, because everybody has two transports: so not all send to the same host.
+// `scatter` takes another Worker for each transport, so a room of two spans the hosts already. (The
+// default, `pack`, would keep it on one Worker.) The number is odd because everybody has two
+// transports: with an even one, all would send to the same host.
 const AS_ONE = ['--vertical', '--policy', 'scatter', '--max-workers', '3']
 
 /** @typedef {{ name: string, url: string, node: string, process: import('node:child_process').ChildProcess }} Tier */
@@ -42,7 +43,7 @@ async function main() {
   const lanAddress = announcedAddress ?? (isUnspecified(ip) ? firstLanAddress() : undefined)
 
   const [{ startRoom }, ...hosts] = await Promise.all([import('./server.ts'), ...HOSTS.map((name) => startTier(name))])
-  const aggregator = await startTier('the aggregator', [...AS_ONE, ...hosts.map(({ url }) => url)])
+  const aggregator = await startTier('the aggregated tier', [...AS_ONE, ...hosts.map(({ url }) => url)])
   watch(hosts, aggregator)
 
   const { connection } = mediasoup = await connect(aggregator.url)
@@ -113,7 +114,7 @@ function startTier(name, args = []) {
 /** @param {Tier[]} hosts @param {Tier} aggregator */
 function watch(hosts, aggregator) {
   aggregator.process.once('exit', (code, signal) => {
-    end(1, `The aggregator has ended (${signal ?? `exit code ${code}`}), and the room with it.`)
+    end(1, `The aggregated tier has ended (${signal ?? `exit code ${code}`}), and the room with it.`)
   })
   const alive = new Set(hosts)
   for (const host of hosts) {
@@ -126,7 +127,11 @@ function watch(hosts, aggregator) {
   }
 }
 
-/** What is no news when all ends: Ctrl-C reaches every process, and some are faster than this one. @param {string} sentence */
+/**
+ * Prints a sentence, unless everything ends: Ctrl-C reaches every process, and some end before this one.
+ *
+ * @param {string} sentence
+ */
 function tell(sentence) {
   setTimeout(() => { if (!ending) console.error(sentence) }, TELL_AFTER_MS)
 }

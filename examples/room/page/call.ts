@@ -14,14 +14,14 @@ export interface View {
   joined(participant: ParticipantInfo): void
   left(participantId: string): void
   track(participantId: string, track: MediaStreamTrack): void
-  /** Whether sound or picture of a participant come at the moment. */
+  /** Whether sound or picture of a participant arrive at the moment. */
   live(participantId: string, kind: MediaKind, live: boolean): void
   speaker(participantId: string): void
   chatOpen(): void
   chat(participantId: string, text: string): void
   /** What is wrong with the media connection at the moment, if anything. */
   trouble(sentence: string | undefined): void
-  /** What carried the call is gone; the devices are still open, for another call. */
+  /** The host of the call is gone. The devices stay open for another call. */
   lost(sentence: string, tracks: MediaStreamTrack[]): void
   /** The call is over, and not because the user left. */
   ended(sentence: string): void
@@ -30,7 +30,7 @@ export interface View {
 const video: MediaTrackConstraints = { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 24 } }
 const constraints = { audio: true, video }
 
-/** The camera and the microphone, or what there is of them. Rejects when there is neither. */
+/** The camera and the microphone, or one of them. Rejects when there is neither. */
 export async function openDevices(): Promise<MediaStreamTrack[]> {
   let reason: unknown
   for (const wanted of [constraints, { audio: true }, { video }]) {
@@ -38,7 +38,7 @@ export async function openDevices(): Promise<MediaStreamTrack[]> {
       return (await navigator.mediaDevices.getUserMedia(wanted)).getTracks()
     } catch (error) {
       reason = error
-      // Who said no is not asked a second time.
+      // A user who said no is not asked a second time.
       if (error instanceof DOMException && error.name === 'NotAllowedError') break
     }
   }
@@ -93,7 +93,7 @@ export class Call {
     const producer = this.#producers.get(kind)
     if (!producer) return
     producer.pause()
-    // Only then the camera's light goes out. A microphone has to be back at once.
+    // The camera's light goes out only when its track is stopped. A microphone has to be back at once.
     if (kind === 'video') producer.track?.stop()
     this.#view.live(this.#me, kind, false)
     await this.#request('pauseProducer', { producerId: producer.id })
@@ -247,7 +247,7 @@ export class Call {
   }
 
   #missed(error: unknown): void {
-    // Its participant may have left before we asked: nothing that a user has to know.
+    // The participant may have left before we asked. The user need not know.
     console.warn('a stream of the room was missed:', error)
   }
 
@@ -262,7 +262,7 @@ export class Call {
     consumer?.close()
   }
 
-  // Before the call is joined, to close it makes join() fail, and that tells the user.
+  // Closing a call that has not joined yet makes join() fail, and that tells the user.
 
   #lost(sentence: string): void {
     const tracks = this.#tracks

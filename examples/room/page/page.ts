@@ -1,4 +1,4 @@
-// The page: shows what the call tells, and tells the call what the user wants. The call itself is in call.ts.
+// The page: shows the call, and passes on what the user does. The call itself is in call.ts.
 
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
@@ -122,13 +122,13 @@ function copyOf(template: string): HTMLElement {
   return element<HTMLTemplateElement>(template).content.firstElementChild!.cloneNode(true) as HTMLElement
 }
 
-/** The same for all who see the host, and far from that of its neighbour in the alphabet. */
+/** A colour that is the same in all browsers, and far from that of the next host in the alphabet. */
 function hostHue(host: string): string {
   const sum = [...host].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)
   return String(sum * 137 % 360)
 }
 
-/** A colour of one's own, though two may have the same name. */
+/** A colour for each participant, also when two have the same name. */
 function hue(participantId: string): string {
   return String(parseInt(participantId.slice(0, 4), 16) % 360)
 }
@@ -142,7 +142,7 @@ function say(what: Partial<typeof sentences>): void {
   element('room-message').textContent = trouble || news || device
 }
 
-/** What one sees between two calls. */
+/** What the page shows between two calls. */
 function emptyRoom(): void {
   call = undefined
   tiles.clear()
@@ -193,7 +193,7 @@ async function join(): Promise<void> {
   }
 }
 
-/** What carried the call is gone: the room goes on elsewhere, with the same devices and the same chat. */
+/** The host of the call is gone: the room goes on elsewhere, with the same devices and chat. */
 async function rejoin(reason: string, tracks: MediaStreamTrack[]): Promise<void> {
   const mine = visit
   say({ trouble: '', news: `${reason} Joining again…` })
