@@ -7,7 +7,6 @@ import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, type Id, encodeFailure, encodeResult, notUnique, unknownMethod } from '../lib/wire.ts'
-import { mend } from './channel.ts'
 import { type Entry, type MediasoupObject, entryOf } from './entry.ts'
 import type { Events } from './events.ts'
 import { checkId } from './ids.ts'
@@ -59,7 +58,6 @@ export class Calls {
     const creates = row.role === 'create' ? appDataOf(args) : undefined
     const object = (target?.object ?? this.#mediasoup) as unknown as Record<string, Method<Promise<unknown>>>
     const call = object[row.member]!(...args)
-    if (target) mend(target.root.object)
     const promise = target?.lease?.during(call) ?? call
     this.#inFlight.add(id)
     if (creates) this.#events.creating.add(creates)
@@ -121,12 +119,7 @@ export class Calls {
   #cast({ member, role }: MethodRow, entry: Entry, args: unknown[]) {
     if (role === 'close') return this.#objects.close(entry)
     const object = entry.object as unknown as Record<string, Method<void>>
-    try {
-      object[member]!(...args)
-    } catch (error) {
-      mend(entry.root.object)
-      throw error
-    }
+    object[member]!(...args)
   }
 
   #resultOf({ role, kind }: MethodRow, target: Entry | undefined, value: unknown): unknown {

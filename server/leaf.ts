@@ -8,7 +8,7 @@ import { type Link, type Tier, pair } from '../lib/tier.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
-import { mendable } from './channel.ts'
+import { isolateMessages } from './channel.ts'
 import { Drain } from './drain.ts'
 import { type HostRules, hostRules, pipeListenInfo } from './host.ts'
 import type { Tenant } from './lease.ts'
@@ -74,7 +74,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
   let serial = 0
   const shared: Leaf = {
     createWorker: async (tenant, settings) => {
-      const worker = shareWorkers ? await pool.createWorker(tenant, settings) : await mendable(await mediasoup.createWorker(settings))
+      const worker = shareWorkers ? await pool.createWorker(tenant, settings) : await isolateMessages(await mediasoup.createWorker(settings))
       if (!shareWorkers) meter.addWorker(worker)
       if (!meter.draining) return worker
       worker.close()

@@ -4,7 +4,6 @@ import type { EventEmitter } from 'node:events'
 import type * as ms from 'mediasoup/types'
 import { EnhancedEventEmitter, errors } from '../lib/mediasoup.ts'
 import type { Aliases } from './aliases.ts'
-import { mend, mendAs } from './channel.ts'
 import type { SharedWorker } from './shared-worker.ts'
 
 /** Whose the lease is: a session. */
@@ -49,7 +48,6 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
   /** @throws what createWorker() does; WorkerClosedError when the Worker died in the meantime. */
   async open() {
     this.#worker = await this.#shared.started
-    mendAs(this, this.#worker)
     this.#usedBefore = await this.#worker.getResourceUsage()
     this.#worker.on('died', this.#onDied)
     this.#worker.on('subprocessclose', this.#onSubprocessClose)
@@ -100,13 +98,9 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
 
   /** A call on the Worker or on what it carries ends as on a Worker of one's own, where all that is pending fails when it is closed. */
   during<T>(call: Promise<T>): Promise<T> {
-    const settled = call.catch(error => {
-      mend(this) // It may have come that far only now.
-      throw error
-    })
     return new Promise((resolve, reject) => {
       this.#pending.add(reject)
-      settled.then(resolve, reject).finally(() => this.#pending.delete(reject))
+      call.then(resolve, reject).finally(() => this.#pending.delete(reject))
       // What mediasoup itself refuses, it refuses before; what the worker answers comes after.
       if (this.#closed) queueMicrotask(() => process.nextTick(reject, closedError()))
     })

@@ -5,7 +5,6 @@ import type { Announcement, Reference } from '../lib/codec.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { Kind } from '../lib/model.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
-import { mend } from './channel.ts'
 import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './entry.ts'
 import type { Leaf } from './leaf.ts'
 
@@ -70,12 +69,12 @@ export class Objects {
     // A Worker is known until its process is gone.
     if (entry.kind !== 'Worker') this.forget(entry)
     entry.closing = true
-    close(entry)
+    entry.object.close()
   }
 
   /** Closes all that the session has. */
   end() {
-    this.workers.forEach(close)
+    for (const { object } of this.workers) object.close()
     // What mediasoup forgot, because it failed halfway.
     for (const entry of this.#entries.values()) {
       if (entry.kind !== 'Worker') this.forget(entry)
@@ -91,8 +90,3 @@ export class Objects {
   }
 }
 
-// Whatever was called before: what is closed only halfway would never be closed.
-function close({ object, root }: Entry) {
-  mend(root.object)
-  object.close()
-}

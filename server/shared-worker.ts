@@ -1,7 +1,7 @@
 // A real Worker, and the leases on it.
 
 import type * as ms from 'mediasoup/types'
-import { mend, mendable } from './channel.ts'
+import { isolateMessages } from './channel.ts'
 import type { LogSettings, WorkerLease } from './lease.ts'
 import type { Mediasoup } from './leaf.ts'
 import { type Settings, logSettings, settingsKey } from './settings-key.ts'
@@ -37,7 +37,7 @@ export class SharedWorker {
     try {
       this.#worker = await mediasoup.createWorker(this.#settings)
       this.#worker.observer.once('close', () => this.#end())
-      return await mendable(this.#worker)
+      return await isolateMessages(this.#worker)
     } catch (error) {
       this.#worker?.close()
       this.#end()
@@ -82,14 +82,14 @@ export class SharedWorker {
   async updateSettings(lease: WorkerLease, settings?: ms.WorkerUpdateableSettings) {
     const worker = await this.started
     if (!lease.alone) {
-      await Promise.all([update(worker, settings), update(worker, this.logging)])
+      await Promise.all([worker.updateSettings(settings), worker.updateSettings(this.logging)])
       lease.logging = logSettings(settings, lease.logging)
       return
     }
     const { key } = this
     this.key = undefined
     try {
-      await update(worker, settings)
+      await worker.updateSettings(settings)
       this.logging = lease.logging = logSettings(settings, lease.logging)
       this.key = settingsKey({ ...this.#settings, ...this.logging })
     } catch (error) {
@@ -97,10 +97,4 @@ export class SharedWorker {
       throw error
     }
   }
-}
-
-function update(worker: ms.Worker, settings?: ms.WorkerUpdateableSettings): Promise<void> {
-  const updated = worker.updateSettings(settings)
-  mend(worker)
-  return updated
 }
