@@ -16,19 +16,18 @@ export class SharedWorker {
   readonly leases = new Set<WorkerLease>()
   /** Rejects with what createWorker() does. */
   readonly started: Promise<ms.Worker>
-  /** What it logs. */
-  logging: LogSettings
   /** A lease with these settings can be had here; with none while they change. */
   key: string | undefined
   readonly #settings: Settings
   readonly #options: Options
+  #logging: LogSettings
   #worker: ms.Worker | undefined
   #closed = false
 
   constructor(mediasoup: Mediasoup, settings: Settings, options: Options) {
     this.#settings = settings
     this.#options = options
-    this.logging = logSettings(settings)
+    this.#logging = logSettings(settings)
     this.key = settingsKey(settings)
     this.started = this.#start(mediasoup)
   }
@@ -66,9 +65,7 @@ export class SharedWorker {
 
   leave(lease: WorkerLease) {
     this.leases.delete(lease)
-    const [last, ...others] = this.leases
-    if (!last) this.#closeLater()
-    else if (!others.length && last.logging !== this.logging) this.updateSettings(last, last.logging).catch(() => {}) // It closed.
+    if (!this.leases.size) this.#closeLater()
   }
 
   #closeLater() {
@@ -76,22 +73,21 @@ export class SharedWorker {
   }
 
   /**
-   * What is logged is changed for a lease that is alone. Of one that is not, the worker just checks what it wants, and goes
-   * back to what they all came for; it has it once it is alone.
+   * What is logged is changed for a lease that is alone. For one that is not, the worker only checks the settings, and goes back to
+   * those that all of them came for.
    */
   async updateSettings(lease: WorkerLease, settings?: ms.WorkerUpdateableSettings) {
     const worker = await this.started
     if (!lease.alone) {
-      await Promise.all([worker.updateSettings(settings), worker.updateSettings(this.logging)])
-      lease.logging = logSettings(settings, lease.logging)
+      await Promise.all([worker.updateSettings(settings), worker.updateSettings(this.#logging)])
       return
     }
     const { key } = this
     this.key = undefined
     try {
       await worker.updateSettings(settings)
-      this.logging = lease.logging = logSettings(settings, lease.logging)
-      this.key = settingsKey({ ...this.#settings, ...this.logging })
+      this.#logging = logSettings(settings, this.#logging)
+      this.key = settingsKey({ ...this.#settings, ...this.#logging })
     } catch (error) {
       this.key = key
       throw error
