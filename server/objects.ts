@@ -12,6 +12,7 @@ export class Objects {
   readonly #leaf: Leaf
   readonly #entries = new Map<Handle, Entry>()
   readonly #closed = new Closed<Entry>()
+  readonly #workers = new Set<Entry>()
   readonly #pipes = new Set<Entry>()
 
   constructor(leaf: Leaf) {
@@ -26,8 +27,8 @@ export class Objects {
     return this.#pipes
   }
 
-  get workers(): Entry[] {
-    return [...this.#entries.values()].filter(({ kind }) => kind === 'Worker')
+  get workers(): ReadonlySet<Entry> {
+    return this.#workers
   }
 
   /** What a call is about. Throws a NotFoundError when there has been nothing of that kind. */
@@ -59,7 +60,8 @@ export class Objects {
   add(object: MediasoupObject, listener: Listener, parent?: Entry): Entry {
     const entry = new Entry(listener, this.#leaf.nextHandle(), object, parent)
     this.#entries.set(entry.handle, entry)
-    this.#leaf.meter.add(entry)
+    this.#leaf.meter.add(entry.kind)
+    if (entry.kind === 'Worker') this.#workers.add(entry)
     if (entry.kind === 'PipeTransport') this.#pipes.add(entry)
     listen(entry)
     return entry
@@ -84,7 +86,8 @@ export class Objects {
 
   forget(entry: Entry) {
     if (!this.#entries.delete(entry.handle)) return
-    this.#leaf.meter.remove(entry)
+    this.#leaf.meter.remove(entry.kind)
+    this.#workers.delete(entry)
     this.#pipes.delete(entry)
     this.#closed.add(entry)
   }
