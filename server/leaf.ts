@@ -14,6 +14,7 @@ import { type HostRules, hostRules, pipeListenInfo } from './host.ts'
 import type { Tenant } from './lease.ts'
 import { LoadMeter } from './load.ts'
 import { Logs } from './logs.ts'
+import { type ClosedCache, newClosedCache } from './objects.ts'
 import { Pool } from './pool.ts'
 import { Session } from './session.ts'
 
@@ -52,6 +53,7 @@ export interface Leaf {
   readonly logs: Logs
   readonly meter: LoadMeter
   readonly drain: Drain
+  readonly closed: ClosedCache
   /** Checks, and where needed completes, the arguments of a call. */
   applyRules(member: string, args: unknown[]): void
 }
@@ -99,6 +101,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     logs: new Logs(mediasoup, options.log),
     meter,
     drain,
+    closed: newClosedCache(),
     applyRules: (member, args) => {
       drain.check(member)
       checkHost(member, args)

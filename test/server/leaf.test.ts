@@ -247,13 +247,31 @@ test('what was closed a moment ago says what mediasoup says of it, and later is 
   const worker = await mediasoup.createWorker()
   const router = await worker.createRouter()
   const transport = await router.createDirectTransport()
-  timers.enable({ apis: ['setTimeout'] })
-  afterTest(() => timers.reset())
   transport.close()
   const unknown = /^DirectTransport with handle ".*" not found$/
   assert.not.match((await rejection(transport.getStats())).message, unknown)
-  for (let seconds = 0; seconds < 30; seconds++) timers.tick(1_000)
-  assert.match((await rejection(transport.getStats())).message, unknown)
+  await until(async () => unknown.test((await rejection(transport.getStats())).message), 60)
+})
+
+test('what one session has closed another one cannot find', async () => {
+  const tier = leaf(localMediasoup)
+  const peers = await Promise.all([1, 2].map(async () => {
+    const link = await tier.open()
+    afterTest(() => link.close())
+    const answers: { id: number; result: { $: string }; error?: { message: string } }[] = []
+    link.on('frame', frame => answers.push(JSON.parse(String(frame))))
+    return async (method: string, ...params: unknown[]) => {
+      const id = answers.length
+      link.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
+      return until(() => answers.find(answer => answer.id === id))
+    }
+  }))
+  const [owner, other] = peers as [typeof peers[0], typeof peers[0]]
+  const { $: worker } = (await owner('mediasoup.createWorker')).result
+  const { $: router } = (await owner('Worker.createRouter', worker)).result
+  await owner('Router.close', router)
+  assert.not.match((await owner('Router.dump', router)).error!.message, 'with handle')
+  assert.is((await other('Router.dump', router)).error!.message, `Router with handle "${router}" not found`)
 })
 
 test('a pipe whose far Worker is closed while it pauses does not end the leaf', async () => {
