@@ -106,6 +106,7 @@ test('a dump tells of nothing that others have', async () => {
   assert.equal(their1.webRtcServerIds, [server.id])
   const all = [server, router, transport, observer, producer, consumer].map(({ id }) => id)
   assert.equal(their1.channelMessageHandlers.channelRequestHandlers.toSorted(), all.toSorted())
+  assert.equal(their1.channelMessageHandlers.channelNotificationHandlers.toSorted(), [transport.id, producer.id].toSorted())
 })
 
 test('a Worker that dies, dies for all, and the next one is another', async () => {
