@@ -16,7 +16,7 @@ type EntityClass = { new (...args: ConstructorParameters<typeof Entity>): Entity
 
 /** A class with the kind's getters and methods. */
 function classOf(kind: ObjectKind, base: EntityClass = Entity): EntityClass {
-  const type = { [`${kind}Impl`]: class extends base {} }[`${kind}Impl`]!
+  const type = class extends base {}
   const row = kinds.get(kind)!
   const { fixed, live, methods } = row
   Object.defineProperty(type.prototype, 'row', { value: row })
@@ -235,5 +235,8 @@ export const classes: Record<ObjectKind, EntityClass> = {
   ActiveSpeakerObserver: classOf('ActiveSpeakerObserver'),
   AudioLevelObserver: classOf('AudioLevelObserver')
 }
+
+// They are called as mediasoup calls them, whatever a bundler has made of the names above.
+for (const [kind, type] of Object.entries(classes)) Object.defineProperty(type, 'name', { value: `${kind}Impl` })
 
 export { WorkerImpl }

@@ -89,10 +89,11 @@ export class Entry {
   }
 }
 
-// mediasoup's classes are named after its interfaces, and ours: RouterImpl, WorkerLease.
-function rowOf({ constructor }: MediasoupObject): KindRow {
-  const row = kinds.get(constructor.name.replace(/(Impl|Lease)$/, ''))
-  if (!row) throw new TypeError(`mediasoup has a kind of object that the model has not: ${constructor.name}`)
+// mediasoup's classes are named after its interfaces: RouterImpl.
+function rowOf(object: MediasoupObject): KindRow {
+  const { name } = object.constructor
+  const row = kinds.get(object instanceof WorkerLease ? 'Worker' : name.replace(/Impl$/, ''))
+  if (!row) throw new TypeError(`mediasoup has a kind of object that the model has not: ${name}`)
   return row
 }
 

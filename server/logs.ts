@@ -33,21 +33,36 @@ export class Logs {
     if (this.#subscribers.delete(session)) this.#listen()
   }
 
-  // mediasoup has one set of listeners in a process, and spends time on a level as soon as one listens.
   #listen() {
-    this.#mediasoup.setLogEventListeners(Object.fromEntries(LOG_LEVELS.map(level => [`on${level}`, this.#listenerFor(level)])))
+    const leaves = leavesOn(this.#mediasoup)
+    if (Object.keys(this.#own).length || this.#subscribers.size) leaves.add(this)
+    else leaves.delete(this)
+    const listeners = LOG_LEVELS.map(level => [`on${level}`, toAll([...leaves].flatMap(leaf => leaf.#listenersTo(level)))])
+    this.#mediasoup.setLogEventListeners(Object.fromEntries(listeners))
   }
 
-  #listenerFor(level: LogLevel) {
+  #listenersTo(level: LogLevel): Listener[] {
     const own = this.#own[`on${level}`]
     const subscribers = [...this.#subscribers.values()].filter(({ levels }) => levels.has(level))
-    if (!subscribers.length) return own
-    return (namespace: string, text: string, error?: Error) => {
-      own?.(namespace, text, error)
+    const tell: Listener = (namespace, text) => {
       const pid = Number(/\[pid:(\d+)/.exec(text)?.[1])
       for (const { owns, tell } of subscribers) {
         if (owns(pid)) tell(level, namespace, text)
       }
     }
+    return [...own ? [own] : [], ...subscribers.length ? [tell] : []]
   }
+}
+
+type Listener = (namespace: string, text: string, error?: Error) => void
+
+// mediasoup has one set of listeners in a process, which all leaves there share, and spends time on a level as soon as one listens.
+const toAll = (listeners: Listener[]): Listener | undefined =>
+  listeners.length ? (...log) => { for (const listener of listeners) listener(...log) } : undefined
+
+const leaves = new WeakMap<object, Set<Logs>>()
+
+function leavesOn({ setLogEventListeners: process }: Mediasoup): Set<Logs> {
+  if (!leaves.has(process)) leaves.set(process, new Set())
+  return leaves.get(process)!
 }

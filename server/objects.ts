@@ -1,19 +1,25 @@
 // The objects that a session has on a leaf, by their handles.
 
-import { Closed } from '../lib/closed.ts'
+import { LRUCache } from 'lru-cache'
 import type { Announcement, Reference } from '../lib/codec.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { Kind } from '../lib/model.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
-import { mend } from './channel.ts'
 import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './entry.ts'
 import type { Leaf } from './leaf.ts'
+
+/** What sessions have closed a moment ago still says what mediasoup says of it, to calls that come after. */
+export type ClosedCache = LRUCache<Handle, { owner: Objects; entry: Entry }>
+
+/** One for all sessions, because each cache has a size of its own. Not for long, because closed objects keep what they had. */
+export const newClosedCache = (): ClosedCache => new LRUCache({ max: 1_000, ttl: 10_000, ttlAutopurge: true })
 
 export class Objects {
   readonly #leaf: Leaf
   readonly #entries = new Map<Handle, Entry>()
-  readonly #closed = new Closed<Entry>()
+  readonly #workers = new Set<Entry>()
   readonly #pipes = new Set<Entry>()
+  #ended = false
 
   constructor(leaf: Leaf) {
     this.#leaf = leaf
@@ -27,20 +33,20 @@ export class Objects {
     return this.#pipes
   }
 
-  get workers(): Entry[] {
-    return [...this.#entries.values()].filter(({ kind }) => kind === 'Worker')
+  get workers(): ReadonlySet<Entry> {
+    return this.#workers
   }
 
   /** What a call is about. Throws a NotFoundError when there has been nothing of that kind. */
   find(kind: Kind, handle: unknown): Entry {
-    const entry = this.#entries.get(handle as Handle) ?? this.#closed.get(handle as Handle)
+    const entry = this.#known(handle)
     if (entry?.kind !== kind) throw new errors.NotFoundError(unknownHandle(kind, handle))
     return entry
   }
 
   /** What a reference in arguments stands for. */
   resolve = ({ $ }: Reference): MediasoupObject => {
-    const entry = this.#entries.get($) ?? this.#closed.get($)
+    const entry = this.#known($)
     if (!entry) throw new errors.NotFoundError(unknownHandle('object', $))
     return entry.object
   }
@@ -60,7 +66,8 @@ export class Objects {
   add(object: MediasoupObject, listener: Listener, parent?: Entry): Entry {
     const entry = new Entry(listener, this.#leaf.nextHandle(), object, parent)
     this.#entries.set(entry.handle, entry)
-    this.#leaf.meter.add(entry)
+    this.#leaf.meter.add(entry.kind)
+    if (entry.kind === 'Worker') this.#workers.add(entry)
     if (entry.kind === 'PipeTransport') this.#pipes.add(entry)
     listen(entry)
     return entry
@@ -70,29 +77,33 @@ export class Objects {
     // A Worker is known until its process is gone.
     if (entry.kind !== 'Worker') this.forget(entry)
     entry.closing = true
-    close(entry)
+    entry.object.close()
   }
 
   /** Closes all that the session has. */
   end() {
-    this.workers.forEach(close)
+    this.#ended = true
+    for (const { object } of this.workers) object.close()
     // What mediasoup forgot, because it failed halfway.
     for (const entry of this.#entries.values()) {
       if (entry.kind !== 'Worker') this.forget(entry)
     }
-    this.#closed.end()
   }
 
   forget(entry: Entry) {
     if (!this.#entries.delete(entry.handle)) return
-    this.#leaf.meter.remove(entry)
+    this.#leaf.meter.remove(entry.kind)
+    this.#workers.delete(entry)
     this.#pipes.delete(entry)
-    this.#closed.add(entry)
+    if (!this.#ended) this.#leaf.closed.set(entry.handle, { owner: this, entry })
+  }
+
+  /** It is there, or was a moment ago. */
+  #known(handle: unknown): Entry | undefined {
+    const entry = this.#entries.get(handle as Handle)
+    if (entry) return entry
+    const closed = this.#leaf.closed.get(handle as Handle)
+    return closed?.owner === this ? closed.entry : undefined
   }
 }
 
-// Whatever was called before: what is closed only halfway would never be closed.
-function close({ object, root }: Entry) {
-  mend(root.object)
-  object.close()
-}

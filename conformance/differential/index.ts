@@ -1,6 +1,7 @@
 // Differential test: random programs of calls must do the same on plain mediasoup and on a tier.
 
 import fc from 'fast-check'
+import type { connect } from '../../client/index.ts'
 import { programs } from './arbitrary.ts'
 import { type Difference, compare } from './compare.ts'
 import { isDocumented } from './documented.ts'
@@ -24,6 +25,8 @@ export interface DifferentialOptions {
   seed?: number
   /** What a failure reported beside the seed: runs that program only. */
   path?: string
+  /** Of the client that is to be tested. Default: that of these sources. */
+  connect?: typeof connect
   /** Is told of progress. */
   log?: (line: string) => void
 }
@@ -57,9 +60,9 @@ class Disagreement extends Error {}
  * const { agrees, text } = await differential({ tier: 'leaf', runs: 1000 })
  * ```
  */
-export async function differential({ tier, runs = 200, commands = 30, seed, path, log = () => {} }: DifferentialOptions): Promise<DifferentialReport> {
+export async function differential({ tier, runs = 200, commands = 30, seed, path, connect, log = () => {} }: DifferentialOptions): Promise<DifferentialReport> {
   const plain = plainSide()
-  const other = await tierSide(tier)
+  const other = await tierSide(tier, connect)
   const tally: Tally = { programs: 0, calls: 0, failures: 0 }
   let shrinkUntil = Infinity
   try {

@@ -4,7 +4,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import * as mediasoup from 'mediasoup'
-import { client, connect } from '../../client/index.ts'
+import { client, connect as connectFromSources } from '../../client/index.ts'
 import { ask, end, startNode } from '../processes.ts'
 import { tiers } from '../tiers/index.ts'
 import { Stage } from './stage.ts'
@@ -20,9 +20,9 @@ export function plainSide(): Side {
 }
 
 /** By its name, or the URL of one that runs already on this machine. `plain` is plain mediasoup once more: it must not differ from itself. */
-export async function tierSide(name: string): Promise<Side> {
+export async function tierSide(name: string, connect = connectFromSources): Promise<Side> {
   if (name === 'plain') return plainSide()
-  const hosts = new Hosts()
+  const hosts = new Hosts(connect)
   const { below = [], hops } = tiers[name] ?? {}
   const remote = await hosts.open(name)
   const stage = new Stage(remote, Math.max(below.length, 1), hops)
@@ -37,13 +37,18 @@ export async function tierSide(name: string): Promise<Side> {
 }
 
 class Hosts {
+  readonly #connect: typeof connectFromSources
   readonly #children: ChildProcess[] = []
 
+  constructor(connect: typeof connectFromSources) {
+    this.#connect = connect
+  }
+
   async open(name: string) {
-    if (URL.canParse(name)) return connect(name)
+    if (URL.canParse(name)) return this.#connect(name)
     const adapter = tiers[name]
     if (!adapter) throw new Error(`there is no tier ${name}: choose from ${Object.keys(tiers).join(', ')}`)
-    if (adapter.served) return connect(await this.#serve(name))
+    if (adapter.served) return this.#connect(await this.#serve(name))
     return client(adapter.tier({ mediasoup, below: await this.#serveAll(adapter.below), files: '' }))
   }
 

@@ -247,13 +247,31 @@ test('what was closed a moment ago says what mediasoup says of it, and later is 
   const worker = await mediasoup.createWorker()
   const router = await worker.createRouter()
   const transport = await router.createDirectTransport()
-  timers.enable({ apis: ['setTimeout'] })
-  afterTest(() => timers.reset())
   transport.close()
   const unknown = /^DirectTransport with handle ".*" not found$/
   assert.not.match((await rejection(transport.getStats())).message, unknown)
-  for (let seconds = 0; seconds < 30; seconds++) timers.tick(1_000)
-  assert.match((await rejection(transport.getStats())).message, unknown)
+  await until(async () => unknown.test((await rejection(transport.getStats())).message), 60)
+})
+
+test('what one session has closed another one cannot find', async () => {
+  const tier = leaf(localMediasoup)
+  const peers = await Promise.all([1, 2].map(async () => {
+    const link = await tier.open()
+    afterTest(() => link.close())
+    const answers: { id: number; result: { $: string }; error?: { message: string } }[] = []
+    link.on('frame', frame => answers.push(JSON.parse(String(frame))))
+    return async (method: string, ...params: unknown[]) => {
+      const id = answers.length
+      link.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
+      return until(() => answers.find(answer => answer.id === id))
+    }
+  }))
+  const [owner, other] = peers as [typeof peers[0], typeof peers[0]]
+  const { $: worker } = (await owner('mediasoup.createWorker')).result
+  const { $: router } = (await owner('Worker.createRouter', worker)).result
+  await owner('Router.close', router)
+  assert.not.match((await owner('Router.dump', router)).error!.message, 'with handle')
+  assert.is((await other('Router.dump', router)).error!.message, `Router with handle "${router}" not found`)
 })
 
 test('a pipe whose far Worker is closed while it pauses does not end the leaf', async () => {
@@ -278,6 +296,39 @@ test('a pipe whose far Worker is closed while it pauses does not end the leaf', 
 
   assert.is((await other.router.dump()).id, other.router.id)
   assert.is(child.exitCode, null)
+})
+
+/** What a call fails with that its Worker has not answered after 60 s. */
+async function failureAfterAMinute(call: () => Promise<unknown>): Promise<string> {
+  timers.enable({ apis: ['setTimeout'] })
+  try {
+    const failure = rejection(call())
+    await new Promise(resolve => setImmediate(resolve)) // The leaf has the call by then.
+    timers.tick(60_000)
+    return (await failure).message
+  } finally {
+    timers.reset()
+  }
+}
+
+test('a call that a Worker does not answer fails, and what it makes later is closed', async () => {
+  const mediasoup = await mock()
+  const worker = await mediasoup.createWorker()
+  process.kill(worker.pid, 'SIGSTOP')
+  afterTest(() => process.kill(worker.pid, 'SIGCONT'))
+  assert.is(await failureAfterAMinute(() => worker.createRouter()), 'Worker.createRouter() was not answered within 60 s')
+  process.kill(worker.pid, 'SIGCONT')
+  await until(async () => (await worker.dump()).routerIds.length === 0)
+  const router = await worker.createRouter()
+  assert.equal((await worker.dump()).routerIds, [router.id])
+})
+
+test('a key frame of piped audio, for which mediasoup has no answer, is not waited for for ever', async () => {
+  const mediasoup = await mock()
+  const [near, far] = await Promise.all([1, 2].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })))
+  const producer = await (await near!.createDirectTransport()).produce(audio())
+  const { pipeConsumer } = await near!.pipeToRouter({ producerId: producer.id, router: far! })
+  assert.match(await failureAfterAMinute(() => pipeConsumer!.requestKeyFrame()), 'was not answered within 60 s')
 })
 
 test.run()

@@ -66,6 +66,19 @@ test('a leaf that is given listeners hears everything, whatever its sessions do'
   assert.ok(operator.about(worker.pid).length)
 })
 
+test('two leaves in one process hear what there is to hear, each', async () => {
+  const operators = [record(), record()]
+  afterTest(() => localMediasoup.setLogEventListeners())
+  const [one, other] = await Promise.all(operators.map(({ listeners }) => mock({ log: listeners })))
+  const heard = record()
+  one!.setLogEventListeners(heard.listeners)
+  other!.setLogEventListeners(record().listeners)
+  other!.setLogEventListeners({})
+  const worker = await one!.createWorker()
+  await kill(worker)
+  await until(() => [heard, ...operators].every(({ about }) => about(worker.pid).length))
+})
+
 test('the mock leaves the listeners of the application alone until it is told otherwise', async () => {
   const application = record()
   localMediasoup.setLogEventListeners(application.listeners)
