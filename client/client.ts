@@ -221,7 +221,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   }
 
   async getLoad(): Promise<Load> {
-    return await this.#current().request('tier.load', []) as Load
+    return await this.#current().request('tier.load', [{ subscribe: false }]) as Load
   }
 
   async locate(object: Locatable): Promise<Location> {

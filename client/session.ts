@@ -179,7 +179,7 @@ export class Session {
 
   // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
   #notified(method: string, params: unknown[]) {
-    if (method === 'tier.load') return
+    if (method === 'tier.load' || method === 'tier.usage') return
     if (method === 'tier.forgot') return this.#forgotten()
     if (method === 'tier.draining') return this.#draining(params[0] as Draining)
     if (method === 'tier.log') return this.logger.hear(params as [LogLevel, string, string])

@@ -72,6 +72,7 @@ function decodeArray(array: unknown[], resolve: (reference: Reference) => unknow
 
 function decodeObject(object: Record<string, unknown>, resolve: (reference: Reference) => unknown, depth: number) {
   for (const key of Object.keys(object)) {
+    if (key === 'appData') continue // The application's, whatever is in it.
     if (key === '__proto__') throw new ProtocolError(codes.params, 'arguments have no member "__proto__"')
     const value = object[key]
     const decoded = decodeValue(value, resolve, depth + 1)

@@ -1,5 +1,7 @@
 // What a tier tells of its load, upwards.
 
+import type { Handle } from './wire.ts'
+
 /** The answer to `tier.load`, and its notifications. What drains counts for none of capacity, used, workers and shared, because nothing can be placed there. */
 export interface Load {
   /** How many cores Workers may use. */
@@ -14,6 +16,9 @@ export interface Load {
   /** How many Workers there are on hosts that drain. */
   draining: number
 }
+
+/** How many cores each Worker of a session uses, by handle: the answer to `tier.usage`, and its notifications, which name only what has changed. */
+export type Usage = Record<Handle, number>
 
 export const IDLE: Load = { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0, draining: 0 }
 

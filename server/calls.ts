@@ -7,7 +7,6 @@ import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, type Id, encodeFailure, encodeResult, notUnique, unknownMethod } from '../lib/wire.ts'
-import { mend } from './channel.ts'
 import { type Entry, type MediasoupObject, entryOf } from './entry.ts'
 import type { Events } from './events.ts'
 import { checkId } from './ids.ts'
@@ -26,15 +25,23 @@ interface CallsOptions {
   send: Send
 }
 
+/** A call that waits for its Worker. */
+interface Call {
+  readonly id: Id
+  readonly row: MethodRow
+  readonly target: Entry | undefined
+  /** That of the object which it creates. */
+  readonly appData: unknown
+  readonly timer: NodeJS.Timeout
+}
+
 export class Calls {
   readonly #leaf: Leaf
   readonly #tenant: Tenant
   readonly #objects: Objects
   readonly #events: Events
   readonly #send: Send
-  readonly #inFlight = new Set<Id>()
-  #recalls = 0
-  #ended = false
+  readonly #inFlight = new Map<Id, Call>()
   // What is called of mediasoup itself.
   readonly #mediasoup = { createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this.#tenant, settings) }
 
@@ -51,24 +58,23 @@ export class Calls {
     if (this.#inFlight.has(id)) throw notUnique(id)
     const row = rowOf(method)
     const target = row.kind === 'mediasoup' ? undefined : this.#objects.find(row.kind, params[0])
-    const args = this.#argumentsOf(row, params, target)
+    const args = this.#argumentsOf(row, params)
     if (row.role === 'cast' || row.role === 'media' || row.role === 'close') {
       this.#cast(row, target!, args)
       return this.#send(encodeResult(id, null), { id })
     }
-    const creates = row.role === 'create' ? appDataOf(args) : undefined
+    const appData = row.role === 'create' ? appDataOf(args) : undefined
     const object = (target?.object ?? this.#mediasoup) as unknown as Record<string, Method<Promise<unknown>>>
-    const call = object[row.member]!(...args)
-    if (target) mend(target.root.object)
-    const promise = target?.lease?.during(call) ?? call
-    this.#inFlight.add(id)
-    if (creates) this.#events.creating.add(creates)
+    const promise = object[row.member]!(...args)
+    const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
+    const call: Call = { id, row, target, appData, timer }
+    this.#inFlight.set(id, call)
+    if (appData) this.#events.creating.add(appData)
 
     // One microtask after the call is done, so that its answer keeps its place among the events.
-    const recalls = this.#recalls
-    promise.then(
-      value => recalls === this.#recalls ? this.#answer(id, row, creates, () => encodeResult(id, this.#resultOf(row, target, value))) : this.#discard(row, target, creates, value),
-      error => recalls === this.#recalls ? this.#answer(id, row, creates, () => encodeFailure(id, describeError(error))) : this.#events.creating.delete(creates)
+    ;(target?.lease?.during(promise) ?? promise).then(
+      value => this.#settle(call) ? this.#succeed(call, value) : this.#discard(call, value),
+      error => this.#settle(call) && this.#send(encodeFailure(id, describeError(error)), { id })
     )
   }
 
@@ -77,43 +83,56 @@ export class Calls {
     const row = rowOf(method)
     const entry = this.#objects.all.get(params[0] as Handle)
     // The object may be gone, and its event on the way: nobody waits for this cast.
-    if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params, entry))
+    if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
   }
 
   /** Nobody waits for what is in flight. */
   forget() {
-    this.#recalls++
+    for (const { timer } of this.#inFlight.values()) clearTimeout(timer)
     this.#inFlight.clear()
   }
 
-  end() {
-    this.#ended = true
+  /** Answers whether somebody still waits for the call. */
+  #settle({ id, row, appData, timer }: Call): boolean {
+    this.#events.creating.delete(appData)
+    if (this.#inFlight.get(id)?.timer !== timer) return false
+    clearTimeout(timer)
+    this.#inFlight.delete(id)
+    if (row.member === 'pipeToRouter') this.#events.tellPipes()
+    return true
+  }
+
+  #succeed(call: Call, value: unknown) {
+    const { id, row } = call
+    let frame: Frame
+    try {
+      frame = encodeResult(id, this.#resultOf(call, value))
+    } catch (error) {
+      // Nobody will know of the object.
+      if (row.role === 'create') this.#close(value as MediasoupObject)
+      frame = encodeFailure(id, describeError(error))
+    }
+    this.#send(frame, { id })
   }
 
   /** Nobody knows any more what a call has made. What it has changed, it may have changed after that was asked. */
-  #discard({ role }: MethodRow, target: Entry | undefined, creates: unknown, value: unknown) {
-    this.#events.creating.delete(creates)
-    if (role === 'create') (value as MediasoupObject).close()
-    if (role === 'call') this.#events.tellLive(target!)
+  #discard({ row, target }: Call, value: unknown) {
+    if (row.role === 'create') this.#close(value as MediasoupObject)
+    if (row.role === 'call') this.#events.tellLive(target!)
   }
 
-  #answer(id: Id, { member }: MethodRow, creates: unknown, encode: () => Frame) {
+  /** A worker may be stuck, and some calls it never answers: `requestKeyFrame` for audio that is piped. */
+  #giveUp({ id, row: { kind, member } }: Call) {
     this.#inFlight.delete(id)
-    if (member === 'pipeToRouter') this.#events.tellPipes()
-    try {
-      this.#send(encode(), { id })
-    } catch (error) {
-      this.#send(encodeFailure(id, describeError(error)), { id })
-    }
-    this.#events.creating.delete(creates)
+    const error = new Error(`${kind}.${member}() was not answered within ${this.#leaf.timeout / 1000} s`)
+    this.#send(encodeFailure(id, describeError(error)), { id })
   }
 
-  #argumentsOf({ kind, member }: MethodRow, params: unknown[], target: Entry | undefined): unknown[] {
+  #argumentsOf({ kind, member }: MethodRow, params: unknown[]): unknown[] {
     const args = kind === 'mediasoup' ? params : params.slice(1)
     for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#objects.resolve) ?? undefined
     checkReferences(args[0])
     checkId(member, args)
-    if (target) this.#tenant.aliases.resolve(args[0], target, this.#objects.all)
     this.#leaf.applyRules(member, args)
     return args
   }
@@ -121,24 +140,22 @@ export class Calls {
   #cast({ member, role }: MethodRow, entry: Entry, args: unknown[]) {
     if (role === 'close') return this.#objects.close(entry)
     const object = entry.object as unknown as Record<string, Method<void>>
-    try {
-      object[member]!(...args)
-    } catch (error) {
-      mend(entry.root.object)
-      throw error
-    }
+    object[member]!(...args)
   }
 
-  #resultOf({ role, kind }: MethodRow, target: Entry | undefined, value: unknown): unknown {
+  #resultOf({ row: { role, kind }, target }: Call, value: unknown): unknown {
     if (role === 'query') return value
     if (role === 'call') return { value: encodeValue(value, this.#objects.refer), live: target!.changes() }
+    if (target?.object.closed) throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
     const object = value as MediasoupObject
     if (kind === 'mediasoup') this.#objects.add(object, this.#events)
-    if (this.#ended || target?.object.closed) {
-      object.close()
-      throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
-    }
     return this.#objects.refer(object)
+  }
+
+  #close(object: MediasoupObject) {
+    const entry = entryOf(object)
+    if (entry) this.#objects.close(entry)
+    else object.close()
   }
 }
 

@@ -1,36 +1,51 @@
-// What mediasoup builds its messages to a worker with, and what becomes of it when the arguments of a call are not what it expects: that
-// message stays half built, and all that follow fail, also the one that closes the Worker. A pipeToRouter() that is under way then
-// never settles.
+// A Worker has one builder for the messages to its process. A call whose arguments mediasoup cannot encode leaves a half-built
+// message there, and on plain mediasoup all later calls on that Worker fail, those of other sessions included. Here a
+// half-built message ends with the call that began it.
 
 import type * as ms from 'mediasoup/types'
 
-interface Channel {
-  readonly bufferBuilder: { clear(): void }
+/** The part of flatbuffers' Builder that is needed. */
+interface Builder {
+  /** A table or vector was begun, and not ended. */
+  isNested: boolean
+  clear(): void
+  /** Called before each table, vector and string; throws if one was begun, and not ended. */
+  notNested(): void
 }
 
-/** mediasoup shows it only on transports. */
-async function channelOf(worker: ms.Worker): Promise<Channel | undefined> {
-  const router = await worker.createRouter()
-  const transport = await router.createDirectTransport()
-  router.close()
-  return (transport as unknown as { channelForTesting?: Channel }).channelForTesting
-}
-
-const channels = new WeakMap<object, Channel | undefined>()
-
-/** Lets a Worker be mended. It is closed when that fails. */
-export async function mendable(worker: ms.Worker): Promise<ms.Worker> {
-  try {
-    channels.set(worker, await channelOf(worker))
-    return worker
-  } catch (error) {
+/** Lets each message of a Worker begin with an empty builder. The Worker is closed when that fails. */
+export async function isolateMessages(worker: ms.Worker): Promise<ms.Worker> {
+  const builder = await builderOf(worker)
+  if (!builder) {
     worker.close()
-    throw error
+    throw new Error('mediasoup must encode its messages with a flatbuffers Builder, and this version does not')
   }
+  let begun = false
+  const end = () => {
+    begun = false
+    builder.clear()
+  }
+  // mediasoup encodes and sends a message synchronously. So what is still begun, when another message begins or when the
+  // microtask runs, belongs to a call that has failed.
+  builder.notNested = () => {
+    if (builder.isNested) builder.clear()
+    if (begun) return
+    begun = true
+    queueMicrotask(end)
+  }
+  return worker
 }
 
-/** A share of a Worker is mended as that is. */
-export const mendAs = (lease: object, worker: ms.Worker) => void channels.set(lease, channels.get(worker))
-
-/** Forgets the message that is half built, if one is: after a call, mediasoup has sent what it has built. */
-export const mend = (worker: object) => channels.get(worker)?.bufferBuilder.clear()
+/** flatbuffers lets each item of a list encode itself, and gives it the builder. This one sends nothing. */
+async function builderOf(worker: ms.Worker): Promise<Builder | undefined> {
+  let builder: Builder | undefined
+  const item = {
+    pack(given: Builder) {
+      builder = given
+      throw new Error('the builder was found')
+    }
+  }
+  await worker.updateSettings({ logTags: [item as unknown as ms.WorkerLogTag] }).catch(() => {}) // As meant.
+  builder?.clear()
+  return builder
+}

@@ -8,7 +8,7 @@ import { type Link, type Tier, pair } from '../lib/tier.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
-import { mendable } from './channel.ts'
+import { isolateMessages } from './channel.ts'
 import { Drain } from './drain.ts'
 import { type HostRules, hostRules, pipeListenInfo } from './host.ts'
 import type { Tenant } from './lease.ts'
@@ -28,6 +28,8 @@ export interface LeafOptions extends HostRules {
   maxWorkers?: number
   /** How long a shared Worker stays when no session uses it, in ms. Default 5 s. */
   linger?: number
+  /** How long a Worker may take to answer a call, in ms: then it fails, and what it makes later is closed. Default 60 s. */
+  timeout?: number
 }
 
 /**
@@ -43,6 +45,8 @@ export interface Leaf {
   hello: Hello
   createWorker(tenant: Tenant, settings?: ms.WorkerSettings): Promise<ms.Worker>
   nextHandle(): string
+  /** How long a Worker may take to answer a call, in ms. */
+  readonly timeout: number
   /** Where this host listens to pipes from other hosts. */
   pipeListenInfo: ms.TransportListenInfo
   readonly logs: Logs
@@ -66,7 +70,7 @@ export interface Leaf {
  */
 export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier {
   const node = randomBytes(6).toString('base64url')
-  const { shareWorkers = false, maxWorkers, linger = 5_000 } = options
+  const { shareWorkers = false, maxWorkers, linger = 5_000, timeout = 60_000 } = options
   const meter = new LoadMeter(maxWorkers, shareWorkers)
   const pool = new Pool(mediasoup, { size: meter.load.capacity, linger, meter })
   const drain = new Drain(meter)
@@ -74,7 +78,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
   let serial = 0
   const shared: Leaf = {
     createWorker: async (tenant, settings) => {
-      const worker = shareWorkers ? await pool.createWorker(tenant, settings) : await mendable(await mediasoup.createWorker(settings))
+      const worker = shareWorkers ? await pool.createWorker(tenant, settings) : await isolateMessages(await mediasoup.createWorker(settings))
       if (!shareWorkers) meter.addWorker(worker)
       if (!meter.draining) return worker
       worker.close()
@@ -90,6 +94,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
       supportedRtpCapabilities: mediasoup.getSupportedRtpCapabilities()
     },
     nextHandle: () => `${node}/${++serial}`,
+    timeout,
     pipeListenInfo: pipeListenInfo(options),
     logs: new Logs(mediasoup, options.log),
     meter,

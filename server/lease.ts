@@ -3,14 +3,10 @@
 import type { EventEmitter } from 'node:events'
 import type * as ms from 'mediasoup/types'
 import { EnhancedEventEmitter, errors } from '../lib/mediasoup.ts'
-import type { Aliases } from './aliases.ts'
-import { mend, mendAs } from './channel.ts'
 import type { SharedWorker } from './shared-worker.ts'
 
-/** Whose the lease is: a session. */
-export interface Tenant {
-  readonly aliases: Aliases
-}
+/** Whose the lease is: a session, of which only the identity counts. */
+export type Tenant = object
 
 export type LogSettings = Required<ms.WorkerUpdateableSettings>
 
@@ -24,13 +20,9 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
   readonly tenant: Tenant
   readonly observer: ms.WorkerObserver = new EnhancedEventEmitter<ms.WorkerObserverEvents>()
   appData: ms.AppData
-  /** What the session wants to be logged. */
-  logging: LogSettings
   readonly #shared: SharedWorker
   readonly #routers = new Set<ms.Router>()
   readonly #servers = new Set<ms.WebRtcServer>()
-  // What has another id in the worker than its application chose.
-  readonly #taken = new Map<string, string>()
   readonly #pending = new Set<Reject>()
   #worker!: ms.Worker
   #usedBefore!: Usage
@@ -42,14 +34,12 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
     this.#shared = shared
     this.tenant = tenant
     this.appData = appData
-    this.logging = shared.logging
     shared.leases.add(this)
   }
 
   /** @throws what createWorker() does; WorkerClosedError when the Worker died in the meantime. */
   async open() {
     this.#worker = await this.#shared.started
-    mendAs(this, this.#worker)
     this.#usedBefore = await this.#worker.getResourceUsage()
     this.#worker.on('died', this.#onDied)
     this.#worker.on('subprocessclose', this.#onSubprocessClose)
@@ -100,31 +90,28 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
 
   /** A call on the Worker or on what it carries ends as on a Worker of one's own, where all that is pending fails when it is closed. */
   during<T>(call: Promise<T>): Promise<T> {
-    const settled = call.catch(error => {
-      mend(this) // It may have come that far only now.
-      throw error
-    })
     return new Promise((resolve, reject) => {
       this.#pending.add(reject)
-      settled.then(resolve, reject).finally(() => this.#pending.delete(reject))
+      call.then(resolve, reject).finally(() => this.#pending.delete(reject))
       // What mediasoup itself refuses, it refuses before; what the worker answers comes after.
       if (this.#closed) queueMicrotask(() => process.nextTick(reject, closedError()))
     })
   }
 
+  /** Made of dumps of the session's own objects: that of the real Worker tells of others, who may make it too large to be answered. */
   async dump(): Promise<ms.WorkerDump> {
     // Sent at once, so that nothing happens in between.
-    const [dump, ...routers] = await Promise.all([this.#worker.dump(), ...[...this.#routers].map(router => router.dump())])
-    const own = new Set([...this.#servers].map(({ id }) => id).concat(strings(routers)))
-    const ownOf = (ids: string[]) => ids.filter(id => own.has(id))
-    const { channelRequestHandlers, channelNotificationHandlers } = dump.channelMessageHandlers
+    const [, ...routers] = await Promise.all([this.#worker.getResourceUsage(), ...[...this.#routers].map(router => router.dump())])
+    const webRtcServerIds = [...this.#servers].map(({ id }) => id)
+    const routerIds = routers.map(({ id }) => id)
+    const channelNotificationHandlers = routers.flatMap(notified)
     return {
-      ...dump,
-      webRtcServerIds: ownOf(dump.webRtcServerIds),
-      routerIds: ownOf(dump.routerIds),
+      pid: this.pid,
+      webRtcServerIds,
+      routerIds,
       channelMessageHandlers: {
-        channelRequestHandlers: ownOf(channelRequestHandlers),
-        channelNotificationHandlers: ownOf(channelNotificationHandlers)
+        channelRequestHandlers: [...webRtcServerIds, ...routerIds, ...channelNotificationHandlers, ...routers.flatMap(onlyRequested)],
+        channelNotificationHandlers
       }
     }
   }
@@ -148,7 +135,6 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
 
   async createRouter<A extends ms.AppData>(options?: ms.RouterOptions<A>): Promise<ms.Router<A>> {
     const router = this.#adopt(await this.#worker.createRouter(options), this.#routers)
-    router.observer.on('newtransport', transport => this.tenant.aliases.attend(transport, this.#taken, this.#hasOwn))
     this.observer.safeEmit('newrouter', router)
     return router
   }
@@ -163,11 +149,6 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
     return object
   }
 
-  #hasOwn = async (id: string) => {
-    const { channelMessageHandlers } = await this.dump()
-    return channelMessageHandlers.channelRequestHandlers.includes(id)
-  }
-
   #onDied = (error: Error) => this.safeEmit('died', error)
   #onSubprocessClose = () => this.safeEmit('subprocessclose')
   #onClose = () => this.observer.safeEmit('close')
@@ -175,8 +156,12 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
 
 const closedError = () => new errors.WorkerClosedError('Channel closed, because the Worker is')
 
-// All that is said in the dump of a Router is ids.
-function strings(value: unknown): string[] {
-  if (typeof value === 'string') return [value]
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(strings) : []
-}
+const keys = (map: { key: string }[]) => map.map(({ key }) => key)
+
+/** The objects of a Router to which mediasoup sends notifications and requests, */
+const notified = ({ transportIds, mapProducerIdConsumerIds, mapDataProducerIdDataConsumerIds }: ms.RouterDump) =>
+  [...transportIds, ...keys(mapProducerIdConsumerIds), ...keys(mapDataProducerIdDataConsumerIds)]
+
+/** and those to which it sends requests only. */
+const onlyRequested = ({ rtpObserverIds, mapConsumerIdProducerId, mapDataConsumerIdDataProducerId }: ms.RouterDump) =>
+  [...rtpObserverIds, ...keys(mapConsumerIdProducerId), ...keys(mapDataConsumerIdDataProducerId)]

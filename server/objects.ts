@@ -5,7 +5,6 @@ import type { Announcement, Reference } from '../lib/codec.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { Kind } from '../lib/model.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
-import { mend } from './channel.ts'
 import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './entry.ts'
 import type { Leaf } from './leaf.ts'
 
@@ -13,6 +12,7 @@ export class Objects {
   readonly #leaf: Leaf
   readonly #entries = new Map<Handle, Entry>()
   readonly #closed = new Closed<Entry>()
+  readonly #workers = new Set<Entry>()
   readonly #pipes = new Set<Entry>()
 
   constructor(leaf: Leaf) {
@@ -27,8 +27,8 @@ export class Objects {
     return this.#pipes
   }
 
-  get workers(): Entry[] {
-    return [...this.#entries.values()].filter(({ kind }) => kind === 'Worker')
+  get workers(): ReadonlySet<Entry> {
+    return this.#workers
   }
 
   /** What a call is about. Throws a NotFoundError when there has been nothing of that kind. */
@@ -60,7 +60,8 @@ export class Objects {
   add(object: MediasoupObject, listener: Listener, parent?: Entry): Entry {
     const entry = new Entry(listener, this.#leaf.nextHandle(), object, parent)
     this.#entries.set(entry.handle, entry)
-    this.#leaf.meter.add(entry)
+    this.#leaf.meter.add(entry.kind)
+    if (entry.kind === 'Worker') this.#workers.add(entry)
     if (entry.kind === 'PipeTransport') this.#pipes.add(entry)
     listen(entry)
     return entry
@@ -70,12 +71,12 @@ export class Objects {
     // A Worker is known until its process is gone.
     if (entry.kind !== 'Worker') this.forget(entry)
     entry.closing = true
-    close(entry)
+    entry.object.close()
   }
 
   /** Closes all that the session has. */
   end() {
-    this.workers.forEach(close)
+    for (const { object } of this.workers) object.close()
     // What mediasoup forgot, because it failed halfway.
     for (const entry of this.#entries.values()) {
       if (entry.kind !== 'Worker') this.forget(entry)
@@ -85,14 +86,10 @@ export class Objects {
 
   forget(entry: Entry) {
     if (!this.#entries.delete(entry.handle)) return
-    this.#leaf.meter.remove(entry)
+    this.#leaf.meter.remove(entry.kind)
+    this.#workers.delete(entry)
     this.#pipes.delete(entry)
     this.#closed.add(entry)
   }
 }
 
-// Whatever was called before: what is closed only halfway would never be closed.
-function close({ object, root }: Entry) {
-  mend(root.object)
-  object.close()
-}

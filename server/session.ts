@@ -4,26 +4,23 @@ import { ProtocolError, codes, describeError } from '../lib/errors.ts'
 import type { Head } from '../lib/head.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Message, decode, encodeFailure } from '../lib/wire.ts'
-import { Aliases } from './aliases.ts'
 import { Calls } from './calls.ts'
 import { Events } from './events.ts'
 import type { Leaf } from './leaf.ts'
-import type { Tenant } from './lease.ts'
 import { Objects } from './objects.ts'
 import { TierCalls, isOfTier } from './tier-calls.ts'
 
 /** Sends the client a frame; with its head, where that is known, so that it need not be read again. */
 export type Send = (frame: Frame, head?: Head) => void
 
-export class Session implements Tenant {
-  readonly aliases = new Aliases()
+export class Session {
   readonly #objects: Objects
   readonly #calls: Calls
   readonly #tier: TierCalls
   readonly #send: Send
 
   constructor(leaf: Leaf, link: Link) {
-    const send: Send = (frame, head) => link.send(this.aliases.reveal(frame), head)
+    const send: Send = (frame, head) => link.send(frame, head)
     const objects = new Objects(leaf)
     const calls = new Calls({ leaf, tenant: this, objects, events: new Events(objects, link, send), send })
     this.#send = send
@@ -35,7 +32,7 @@ export class Session implements Tenant {
   }
 
   #end() {
-    this.#calls.end()
+    this.#calls.forget()
     this.#tier.end()
     this.#objects.end()
   }

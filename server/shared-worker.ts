@@ -1,7 +1,7 @@
 // A real Worker, and the leases on it.
 
 import type * as ms from 'mediasoup/types'
-import { mend, mendable } from './channel.ts'
+import { isolateMessages } from './channel.ts'
 import type { LogSettings, WorkerLease } from './lease.ts'
 import type { Mediasoup } from './leaf.ts'
 import { type Settings, logSettings, settingsKey } from './settings-key.ts'
@@ -16,19 +16,18 @@ export class SharedWorker {
   readonly leases = new Set<WorkerLease>()
   /** Rejects with what createWorker() does. */
   readonly started: Promise<ms.Worker>
-  /** What it logs. */
-  logging: LogSettings
   /** A lease with these settings can be had here; with none while they change. */
   key: string | undefined
   readonly #settings: Settings
   readonly #options: Options
+  #logging: LogSettings
   #worker: ms.Worker | undefined
   #closed = false
 
   constructor(mediasoup: Mediasoup, settings: Settings, options: Options) {
     this.#settings = settings
     this.#options = options
-    this.logging = logSettings(settings)
+    this.#logging = logSettings(settings)
     this.key = settingsKey(settings)
     this.started = this.#start(mediasoup)
   }
@@ -37,7 +36,7 @@ export class SharedWorker {
     try {
       this.#worker = await mediasoup.createWorker(this.#settings)
       this.#worker.observer.once('close', () => this.#end())
-      return await mendable(this.#worker)
+      return await isolateMessages(this.#worker)
     } catch (error) {
       this.#worker?.close()
       this.#end()
@@ -66,9 +65,7 @@ export class SharedWorker {
 
   leave(lease: WorkerLease) {
     this.leases.delete(lease)
-    const [last, ...others] = this.leases
-    if (!last) this.#closeLater()
-    else if (!others.length && last.logging !== this.logging) this.updateSettings(last, last.logging).catch(() => {}) // It closed.
+    if (!this.leases.size) this.#closeLater()
   }
 
   #closeLater() {
@@ -76,31 +73,24 @@ export class SharedWorker {
   }
 
   /**
-   * What is logged is changed for a lease that is alone. Of one that is not, the worker just checks what it wants, and goes
-   * back to what they all came for; it has it once it is alone.
+   * What is logged is changed for a lease that is alone. For one that is not, the worker only checks the settings, and goes back to
+   * those that all of them came for.
    */
   async updateSettings(lease: WorkerLease, settings?: ms.WorkerUpdateableSettings) {
     const worker = await this.started
     if (!lease.alone) {
-      await Promise.all([update(worker, settings), update(worker, this.logging)])
-      lease.logging = logSettings(settings, lease.logging)
+      await Promise.all([worker.updateSettings(settings), worker.updateSettings(this.#logging)])
       return
     }
     const { key } = this
     this.key = undefined
     try {
-      await update(worker, settings)
-      this.logging = lease.logging = logSettings(settings, lease.logging)
-      this.key = settingsKey({ ...this.#settings, ...this.logging })
+      await worker.updateSettings(settings)
+      this.#logging = logSettings(settings, this.#logging)
+      this.key = settingsKey({ ...this.#settings, ...this.#logging })
     } catch (error) {
       this.key = key
       throw error
     }
   }
-}
-
-function update(worker: ms.Worker, settings?: ms.WorkerUpdateableSettings): Promise<void> {
-  const updated = worker.updateSettings(settings)
-  mend(worker)
-  return updated
 }

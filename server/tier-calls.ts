@@ -4,7 +4,7 @@ import type * as ms from 'mediasoup/types'
 import type { DrainOptions, DrainState, Draining } from '../lib/drain.ts'
 import { ProtocolError, codes } from '../lib/errors.ts'
 import { LOG_LEVELS, type Location } from '../lib/hello.ts'
-import type { Load } from '../lib/load.ts'
+import type { Load, Usage } from '../lib/load.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
 import type { Link } from '../lib/tier.ts'
@@ -31,6 +31,7 @@ export class TierCalls {
   readonly #link: Link
   readonly #send: Send
   readonly #onRecall: () => void
+  #usageTold: Usage = {}
 
   constructor({ leaf, objects, link, send, onRecall }: TierCallsOptions) {
     this.#leaf = leaf
@@ -54,6 +55,7 @@ export class TierCalls {
   end() {
     this.#leaf.logs.unsubscribe(this)
     this.#leaf.meter.unlisten(this.#tellLoad)
+    this.#leaf.meter.unlistenToUsage(this.#tellUsage)
     this.#leaf.drain.off('change', this.#tellDraining)
     this.#leaf.drain.off('progress', this.#tellDrain)
   }
@@ -61,9 +63,11 @@ export class TierCalls {
   #resultOf(method: string, params: unknown[]): unknown {
     switch (method) {
       case 'tier.hello': return this.#leaf.hello
-      case 'tier.load': {
-        this.#leaf.meter.listen(this.#tellLoad)
-        return this.#leaf.meter.load
+      case 'tier.load': return this.#load(params[0] as { subscribe?: boolean } | undefined)
+      case 'tier.usage': {
+        this.#leaf.meter.listenToUsage(this.#tellUsage)
+        this.#usageTold = {} // What was told before, a tier in between may have kept from who asks now.
+        return this.#usage
       }
       case 'tier.drain': return this.#drain(params[0] as DrainOptions | undefined)
       case 'tier.locate': return this.#locate(params[0] as Handle)
@@ -84,10 +88,35 @@ export class TierCalls {
     return { node, pid: (entry.root.object as unknown as ms.Worker).pid, mediasoup }
   }
 
+  // → {"id": 2, "method": "tier.load", "params": [{"subscribe": false}]}
+  #load({ subscribe = true }: { subscribe?: boolean } = {}): Load {
+    const { meter } = this.#leaf
+    if (subscribe) meter.listen(this.#tellLoad)
+    else meter.unlisten(this.#tellLoad)
+    return meter.load
+  }
+
   // ← {"method": "tier.load", "params": [{"capacity": 8, "used": 2.5, …}]}
   // Worth nothing when it is late: the next one follows.
   #tellLoad = (load: Load) => {
     if (this.#link.bufferedAmount === 0) this.#send(encodeNotification('tier.load', [load]))
+  }
+
+  /** What each of the session's Workers uses, where it is known. */
+  get #usage(): Usage {
+    const entries = [...this.#objects.workers].map(({ handle, object }) =>
+      [handle, this.#leaf.meter.usageOf((object as unknown as ms.Worker).pid)])
+    return Object.fromEntries(entries.filter(([, cores]) => cores !== undefined))
+  }
+
+  // ← {"method": "tier.usage", "params": [{"k3x/1": 0.42}]}
+  #tellUsage = () => {
+    if (this.#link.bufferedAmount > 0) return // The next one follows.
+    const usage = this.#usage
+    const changed = Object.entries(usage).filter(([handle, cores]) => cores !== (this.#usageTold[handle] ?? 0))
+    if (!changed.length) return
+    this.#usageTold = usage
+    this.#send(encodeNotification('tier.usage', [Object.fromEntries(changed)]))
   }
 
   // → {"id": 7, "method": "tier.drain", "params": [{"deadline": 60000}]}
@@ -105,7 +134,7 @@ export class TierCalls {
 
   // ← {"method": "tier.draining", "params": [{"node": "k3x", "deadline": 60000, "workers": ["k3x/1"]}]}
   #tellDraining = () => {
-    const workers = this.#objects.workers.filter(({ closing }) => !closing).map(({ handle }) => handle)
+    const workers = [...this.#objects.workers].filter(({ closing }) => !closing).map(({ handle }) => handle)
     if (!workers.length) return
     const { draining, deadline } = this.#leaf.drain.state
     const { node } = this.#leaf.hello
@@ -119,7 +148,7 @@ export class TierCalls {
     this.#leaf.logs.subscribe(this, {
       levels: new Set(levels),
       // What a shared Worker logs does not say whom it is about.
-      owns: pid => this.#objects.workers.some(({ object, lease }) => (object as unknown as ms.Worker).pid === pid && (!lease || lease.alone)),
+      owns: pid => [...this.#objects.workers].some(({ object, lease }) => (object as unknown as ms.Worker).pid === pid && (!lease || lease.alone)),
       tell: (...params) => this.#send(encodeNotification('tier.log', params))
     })
   }

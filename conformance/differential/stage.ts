@@ -58,14 +58,11 @@ export class Stage {
     for (const worker of this.#workers.splice(0)) worker.close()
   }
 
-  // A Worker may be gone, or its channel be broken by arguments that were wrong.
+  // A program may have killed a Worker. On plain mediasoup, wrong arguments may have broken it, too; on a tier they must not, so
+  // a Worker of a tier that refuses what it should do is found out.
   async #isFit(): Promise<boolean> {
-    try {
-      for (const worker of this.#workers) (await worker.createRouter({ mediaCodecs: [] })).close()
-      return this.#workers.length === WORKERS
-    } catch {
-      return false
-    }
+    if (this.#workers.length < WORKERS || this.#workers.some(({ closed }) => closed)) return false
+    return this.#mediasoup.connection !== undefined || works(this.#workers)
   }
 
   async #renew(): Promise<void> {
@@ -81,6 +78,9 @@ export class Stage {
     if (this.#workers.length < WORKERS) throw new Error(`the tier did not place Workers on ${this.#hosts} hosts`)
   }
 }
+
+const works = (workers: ms.Worker[]) =>
+  Promise.all(workers.map(async worker => (await worker.createRouter()).close())).then(() => true, () => false)
 
 async function furnish(worker: ms.Worker) {
   await worker.createWebRtcServer({ listenInfos: [LOCAL] })

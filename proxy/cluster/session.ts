@@ -46,7 +46,7 @@ export class ClusterSession extends ProxySession {
   readonly #placing: Placing
   readonly #timer: NodeJS.Timeout
   #logLevels: unknown
-  #tellsLoad = false
+  #tellsUsage = false
 
   /** @param key that of the session, from which those of its sessions on children come */
   constructor(cluster: Cluster, link: Link, key?: SessionKey) {
@@ -93,7 +93,8 @@ export class ClusterSession extends ProxySession {
         this.via = viaOf(frame)
         return this.settle(id, this.#cluster.hello(this.via))
       }
-      case 'tier.load': return this.#subscribeToLoad(id)
+      case 'tier.load': return this.#subscribeToLoad(id, frame)
+      case 'tier.usage': return this.#subscribeToUsage(id)
       case 'tier.log': return this.#subscribeToLogs(head, frame)
       case 'tier.recall': return this.#recall(id)
       case 'tier.drain': throw new errors.UnsupportedError('a cluster is drained host by host: ask each at its own URL')
@@ -143,6 +144,7 @@ export class ClusterSession extends ProxySession {
       else this.#lost(branch, error)
     })
     if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
+    if (this.#tellsUsage) subscribeToUsage(branch)
     return branch
   }
 
@@ -274,10 +276,18 @@ export class ClusterSession extends ProxySession {
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.send(frame), () => {})
   }
 
-  #subscribeToLoad(id: Id | null | undefined) {
-    if (!this.#tellsLoad) this.#cluster.on('load', this.#tellLoad)
-    this.#tellsLoad = true
+  #subscribeToLoad(id: Id | null | undefined, frame: Frame) {
+    const { subscribe = true } = Object(paramsOf(frame)[0]) as { subscribe?: boolean }
+    this.#cluster.off('load', this.#tellLoad)
+    if (subscribe) this.#cluster.on('load', this.#tellLoad)
     this.answer(id, this.#cluster.load)
+  }
+
+  /** The hosts tell it from now on, also those on which the session has nothing yet. */
+  #subscribeToUsage(id: Id | null | undefined) {
+    this.#tellsUsage = true
+    for (const branch of this.#branches.values()) branch.then(subscribeToUsage, () => {})
+    this.answer(id, {})
   }
 
   #tellLoad = () => {
@@ -292,6 +302,9 @@ export class ClusterSession extends ProxySession {
     this.#branches.clear()
   }
 }
+
+// The host tells again what it answers, in the order of its other messages.
+const subscribeToUsage = ({ caller }: ChildBranch) => void caller.call('tier.usage').catch(() => {}) // It is lost.
 
 /** That of a host that drains. */
 function refusalIn(frame: Frame): DrainingError | undefined {

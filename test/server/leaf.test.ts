@@ -280,4 +280,37 @@ test('a pipe whose far Worker is closed while it pauses does not end the leaf', 
   assert.is(child.exitCode, null)
 })
 
+/** What a call fails with that its Worker has not answered after 60 s. */
+async function failureAfterAMinute(call: () => Promise<unknown>): Promise<string> {
+  timers.enable({ apis: ['setTimeout'] })
+  try {
+    const failure = rejection(call())
+    await new Promise(resolve => setImmediate(resolve)) // The leaf has the call by then.
+    timers.tick(60_000)
+    return (await failure).message
+  } finally {
+    timers.reset()
+  }
+}
+
+test('a call that a Worker does not answer fails, and what it makes later is closed', async () => {
+  const mediasoup = await mock()
+  const worker = await mediasoup.createWorker()
+  process.kill(worker.pid, 'SIGSTOP')
+  afterTest(() => process.kill(worker.pid, 'SIGCONT'))
+  assert.is(await failureAfterAMinute(() => worker.createRouter()), 'Worker.createRouter() was not answered within 60 s')
+  process.kill(worker.pid, 'SIGCONT')
+  await until(async () => (await worker.dump()).routerIds.length === 0)
+  const router = await worker.createRouter()
+  assert.equal((await worker.dump()).routerIds, [router.id])
+})
+
+test('a key frame of piped audio, for which mediasoup has no answer, is not waited for for ever', async () => {
+  const mediasoup = await mock()
+  const [near, far] = await Promise.all([1, 2].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })))
+  const producer = await (await near!.createDirectTransport()).produce(audio())
+  const { pipeConsumer } = await near!.pipeToRouter({ producerId: producer.id, router: far! })
+  assert.match(await failureAfterAMinute(() => pipeConsumer!.requestKeyFrame()), 'was not answered within 60 s')
+})
+
 test.run()
