@@ -21,7 +21,7 @@ interface Entry {
 export type ClosedCache = LRUCache<Handle, Entry>
 
 // Closed objects keep what they had, so they are not kept for long.
-export const newClosedCache = (): ClosedCache => new LRUCache({ max: 1_000, ttl: 10_000, ttlAutopurge: true })
+export const newClosedCache = (): ClosedCache => new LRUCache({ max: 500, ttl: 10_000, ttlAutopurge: true })
 
 export class RecentlyClosed {
   readonly #cache: ClosedCache

@@ -7,12 +7,12 @@ import type { Draining } from '../../lib/drain.ts'
 import { ConnectionError } from '../../lib/errors.ts'
 import { type Head, headOf } from '../../lib/head.ts'
 import type { Hello } from '../../lib/hello.ts'
-import type { Load } from '../../lib/load.ts'
+import type { Load, Usage } from '../../lib/load.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { discover } from '../../lib/openrpc.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
-import { type Handle, type Id, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
+import { type Id, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf, viaOf } from '../session.ts'
 import { Downstream } from './downstream.ts'
 import { ObjectCalls } from './object-calls.ts'
@@ -22,9 +22,6 @@ import { ServerCalls } from './server-calls.ts'
 import { type SessionContext, SessionState } from './state.ts'
 import type { AggregateWorker } from './types.ts'
 import { WorkerCalls } from './worker-calls.ts'
-
-/** What Workers use, in cores, by their handles. */
-type Usage = Record<Handle, number>
 
 export interface VerticalSessionOptions extends Omit<SessionContext, 'below'> {
   link: Link
@@ -78,7 +75,7 @@ export class VerticalSession extends ProxySession {
     if (id != null && this.#below.isAsked(id)) throw notUnique(id)
     switch (method) {
       case 'tier.hello': return this.settle(id, this.#greet(viaOf(frame)))
-      case 'tier.load': return this.#subscribeToLoad(id)
+      case 'tier.load': return this.#subscribeToLoad(id, frame)
       case 'tier.usage': return this.#subscribeToUsage(id)
       case 'tier.pipeListenInfo':
       case 'tier.locate': return this.#below.forward(id, method, [tables.homeOf(handle!)])
@@ -177,9 +174,11 @@ export class VerticalSession extends ProxySession {
 
   // Load
 
-  #subscribeToLoad(id: Id | null | undefined) {
+  #subscribeToLoad(id: Id | null | undefined, frame: Frame) {
     const { tierLoad } = this.#context.settings
-    tierLoad.listen(this.#tellLoad)
+    const { subscribe = true } = Object(paramsOf(frame)[0]) as { subscribe?: boolean }
+    if (subscribe) tierLoad.listen(this.#tellLoad)
+    else tierLoad.unlisten(this.#tellLoad)
     this.answer(id, tierLoad.load)
   }
 

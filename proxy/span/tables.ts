@@ -110,9 +110,8 @@ export class Tables {
     router.closed = true
     router.worker.routers.delete(router)
     this.routers.delete(router.handle)
-    for (const part of router.parts.all) this.#removeRouterPart(part)
     for (const other of router.pipedTo.keys()) other.pipedTo.delete(router)
-    router.pipedTo.clear()
+    for (const part of router.parts.all) this.#removeRouterPart(part)
     this.closed.add('Router', router)
   }
 
