@@ -7,7 +7,7 @@ import { kinds } from '../../lib/methods.ts'
 import type { Handle } from '../../lib/wire.ts'
 import type { RecentlyClosed } from './recently-closed.ts'
 import type { Replicas } from './replicas.ts'
-import type { AggregateServer, AggregateWorker, HostedTransport, ProducerRecord, Replica, RouterPart, WorkerPart } from './types.ts'
+import type { AggregateWorker, HostedTransport, ProducerRecord, Replica, RouterPart, WorkerPart } from './types.ts'
 
 export class Objects {
   readonly transports = new Map<Handle, HostedTransport>()
@@ -24,12 +24,11 @@ export class Objects {
     this.#onVacated = onVacated
   }
 
-  addTransport(part: RouterPart, handle: Handle, kind: string, server?: AggregateServer) {
+  addTransport(part: RouterPart, handle: Handle, kind: string) {
     // An event may have announced it already, or its Router was closed meanwhile.
     if (this.transports.has(handle) || part.state === 'gone') return
     // One string for all of a kind.
-    const transport: HostedTransport = { handle, kind: kinds.get(kind)?.kind ?? kind, part, server }
-    server?.transports.add(transport)
+    const transport: HostedTransport = { handle, kind: kinds.get(kind)?.kind ?? kind, part }
     part.transports.add(transport)
     part.worker.load.objects++
     this.transports.set(handle, transport)
@@ -42,9 +41,8 @@ export class Objects {
 
   removeTransport(transport: HostedTransport) {
     if (!this.transports.delete(transport.handle)) return
-    const { part, server, producers = [], uses } = transport
+    const { part, producers = [], uses } = transport
     this.#closed.add('transport', transport)
-    server?.transports.delete(transport)
     part.transports.delete(transport)
     part.worker.load.objects--
     for (const produced of producers) this.#removeProducer(produced)

@@ -88,7 +88,7 @@ export class RouterCalls {
     if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
     const serverPart = server?.parts.on(part.worker) ?? server?.parts.home
     const params = serverPart ? { ...options, webRtcServer: { $: serverPart.handle } } : options
-    below.forward(id, method, [part.handle, params], answer => this.#placed(part, server, answer))
+    below.forward(id, method, [part.handle, params], answer => this.#placed(part, answer))
   }
 
   #serverIn(options: Options | null | undefined): AggregateServer | undefined {
@@ -100,10 +100,10 @@ export class RouterCalls {
     return server
   }
 
-  #placed(part: RouterPart, server: AggregateServer | undefined, answer: Frame): Frame {
+  #placed(part: RouterPart, answer: Frame): Frame {
     const { scaler, tables } = this.#state
     const handle = createdBy(answer)
-    if (handle !== undefined) tables.objects.addTransport(part, handle, kindOf(answer), server)
+    if (handle !== undefined) tables.objects.addTransport(part, handle, kindOf(answer))
     scaler.release(part)
     return renamed(answer, part)
   }

@@ -55,7 +55,7 @@ export class ServerCalls {
     if (!server) return
     const transport = paramsOf(frame)[2] as Announcement | undefined
     const part = tables.routerParts.get(transport?.of ?? '')
-    if (part) tables.objects.addTransport(part, transport!.$, transport!.kind, server)
+    if (part) tables.objects.addTransport(part, transport!.$, transport!.kind)
     const text = (frame as string).replace(`"params":["${handle}"`, `"params":["${server.handle}"`)
     this.#replies.tell(part ? renamed(text, part) : text)
   }

@@ -137,7 +137,7 @@ export class Tables {
 
   addServer(handle: Handle, home: WorkerPart, options: Record<string, unknown>, announcement: Announcement): AggregateServer {
     const { owner: worker } = home
-    const server: AggregateServer = { handle, id: announcement.members.id as string, worker, options, appData: announcement.appData, parts: new Parts(), transports: new Set(), refusedOn: new Set() }
+    const server: AggregateServer = { handle, id: announcement.members.id as string, worker, options, appData: announcement.appData, parts: new Parts(), refusedOn: new Set() }
     this.servers.set(handle, server)
     worker.servers.add(server)
     this.addServerPart(server.parts.add(new ServerPart(server, home)), announcement)
@@ -152,7 +152,6 @@ export class Tables {
 
   closeServer(server: AggregateServer) {
     for (const part of server.parts.all) this.#removeServerPart(part)
-    for (const transport of server.transports) this.objects.removeTransport(transport)
     server.worker.servers.delete(server)
     this.servers.delete(server.handle)
     this.closed.add('WebRtcServer', server)

@@ -89,7 +89,6 @@ export interface AggregateServer {
   /** Each part has it. */
   readonly appData: unknown
   readonly parts: Parts<WorkerPart, ServerPart>
-  readonly transports: Set<HostedTransport>
   /** Workers on which it cannot be. */
   readonly refusedOn: Set<WorkerPart>
 }
@@ -113,8 +112,6 @@ export interface HostedTransport {
   readonly handle: Handle
   readonly kind: string
   readonly part: RouterPart
-  /** Of a WebRtcTransport. */
-  server?: AggregateServer
   /** These are made when they are first needed: many objects never do. */
   producers?: Set<ProducerRecord>
   /** By its Consumers, or the Producers that it observes: what they hold of pipes. */
