@@ -31,6 +31,7 @@ export async function tappedMock() {
 
 function tap(tier: Tier, onSent: (frame: Frame) => void, onHeard: (frame: Frame) => void): Tier {
   return {
+    close: () => tier.close(),
     async open() {
       const link = await tier.open()
       const send = link.send.bind(link)

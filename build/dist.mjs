@@ -9,6 +9,7 @@ const ENTRIES = {
   index: 'index.ts',
   client: 'client/index.ts',
   server: 'server/index.ts',
+  proxy: 'proxy/index.ts',
   conformance: 'conformance/index.ts',
   mafalda: 'mafalda.ts'
 }

@@ -1,7 +1,8 @@
-// Arguments and environment of the `mafalda` command. Exit codes: 0 done, 1 failed, 2 wrong usage.
+// Arguments and environment of the `mafalda` command. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a release differs.
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { delimiter } from 'node:path'
+import { MAX_DURATION } from '../lib/duration.ts'
 import { version } from '../lib/version.ts'
 import { socketDefaults } from '../lib/socket-options.ts'
 
@@ -46,20 +47,26 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--token-secret <file>', 'the secret shared with whoever issues tokens, instead of --token-keys'))
   .addOption(option('--token-audience <audience>', 'what tokens must be for'))
   .addOption(option('--token-issuer <issuer>', 'who must have issued tokens; default: anybody who has the key'))
-  .addOption(option('--token-grace <ms>', 'how long a session lives on when its token has expired, to be renewed; default: 30000').argParser(positiveInteger))
+  .addOption(option('--token-grace <ms>', 'how long a session lives on when its token has expired, to be renewed; default: 30000').argParser(duration))
   .addOption(option('--token <file>', 'its token for the tiers at the URLs; read again at each connect, and before it expires'))
   .addOption(option('--allow-origin <origins>', 'origins of pages (https://app.example, divided by ",") from which browsers may connect, or *').default([], 'none').argParser(parseOrigins))
   .addOption(option('--insecure', 'let other hosts connect although nobody is asked who they are'))
   .addOption(option('--limits <limits>', 'what sessions may ask for, and how many there may be: sessions=100,rate=500,workers=4,…').default({}, 'in the README').argParser(parseLimits))
-  .addOption(option('--grace <ms>', 'how long a session outlives its connection').default(30_000).argParser(nonNegativeInteger))
-  .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
+  .addOption(option('--grace <ms>', 'how long a session outlives its connection').default(30_000).argParser(duration))
+  .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveDuration))
   .addOption(option('--max-payload <bytes>', 'the largest message').default(socketDefaults.maxPayload).argParser(positiveInteger))
+  .addOption(option('--max-backlog <bytes>', 'how much may wait for a peer that reads too slowly, before it is cut').default(socketDefaults.maxBacklog).argParser(positiveInteger))
+  .addOption(option('--timeout <ms>', 'how long the tiers at the URLs may take to connect (default: 10000), and to answer (default: 30000)').argParser(positiveDuration))
+  .addOption(option('--patience <ms>', 'how long a session may wait for the first of the tiers at the URLs to be up').default(5_000).argParser(duration))
+  .addOption(option('--mixed-versions', 'let the tiers at the URLs have different versions of mediasoup, as long as all describe its API alike'))
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
   .addOption(option('--vertical', 'let Workers and their Routers span the Workers of the host, or of the hosts'))
   .addOption(option('--policy <policy>', 'where --vertical puts transports: pack fills few Workers, scatter puts each on another one').choices(['pack', 'scatter']).default('pack'))
+  .addOption(option('--watermark <load>', 'the load of a Worker, above 0 and up to 1, at which --vertical takes the next one').default(0.6).argParser(fraction))
+  .addOption(option('--linger <ms>', 'how long what nobody uses stays: a pipe of --vertical, a Worker of --share-workers').default(5_000).argParser(duration))
   .addOption(option('--max-workers <count>', 'how many Workers there are to be: on this host over all sessions, at most one per core; with URLs, how many one of an application may span; default: as many as there are cores').argParser(positiveInteger))
   .addOption(option('--share-workers', "let the Workers of all sessions be shares of this host's, so that applications do not fight for cores"))
-  .addOption(option('--drain-deadline <seconds>', "how long SIGTERM lets the sessions on this host's mediasoup move elsewhere before it ends; 0 to close them at once").default(0).argParser(nonNegativeInteger))
+  .addOption(option('--drain-deadline <seconds>', "how long SIGTERM lets the sessions on this host's mediasoup move elsewhere before it ends; 0 to close them at once").default(0).argParser(seconds))
   .option('--openrpc', 'print the OpenRPC document of the protocol, and exit')
   .addHelpText('after', `
 Examples:
@@ -75,7 +82,7 @@ Examples:
   mafalda serve --openrpc > openrpc.json
 
 The worker is the one that MEDIASOUP_WORKER_BIN names, or else is found, downloaded or built.
-Logs are JSON lines unless stdout is a terminal. SIGTERM and SIGINT close all sessions; a second one forces. With
+Logs are JSON lines: mafalda serve | pino-pretty reads them to you. SIGTERM and SIGINT close all sessions; a second one forces. With
 --drain-deadline, SIGTERM drains first; a second signal closes them at once, and a third one forces.
 Certificates, keys and tokens are files, which are read again when they change, and on SIGHUP.`)
   .action(async (urls, options) => (await import('./serve.ts')).serveTier(urls, options))
@@ -83,7 +90,7 @@ Certificates, keys and tokens are files, which are read again when they change, 
 const drainCommand = () => new Command('drain')
   .description('Lets the host at a URL end once it is empty: it takes no new Workers and Routers, and applications are told to move.')
   .argument('<url>', "the host's own URL", parseUrl)
-  .addOption(option('--deadline <seconds>', 'when it ends, whatever is on it; default: as it was told before, or else not before it is empty').argParser(nonNegativeInteger))
+  .addOption(option('--deadline <seconds>', 'when it ends, whatever is on it; default: as it was told before, or else not before it is empty').argParser(seconds))
   .option('--cancel', 'let it go on')
   .addOption(option('--ca <file>', 'authorities of the host; default: those of Node.js'))
   .addOption(option('--cert <file>', 'a certificate for the host'))
@@ -102,7 +109,8 @@ const conformanceCommand = () => new Command('conformance')
   .description("Replays mediasoup's own tests against tiers: those at the URLs, or else one of each sort.")
   .argument('[urls...]', 'tiers that are already up', collectUrls)
   .addOption(option('--tiers <names>', 'those of our own to test, like leaf,aggregated; default: all, or none with URLs').argParser(value => value.split(',')))
-  .addOption(option('--cut <seconds>', 'put relays between all tiers and their clients, and break each connection when it is about so old').argParser(positiveNumber))
+  .addOption(option('--files <names>', 'parts of names of test files, like Worker,Router, to replay only those').argParser(value => value.split(',')))
+  .addOption(option('--cut <seconds>', 'put relays between all tiers and their clients, and break each connection when it is about so old').argParser(positiveSeconds))
   .addOption(releaseOption())
   .addOption(jsonOption())
   .addHelpText('after', `
@@ -112,6 +120,7 @@ Examples:
   mafalda conformance --mediasoup 3.27.0
   mafalda conformance --tiers leaf,aggregated --cut 2
   mafalda conformance drift --mediasoup 3.26.0
+  mafalda conformance watch --seen seen.json
 
 Exits with 1 when a test that passes on plain mediasoup does not pass on a tier, and no declared deviation says why.`)
   .action(async (urls, options) => (await import('./conformance.ts')).conform(urls, options))
@@ -120,6 +129,15 @@ Exits with 1 when a test that passes on plain mediasoup does not pass on a tier,
     .addOption(releaseOption())
     .addOption(jsonOption())
     .action(async (_, command) => (await import('./conformance.ts')).compare(command.optsWithGlobals())))
+  .addCommand(new Command('watch')
+    .description('Looks for a new release of mediasoup, compares it with the model, replays its tests on tiers, and prints a report as Markdown.')
+    .addOption(option('--registry <url>', 'where releases are looked up, and installed from; default: the registry that npm is set to').argParser(parseRegistry))
+    .addOption(option('--seen <file>', "which releases were seen, so that each is reported once; default: in Mafalda's cache"))
+    .addOption(option('--worker-bin <file>', 'a mediasoup-worker of the release; default: one is found, downloaded or built'))
+    .addHelpText('after', `
+Exits with 0 when there is no new release, or it does not differ; with 3 when it differs, or cannot be used; and with 1 when
+it could not be looked up.`)
+    .action(async (_, command) => (await import('./conformance.ts')).watch(command.optsWithGlobals())))
 
 const releaseOption = () => option('--mediasoup <version>', 'a release to install in a folder of its own, or the folder of one, instead of the one installed')
 const jsonOption = () => option('--json', 'print the result as JSON')
@@ -143,10 +161,20 @@ function parseAddress(value: string): Address {
   return { host: (host || '127.0.0.1').replace(/^\[|\]$/g, ''), port: Number(port) }
 }
 
-const collectUrls = (value: string, others: string[] = []): string[] => [...others, parseUrl(value)]
+function collectUrls(value: string, others: string[] = []): string[] {
+  const url = parseUrl(value)
+  const isThere = others.some(other => new URL(other).href === new URL(url).href)
+  if (isThere) throw new InvalidArgumentError('Each URL is given once.')
+  return [...others, url]
+}
 
 function parseUrl(value: string): string {
   if (!URL.canParse(value) || !/^wss?:$/.test(new URL(value).protocol)) throw new InvalidArgumentError('It must be like ws://host:port or wss://host:port.')
+  return value
+}
+
+function parseRegistry(value: string): string {
+  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) throw new InvalidArgumentError('It must be like https://registry.example.')
   return value
 }
 
@@ -168,14 +196,29 @@ function parseLimits(value: string): Record<string, number> {
   return limits
 }
 
-function nonNegativeInteger(value: string): number {
-  return value === '0' ? 0 : positiveInteger(value)
+const MAX_SECONDS = Math.floor(MAX_DURATION / 1_000)
+const DAYS = 'which is 24.8 days'
+
+const duration = (value: string): number => integerIn(value, 0, MAX_DURATION, `ms, ${DAYS}`)
+const positiveDuration = (value: string): number => integerIn(value, 1, MAX_DURATION, `ms, ${DAYS}`)
+const seconds = (value: string): number => integerIn(value, 0, MAX_SECONDS, `seconds, ${DAYS}`)
+
+function integerIn(value: string, least: number, most: number, unit: string): number {
+  const number = /^\d+$/.test(value) ? Number(value) : NaN
+  if (number >= least && number <= most) return number
+  throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most} ${unit}.`)
 }
 
-function positiveNumber(value: string): number {
+function positiveSeconds(value: string): number {
   const number = Number(value)
-  if (!(number > 0 && number < Infinity)) throw new InvalidArgumentError('It must be a positive number.')
-  return number
+  if (number > 0 && number <= MAX_SECONDS) return number
+  throw new InvalidArgumentError(`It must be above 0 and at most ${MAX_SECONDS} seconds, ${DAYS}.`)
+}
+
+function fraction(value: string): number {
+  const number = Number(value)
+  if (number > 0 && number <= 1) return number
+  throw new InvalidArgumentError('It must be above 0 and at most 1.')
 }
 
 function positiveInteger(value: string): number {

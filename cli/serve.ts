@@ -4,8 +4,9 @@ import type * as ms from 'mediasoup/types'
 import { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
 import { remote } from '../client/index.ts'
-import { type Horizontal, horizontal, vertical } from '../proxy/index.ts'
-import { type LeafTier, type Limits, type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
+import type { Tier } from '../lib/tier.ts'
+import { horizontal, vertical } from '../proxy/index.ts'
+import { type Drain, type LeafTier, type Limits, type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './main.ts'
@@ -18,6 +19,10 @@ interface Options extends AccessOptions {
   grace: number
   silence: number
   maxPayload: number
+  maxBacklog: number
+  timeout?: number
+  patience: number
+  mixedVersions?: boolean
   tlsCert?: string
   tlsKey?: string
   tlsCa?: string
@@ -32,6 +37,8 @@ interface Options extends AccessOptions {
   logLevel: string
   vertical?: boolean
   policy: 'pack' | 'scatter'
+  watermark: number
+  linger: number
   maxWorkers?: number
   shareWorkers?: boolean
   drainDeadline: number
@@ -43,15 +50,12 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 export async function serveTier(urls: string[], options: Options) {
   if (options.openrpc) return console.log(JSON.stringify(discover(), null, 2))
 
-  const logger = pino({ name: 'mafalda', level: options.logLevel }, await logStream())
-  const hosts = urls.length ? cluster(urls, options, logger) : undefined
-  const local = hosts ? undefined : await host(options, logger)
-  const below = (hosts ?? local)!
-  const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: hosts && options.maxWorkers }) : below
-  const { listen, grace, silence, maxPayload, limits, insecure, allowOrigin: allowOrigins, drainDeadline } = options
+  const logger = pino({ name: 'mafalda', level: options.logLevel }, pino.destination({ sync: true }))
+  const { listen, drainDeadline } = options
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
-  const server = await serve(tier, { ...listen, grace, silence, maxPayload, limits, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
-    hosts?.close() // What is tried again and again would keep this process.
+  const { tier, drain } = await tierOf(urls, options, logger)
+  const server = await serve(tier, { ...listen, ...serveOptions(options), tls, tokens, logger }).catch(error => {
+    tier.close() // What is tried again and again would keep this process.
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')
@@ -62,14 +66,14 @@ export async function serveTier(urls: string[], options: Options) {
   let [draining, closing] = [false, false]
   for (const signal of SIGNALS) process.on(signal, onSignal)
 
-  local?.drain.on('change', () => logger.info(local.drain.state, local.draining ? 'draining' : 'drain cancelled'))
-  local?.drain.on('end', reason => void close({ reason }))
+  drain?.on('change', () => logger.info(drain.state, drain.state.draining ? 'draining' : 'drain cancelled'))
+  drain?.on('end', reason => void close({ reason }))
 
   async function onSignal(signal: NodeJS.Signals) {
     if (closing) process.exit(1)
-    if (!local || draining || signal === 'SIGINT' || !drainDeadline) return close({ signal })
+    if (!drain || draining || signal === 'SIGINT' || !drainDeadline) return close({ signal })
     draining = true
-    local.drain.start({ deadline: drainDeadline * 1_000 })
+    drain.start({ deadline: drainDeadline * 1_000 })
   }
 
   async function close(why: object) {
@@ -80,12 +84,26 @@ export async function serveTier(urls: string[], options: Options) {
     await server.close({ comesBack: tier.resumable })
     logger.info('closed')
     if (tier.resumable) process.exit() // Without a word to the hosts.
-    hosts?.close()
+    tier.close()
   }
 }
 
+/** The tier that the options describe, and the drain of this host if it is its mediasoup's. */
+async function tierOf(urls: string[], options: Options, logger: pino.Logger): Promise<{ tier: Tier; drain?: Drain }> {
+  const { policy, watermark, linger, maxWorkers } = options
+  const local = urls.length ? undefined : await host(options, logger)
+  const below = local ?? cluster(urls, options, logger)
+  // With a mediasoup of its own, the leaf counts the Workers.
+  const settings = { policy, watermark, linger, maxWorkers: local ? undefined : maxWorkers }
+  return { tier: options.vertical ? vertical(below, settings) : below, drain: local?.drain }
+}
+
+const serveOptions = ({ grace, silence, maxPayload, maxBacklog, limits, insecure, allowOrigin }: Options) =>
+  ({ grace, silence, maxPayload, maxBacklog, limits, insecure, allowOrigins: allowOrigin })
+
 /** The mediasoup of this host. */
-async function host({ announcedAddress, pipeAddress, allowFiles, shareWorkers, maxWorkers }: Options, logger: pino.Logger): Promise<LeafTier> {
+async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
+  const { announcedAddress, pipeAddress, allowFiles, shareWorkers, maxWorkers, linger } = options
   const workerBin = await findWorker({ log: line => logger.info(line) })
   // mediasoup reads it when it is loaded.
   process.env.MEDIASOUP_WORKER_BIN = workerBin
@@ -96,7 +114,7 @@ async function host({ announcedAddress, pipeAddress, allowFiles, shareWorkers, m
     onwarn: (namespace, text) => logger.warn({ namespace }, text),
     onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
   }
-  return leaf(mediasoup, { announcedAddress, pipeAddress, allowFiles, log, shareWorkers, maxWorkers })
+  return leaf(mediasoup, { announcedAddress, pipeAddress, allowFiles, log, shareWorkers, maxWorkers, linger })
 }
 
 function serverTls({ tlsCert: cert, tlsKey: key, tlsCa: ca }: Options): ServerTls | undefined {
@@ -105,7 +123,7 @@ function serverTls({ tlsCert: cert, tlsKey: key, tlsCa: ca }: Options): ServerTl
 }
 
 function tokenOptions({ tokenKeys: keys, tokenSecret: secret, tokenAudience: audience, tokenIssuer: issuer, tokenGrace: grace }: Options): TokenOptions | undefined {
-  if (!keys && !secret && !audience && !issuer && !grace) return undefined
+  if (!keys && !secret && !audience && !issuer && grace === undefined) return undefined
   if (!audience || !keys === !secret) throw new Error('tokens take --token-audience, and either --token-keys or --token-secret')
   return { keys, secret, audience, issuer, grace }
 }
@@ -117,19 +135,16 @@ function keepSignals(worker: ms.Worker) {
 }
 
 /** Many hosts as one. */
-function cluster(urls: string[], options: Options, logger: pino.Logger): Horizontal {
-  const access = { silence: options.silence, ...accessOf(options) }
-  const tier = horizontal(urls.map(url => remote(url, access)))
+function cluster(urls: string[], options: Options, logger: pino.Logger): Tier {
+  const { silence, maxBacklog, timeout, patience, mixedVersions } = options
+  const access = { silence, maxBacklog, timeout, ...accessOf(options) }
+  const tier = horizontal(urls.map(url => remote(url, access)), { timeout, patience, mixedVersions })
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))
   tier.on('failed', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host cannot be reached'))
   tier.on('refused', (child, err) => logger.error({ host: child.name, reason: err.message }, 'host refused'))
   return tier
 }
-
-const logStream = async () => process.stdout.isTTY
-  ? (await import('pino-pretty')).default({ ignore: 'pid,hostname,name', translateTime: 'SYS:HH:MM:ss.l' })
-  : pino.destination({ sync: true })
 
 function explain(error: NodeJS.ErrnoException, { host, port }: Address): string {
   switch (error.code) {

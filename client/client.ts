@@ -5,6 +5,7 @@ import type * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import pRetry from 'p-retry'
 import type { Draining } from '../lib/drain.ts'
+import { checkDurations } from '../lib/duration.ts'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
 import { type Hello, type Location, PROTOCOL } from '../lib/hello.ts'
 import type { Load } from '../lib/load.ts'
@@ -100,6 +101,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
 
   constructor(tier: Tier, { reconnect = true, timeout = 10_000 }: ClientOptions) {
     super()
+    checkDurations({ timeout }, 1)
     this.#tier = tier
     this.#options = { reconnect, timeout }
   }

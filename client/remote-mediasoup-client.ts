@@ -137,6 +137,7 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
   /** @param isCurrent whether it is the tier of what is open now */
   #watch(tier: Tier, isCurrent: () => boolean): Tier {
     return {
+      close: () => tier.close(),
       open: async () => {
         const link = await tier.open()
         const isOpen = (open: boolean, error?: Error) => {

@@ -1,8 +1,10 @@
 // A tier at a URL.
 
 import { WebSocket } from 'ws'
+import { checkDurations } from '../lib/duration.ts'
 import { ConnectionError } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
+import { OpenLinks } from '../lib/open-links.ts'
 import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import type { Link, Tier } from '../lib/tier.ts'
@@ -33,7 +35,8 @@ export type Urls = string | URL | readonly (string | URL)[]
  * A tier at a URL. Each session has a connection of its own, and outlives it: one that breaks is replaced within the tier's
  * grace period, at the next of its URLs that answers, and nothing is lost.
  *
- * @throws TypeError when a URL is not one of a WebSocket, or has credentials in it.
+ * @throws TypeError when a URL is not one of a WebSocket, is given twice, or has credentials in it; RangeError for a time that
+ * no timer can wait for.
  * @example
  * ```ts
  * const mediasoup = await client(remote('ws://host:4000'))
@@ -42,29 +45,40 @@ export type Urls = string | URL | readonly (string | URL)[]
 export function remote(url: Urls, options: RemoteOptions = {}): Tier {
   const addresses = (Array.isArray(url) ? url as (string | URL)[] : [url as string | URL]).map(parseUrl)
   if (!addresses.length) throw new TypeError('a tier has at least one URL')
+  const again = addresses.find(({ href }, i) => addresses.findIndex(other => other.href === href) < i)
+  if (again) throw new TypeError(`the URLs of a tier are different ones (got ${again.href} twice)`)
   for (const { protocol, href } of addresses) {
     if (options.tls && protocol !== 'wss:') throw new TypeError(`tls needs a URL like wss://host:port (got ${href})`)
   }
-  const { timeout = 10_000, maxBacklog = socketDefaults.maxBacklog } = options
+  const { timeout = 10_000, silence, maxBacklog = socketDefaults.maxBacklog } = options
+  checkDurations({ timeout, silence }, 1)
+  const links = new OpenLinks()
+  // The one that answered last is the first that is tried next time.
+  let [first] = addresses
   return {
-    name: addresses[0]!.href,
+    name: first!.href,
     resumable: true,
-    open: session => openSession(() => dialAny(addresses, options), { timeout, maxBacklog }, session)
+    async open(session) {
+      links.check()
+      return links.add(await openSession(dialAny, { timeout, maxBacklog }, session))
+    },
+    close: () => links.close()
   }
-}
 
-/** The first that answers is also the first that is tried next time. */
-async function dialAny(addresses: URL[], options: RemoteOptions): Promise<Link> {
-  let failure: unknown
-  for (const address of [...addresses]) {
-    try {
-      return await dial(address, options)
-    } catch (error) {
-      failure = error
-      addresses.push(addresses.shift()!)
+  // Many sessions may dial at once: each tries every address.
+  async function dialAny(): Promise<Link> {
+    let failure: unknown
+    for (const address of [first!, ...addresses.filter(address => address !== first)]) {
+      try {
+        const link = await dial(address, options)
+        first = address
+        return link
+      } catch (error) {
+        failure = error
+      }
     }
+    throw failure
   }
-  throw failure
 }
 
 function parseUrl(url: string | URL): URL {

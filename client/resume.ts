@@ -2,6 +2,7 @@
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import pRetry, { AbortError } from 'p-retry'
+import { clampDuration } from '../lib/duration.ts'
 import { ConnectionError, IncompatibleError, reviveError } from '../lib/errors.ts'
 import { type Opened, type Opening, newSessionKey } from '../lib/opening.ts'
 import { PROTOCOL } from '../lib/hello.ts'
@@ -102,7 +103,7 @@ function openedBy(frame: Frame): Opened {
   if (error) throw reviveError(error)
   const { received, grace, returns } = Object(result) as Partial<Opened>
   if ((received !== null && typeof received !== 'number') || typeof grace !== 'number') throw new IncompatibleError(`the tier must speak ${PROTOCOL}: it answered tier.open with ${frame.toString().slice(0, MAX_QUOTED)}`)
-  return { received, grace, returns }
+  return { received, grace: clampDuration(grace), returns }
 }
 
 function answerIn(frame: Frame): { error?: Failure; result?: unknown } {

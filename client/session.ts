@@ -138,6 +138,7 @@ export class Session {
   }
 
   #receive(frame: Frame) {
+    if (this.#lost) return // What was still on its way.
     let message: Message | undefined
     try {
       message = decode(frame)

@@ -35,18 +35,31 @@ export const codes = {
 /** WebSocket's codes for why a connection is closed (RFC 6455, 7.4.1), and ours. */
 export const closeCodes = {
   normal: 1000,
-  goingAway: 1001,
+  protocolError: 1002,
   /** Nobody closed it: it broke. */
   abnormal: 1006,
+  malformed: 1007,
+  policyViolation: 1008,
+  tooLarge: 1009,
   internalError: 1011,
   /** The tier comes back, and its sessions with it. */
   restart: 1012,
   /** As HTTP's 401: who is there has not said, or not said again, who they are. */
   unauthenticated: 4401,
   takenOver: 4409,
+  /** As HTTP's 410: the tier ends, and its sessions with it. */
+  gone: 4410,
   /** As HTTP's 429. */
   tooMuch: 4429
 } as const
+
+/**
+ * The codes that end a session: those with which our own ends, and `ws` for them, close a connection for good. Any other is
+ * from something in between, such as a load balancer that restarts (1001, 1005), and the session is resumed.
+ */
+export const finalCodes: ReadonlySet<number> = new Set(
+  Object.values(closeCodes).filter(code => code !== closeCodes.abnormal && code !== closeCodes.restart)
+)
 
 /** What was sent is not the protocol. `code` is JSON-RPC's; `id` the request's, where it could be read. */
 export class ProtocolError extends Error {

@@ -2,7 +2,7 @@
 // not acknowledged, and sends them again on the next socket: each arrives once, and in order.
 
 import { EventEmitter } from 'node:events'
-import { ConnectionError, ProtocolError, closeCodes, codes } from './errors.ts'
+import { ConnectionError, ProtocolError, closeCodes, codes, finalCodes } from './errors.ts'
 import type { Head } from './first-bytes.ts'
 import type { Frame, Link, LinkEvents } from './tier.ts'
 
@@ -209,5 +209,4 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
 }
 
 /** Whether the peer ended the connection so that it may not come back. */
-const isFinal = ({ closeCode }: ConnectionError) =>
-  closeCode !== undefined && closeCode !== closeCodes.abnormal && closeCode !== closeCodes.restart
+const isFinal = ({ closeCode }: ConnectionError) => closeCode !== undefined && finalCodes.has(closeCode)

@@ -95,7 +95,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
    * @param comesBack its sessions are resumed where another one takes its place
    */
   leave(comesBack = false) {
-    this.#socket.close(comesBack ? closeCodes.restart : closeCodes.goingAway, comesBack ? 'the server restarts' : 'the server is shutting down')
+    this.#socket.close(comesBack ? closeCodes.restart : closeCodes.gone, comesBack ? 'the server restarts' : 'the server is shutting down')
   }
 
   // A half-open socket, or a process that is paused, says nothing: also no pong.

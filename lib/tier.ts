@@ -29,6 +29,8 @@ export interface Tier {
    * that is to be resumed is not there.
    */
   open(options?: OpenOptions): Promise<Link>
+  /** Ends the tier: its sessions, and the tiers that it is made of. From then on open() rejects. */
+  close(): void
 }
 
 export type LinkEvents = {
@@ -128,16 +130,22 @@ class PairedLink extends EventEmitter<LinkEvents> implements Link {
   }
 
   #drain() {
-    for (let i = 0; i < this.#inbox.length && !this.#closed; i++) {
-      const item = this.#inbox[i]!
-      if (item.frame !== undefined) {
-        this.emit('frame', item.frame, item.head)
-        continue
+    let taken = 0
+    try {
+      while (taken < this.#inbox.length && !this.#closed) {
+        const item = this.#inbox[taken++]!
+        if (item.frame !== undefined) {
+          this.emit('frame', item.frame, item.head)
+          continue
+        }
+        this.#closed = true
+        this.emit('close', item.error)
       }
-      this.#closed = true
-      this.emit('close', item.error)
+    } finally {
+      // A listener that throws loses one item, and not those behind it.
+      this.#inbox = this.#closed ? [] : this.#inbox.slice(taken)
+      if (this.#inbox.length) queueMicrotask(() => this.#drain())
     }
-    this.#inbox = []
   }
 }
 

@@ -3,13 +3,15 @@
 
 import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
+import { checkDurations } from '../lib/duration.ts'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
 import { IDLE, type Load, exchange, sameLoad } from '../lib/load.ts'
+import { OpenLinks } from '../lib/open-links.ts'
 import { type Link, type OpenOptions, type Tier, pair } from '../lib/tier.ts'
 import { version } from '../lib/version.ts'
 import { Child } from './cluster/child.ts'
+import { differenceOf, likenessOf, majorityOf } from './cluster/likeness.ts'
 import { ClusterSession } from './cluster/session.ts'
 import { inTurn } from './placement/in-turn.ts'
 import { type Candidate, mostFree } from './placement/most-free.ts'
@@ -24,7 +26,10 @@ export interface HorizontalOptions {
   timeout?: number
   /** How long a session may wait for the first child to be up, and one that another process had for each child, in ms. Default 5 s. */
   patience?: number
-  /** Children may have different versions of mediasoup, as long as all describe its API alike. Default false. */
+  /**
+   * Whether children may have different versions of mediasoup, as long as all describe its API alike. Default false: those that
+   * are not as most of them get no new Workers.
+   */
   mixedVersions?: boolean
 }
 
@@ -35,7 +40,10 @@ export type HorizontalEvents = {
   down: [tier: Tier, error: Error]
   /** A child could not be reached, for another reason than before. It is tried again. */
   failed: [tier: Tier, error: Error]
-  /** A child was taken out, because it is not like its siblings. */
+  /**
+   * A child gets no new Workers, because it is not like its siblings: the error says how. Those that it has live on. It is told
+   * once, and `up` when the child, or most of the others, have changed.
+   */
   refused: [tier: Tier, error: Error]
   /** Its load changed; told at most once a second. */
   load: [load: Load]
@@ -46,17 +54,22 @@ export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterab
   readonly size: number
   readonly load: Load
   has(tier: Tier): boolean
-  /** Adds a child, which takes its share as soon as it is up. */
+  /**
+   * Adds a child, which takes its share as soon as it is up.
+   *
+   * @throws TypeError for another one of the same URL.
+   */
   add(tier: Tier): this
   /** Takes a child out: now, with its Workers, or so that it gets no new Workers while those it has live on. */
   delete(tier: Tier, options?: { drain?: boolean }): boolean
-  /** Takes out all children. */
+  /** Ends its sessions, and takes out all children and closes them. */
   close(): void
 }
 
 /**
  * Makes one tier of many.
  *
+ * @throws TypeError for a URL that is there twice; RangeError for a time that no timer can wait for.
  * @example
  * ```ts
  * const cluster = horizontal([remote('ws://a:4000'), remote('ws://b:4000')])
@@ -76,6 +89,9 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   #told = IDLE
   #reportTimer: NodeJS.Timeout | undefined
   readonly #sessions = new Set<ClusterSession>()
+  readonly #links = new OpenLinks()
+  // What the children that are up have in common.
+  #likeness: string | undefined
   // Wait for a child to be there.
   readonly #waiting = new Set<() => void>()
   readonly #began = performance.now()
@@ -87,12 +103,19 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
 
   constructor(tiers: Iterable<Tier>, { policy = 'most-free', timeout = 30_000, patience = 5_000, mixedVersions = false }: HorizontalOptions) {
     super()
+    checkDurations({ timeout }, 1)
+    checkDurations({ patience })
     this.setMaxListeners(0) // Every session listens to its load.
-    this.newOrder = policy === 'scatter' ? () => inTurn(() => [...this.#children.values()].filter(({ hello, lost }) => hello && !lost)) : () => () => this.#ranking
+    this.newOrder = policy === 'scatter' ? () => inTurn(() => [...this.#children.values()].filter(({ isUp, lost }) => isUp && !lost)) : () => () => this.#ranking
     this.timeout = timeout
     this.patience = patience
     this.#mixedVersions = mixedVersions
-    for (const tier of tiers) this.add(tier)
+    try {
+      for (const tier of tiers) this.add(tier)
+    } catch (error) {
+      for (const tier of this) this.delete(tier) // They would be tried for ever.
+      throw error
+    }
   }
 
   get size() {
@@ -112,25 +135,59 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   }
 
   add(tier: Tier): this {
+    this.#links.check()
     if (this.#children.has(tier)) return this
-    const child = new Child(tier, () => [this.node, ...this.#above()], hello => this.#check(hello), this.timeout)
+    const isThere = tier.name !== undefined && [...this].some(({ name }) => name === tier.name)
+    if (isThere) throw new TypeError(`a cluster has each host once (got ${tier.name} twice)`)
+    const child = new Child(tier, () => [this.node, ...this.#above()], this.timeout)
     this.#children.set(tier, child)
-    child.on('up', () => {
-      this.#count(child)
-      this.emit('up', tier)
+    child.on('answered', () => {
+      child.likeness = likenessOf(child.hello!, this.#mixedVersions)
+      this.#compare()
     })
     child.on('down', error => {
+      child.isUp = false
       this.#discount(child)
       this.emit('down', tier, error)
+      this.#compare()
     })
     child.on('load', () => this.#count(child))
-    child.on('failed', error => this.emit('failed', tier, error))
-    child.on('refused', error => {
-      this.#children.delete(tier)
-      this.emit('refused', tier, error)
-    })
+    child.on('failed', error => this.emit(error instanceof IncompatibleError ? 'refused' : 'failed', tier, error))
     void child.watch()
     return this
+  }
+
+  /** Which children are up: of those that can be reached, the most that are alike. */
+  #compare() {
+    if (this.#links.closed) return
+    const reached = [...this.#children.values()].filter(({ hello }) => hello)
+    this.#likeness = majorityOf(reached.map(({ likeness }) => likeness), this.#likeness)
+    const sibling = reached.find(({ likeness }) => likeness === this.#likeness)?.hello
+    const nodes = new Map<string, Child>()
+    for (const child of reached) {
+      const same = nodes.get(child.hello!.node)
+      if (same) this.#refuse(child, `is ${same.tier.name ?? 'another child'}, which is in the cluster already`)
+      else if (child.likeness !== this.#likeness) this.#refuse(child, differenceOf(child.hello!, sibling!))
+      else if (!child.isUp) this.#admit(child, sibling!)
+      nodes.set(child.hello!.node, same ?? child)
+    }
+  }
+
+  #admit(child: Child, sibling: Hello) {
+    // They are large: one copy for all.
+    if (!this.#mixedVersions) child.hello!.supportedRtpCapabilities = sibling.supportedRtpCapabilities
+    child.isUp = true
+    child.refusal = undefined
+    this.#count(child)
+    this.emit('up', child.tier)
+  }
+
+  #refuse(child: Child, why: string) {
+    child.isUp = false
+    this.#discount(child)
+    if (child.refusal === why) return
+    child.refusal = why
+    this.emit('refused', child.tier, new IncompatibleError(`the host ${why}`))
   }
 
   delete(tier: Tier, { drain = false } = {}): boolean {
@@ -140,11 +197,16 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     this.#discount(child)
     child.remove()
     if (!drain) for (const session of this.#sessions) session.leave(child)
+    this.#compare()
     return true
   }
 
   close() {
-    for (const tier of this) this.delete(tier)
+    this.#links.close()
+    for (const tier of this) {
+      this.delete(tier)
+      tier.close()
+    }
   }
 
   get resumable() {
@@ -152,8 +214,9 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   }
 
   async open({ key, resume }: OpenOptions = {}): Promise<Link> {
+    this.#links.check()
     const [ours, theirs] = pair()
-    const session = new ClusterSession(this, ours, key)
+    const session = new ClusterSession(this, this.#links.add(ours), key)
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
     if (resume) await session.revive()
@@ -171,7 +234,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
 
   /** A child is up, or its load changed. */
   #count(child: Child) {
-    if (!child.hello || this.#children.get(child.tier) !== child) return
+    if (!child.isUp || this.#children.get(child.tier) !== child) return
     const { load, promised, lost } = child
     if (lost) this.#ranking.delete(child)
     else this.#ranking.put(child, { load, promised })
@@ -251,19 +314,5 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     if (via.includes(this.node)) throw new IncompatibleError('tiers must not form a cycle: this one is above and below itself')
     const first = await this.#waitForFirst()
     return { ...first.hello!, protocol: PROTOCOL, mafalda: version, node: this.node }
-  }
-
-  // Children are like each other: what an application learned from one is true of all. So one of them stands for all.
-  #check(hello: Hello) {
-    const known = this.#firstUp?.hello
-    if (!known) return
-    const isAlike = isDeepStrictEqual(hello.supportedRtpCapabilities, known.supportedRtpCapabilities)
-    const difference =
-      hello.model !== known.model ? `describes mediasoup ${hello.mediasoup} in another way than mediasoup ${known.mediasoup}` :
-      hello.mediasoup !== known.mediasoup && !this.#mixedVersions ? `has mediasoup ${hello.mediasoup}, and its siblings have ${known.mediasoup}` :
-      !isAlike && !this.#mixedVersions ? 'supports other RTP capabilities than its siblings' :
-      undefined
-    if (difference) throw new IncompatibleError(`the host ${difference}`)
-    if (isAlike) hello.supportedRtpCapabilities = known.supportedRtpCapabilities // They are large: one copy for all.
   }
 }

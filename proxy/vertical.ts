@@ -2,6 +2,7 @@
 // consumed on another one than it is produced on. Knows nothing of hosts.
 
 import { randomBytes } from 'node:crypto'
+import { checkDurations } from '../lib/duration.ts'
 import { keyBelow, newSessionKey } from '../lib/opening.ts'
 import { type Link, type OpenOptions, type Tier, pair } from '../lib/tier.ts'
 import { Caller } from './caller.ts'
@@ -41,6 +42,7 @@ export interface VerticalSettings {
  * ```
  */
 export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, linger = 5_000 }: VerticalOptions = {}): Tier {
+  checkDurations({ linger })
   const node = randomBytes(6).toString('base64url')
   let serial = 0
   const tierLoad = new TierLoad(tier, node)
@@ -50,7 +52,8 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
     node,
     get resumable() { return tier.resumable },
     get draining() { return tier.draining },
-    open
+    open,
+    close: () => tier.close()
   }
 
   async function open({ key, resume }: OpenOptions = {}): Promise<Link> {

@@ -2,6 +2,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { DrainOptions, DrainState } from '../lib/drain.ts'
+import { checkDurations } from '../lib/duration.ts'
 import { DrainingError } from '../lib/errors.ts'
 import type { LoadMeter } from './load.ts'
 
@@ -47,10 +48,10 @@ export class Drain extends EventEmitter<DrainEvents> {
   /**
    * Begins, or goes on with another deadline.
    *
-   * @throws TypeError for a deadline that is none.
+   * @throws RangeError for a deadline that is none.
    */
   start({ deadline }: DrainOptions = {}) {
-    if (deadline !== undefined && !(Number.isFinite(deadline) && deadline >= 0)) throw new TypeError(`deadline must be ms from now (got ${JSON.stringify(deadline)})`)
+    checkDurations({ deadline })
     if (this.#isOver) return
     this.#ended = undefined
     if (deadline !== undefined) this.#due = performance.now() + deadline

@@ -1,6 +1,7 @@
 // Authentication of a connection: by its first message, unless the upgrade brought a token, and again before the token expires.
 // What this layer treats is about the connection, and the session above it never sees it.
 
+import { MAX_DURATION } from '../lib/duration.ts'
 import { AccessError, ProtocolError, codes, describeError } from '../lib/errors.ts'
 import { type Head, headOf } from '../lib/head.ts'
 import { Layer } from '../lib/layer.ts'
@@ -11,8 +12,6 @@ import type { Grant, Tokens } from './tokens.ts'
 const AUTHENTICATE = 'tier.authenticate'
 // How long the first message may take.
 const PATIENCE_MS = 10_000
-// Of setTimeout().
-const MAX_DELAY_MS = 2 ** 31 - 1
 
 // Also the reason of a close, which holds 123 bytes.
 const NO_TOKEN = 'the first message is tier.authenticate with {"token": …}, or the upgrade has Authorization: Bearer …'
@@ -79,7 +78,7 @@ export class Gate extends Layer {
   #expire() {
     clearTimeout(this.#timer)
     const left = this.#grant!.expires + this.#tokens.grace - Date.now()
-    this.#timer = setTimeout(() => left > MAX_DELAY_MS ? this.#expire() : this.#refuse('the token has expired, and was not renewed'), Math.min(left, MAX_DELAY_MS)).unref()
+    this.#timer = setTimeout(() => left > MAX_DURATION ? this.#expire() : this.#refuse('the token has expired, and was not renewed'), Math.min(left, MAX_DURATION)).unref()
   }
 
   #refuse(reason: string) {

@@ -3,9 +3,11 @@
 import { randomBytes } from 'node:crypto'
 import type * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
+import { checkDurations } from '../lib/duration.ts'
 import { DrainingError, SessionError } from '../lib/errors.ts'
-import { type Link, type Tier, pair } from '../lib/tier.ts'
+import { type Tier, pair } from '../lib/tier.ts'
 import { type Hello, PROTOCOL } from '../lib/hello.ts'
+import { OpenLinks } from '../lib/open-links.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
 import { isolateMessages } from './channel.ts'
@@ -71,10 +73,12 @@ export interface Leaf {
 export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier {
   const node = randomBytes(6).toString('base64url')
   const { shareWorkers = false, maxWorkers, linger = 5_000, timeout = 60_000 } = options
+  checkDurations({ linger, timeout })
   const meter = new LoadMeter(maxWorkers, shareWorkers)
   const pool = new Pool(mediasoup, { size: meter.load.capacity, linger, meter })
   const drain = new Drain(meter)
   const checkHost = hostRules(mediasoup, options)
+  const links = new OpenLinks()
   let serial = 0
   const shared: Leaf = {
     createWorker: async (tenant, settings) => {
@@ -109,14 +113,15 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     drain,
     get draining() { return meter.draining },
     open: async ({ resume } = {}) => {
+      links.check()
       if (resume) throw new SessionError('the session is gone: its leaf has ended, or restarted')
-      return openSession(shared)
+      const [ours, theirs] = pair()
+      new Session(shared, links.add(ours))
+      return theirs
+    },
+    close() {
+      links.close()
+      pool.close()
     }
   }
-}
-
-function openSession(shared: Leaf): Link {
-  const [ours, theirs] = pair()
-  new Session(shared, ours)
-  return theirs
 }

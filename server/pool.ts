@@ -45,6 +45,11 @@ export class Pool {
     }
   }
 
+  /** Ends what lingers. Workers with leases end with these. */
+  close() {
+    for (const worker of this.#workers) if (worker.idle) worker.close()
+  }
+
   /** Where there is a Worker for a lease; undefined when there is to be another one. */
   #place(tenant: Tenant, key: string): SharedWorker | undefined {
     const candidates = [...this.#workers].filter(worker => worker.key === key && !hasLease(worker, tenant))

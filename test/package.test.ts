@@ -1,7 +1,7 @@
 // What `npm install mafalda` gives, in a project of its own.
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -49,7 +49,8 @@ test.before(async () => {
   files = list.map(({ path }: { path: string }) => path)
   await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'app', type: 'module', private: true }))
   const types = `@types/node@${packageJson.devDependencies['@types/node']}`
-  await succeed('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', `./${filename}`, types])
+  const mediasoup = `mediasoup@${packageJson.devDependencies.mediasoup}`
+  await succeed('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', `./${filename}`, mediasoup, types])
 })
 
 test.after(() => rm(project, { recursive: true, force: true }))
@@ -58,7 +59,7 @@ test('the package has what runs, its types and its protocol, and nothing else', 
   for (const file of ['dist/index.js', 'dist/client.js', 'dist/server.js', 'dist/conformance.js', 'dist/mafalda.js', 'dist/types/index.d.ts', 'lib/PROTOCOL.md']) {
     assert.ok(files.includes(file), file)
   }
-  const allowed = /^(dist\/|server\/worker\/|lib\/PROTOCOL\.md$|package\.json$|README|LICENSE)/
+  const allowed = /^(dist\/|server\/worker\/|lib\/PROTOCOL\.md$|package\.json$|README|LICENSE|CHANGELOG|SECURITY)/
   assert.equal(files.filter(file => !allowed.test(file)), [])
   assert.equal(files.filter(file => /\.test\.|(?<!\.d)\.ts$/.test(file)), [])
 })
@@ -89,6 +90,7 @@ test('its types pass the strictest type checker, as far as those of mediasoup do
   const ofOurs = await complaints(`
     import * as mafalda from 'mafalda'
     import { connect, ConnectionError, RemoteMediasoupClient } from 'mafalda/client'
+    import { horizontal, vertical } from 'mafalda/proxy'
     import { leaf, serve, type Server } from 'mafalda/server'
     import { conformance } from 'mafalda/conformance'
     import * as localMediasoup from 'mediasoup'
@@ -109,6 +111,8 @@ test('its types pass the strictest type checker, as far as those of mediasoup do
     await app(await mafalda.client(mafalda.leaf(localMediasoup)))
     const server: Server = await serve(leaf(localMediasoup, { announcedAddress: '203.0.113.7' }), { port: 0 })
     console.log(server.url, conformance, ConnectionError)
+    const tree: mafalda.Tier = vertical(horizontal([mafalda.remote(server.url)]))
+    tree.close()
     const client = new RemoteMediasoupClient({ url: server.url })
     client.on('mediasoup', mediasoup => mediasoup && app(mediasoup))
   `)
@@ -130,10 +134,43 @@ const evaluate = (source: string, options?: Parameters<typeof run>[2]) => succee
 
 test('each entry can be imported, and an error has the same class whichever it is imported from', async () => {
   const said = await evaluate(`
-    const [all, client, server, conformance] = await Promise.all(['mafalda', 'mafalda/client', 'mafalda/server', 'mafalda/conformance'].map(name => import(name)))
-    console.log(JSON.stringify([typeof client.connect, typeof server.serve, typeof all.leaf, typeof conformance.conformance, all.ConnectionError === client.ConnectionError]))
+    const [all, client, server, proxy, conformance] = await Promise.all(['mafalda', 'mafalda/client', 'mafalda/server', 'mafalda/proxy', 'mafalda/conformance'].map(name => import(name)))
+    console.log(JSON.stringify([typeof client.connect, typeof server.serve, typeof all.leaf, typeof conformance.conformance, all.ConnectionError === client.ConnectionError, all.vertical === proxy.vertical]))
   `)
-  assert.equal(JSON.parse(said), ['function', 'function', 'function', 'function', true])
+  assert.equal(JSON.parse(said), ['function', 'function', 'function', 'function', true, true])
+})
+
+test('what it exports is a list', async () => {
+  const names = await evaluate("console.log(Object.keys(await import('mafalda')).toSorted().join(' '))")
+  assert.is(names.trim(), [
+    'AccessError', 'ConnectionError', 'DrainingError', 'IncompatibleError', 'LimitError', 'ProtocolError',
+    'RemoteMediasoupClient', 'SCOPES', 'SessionError', 'UnknownOutcomeError',
+    'client', 'connect', 'horizontal', 'leaf', 'remote', 'serve', 'vertical'
+  ].join(' '))
+})
+
+test('an application and its tiers have one mediasoup, and so the same classes of errors', async () => {
+  const folders = (await readdir(join(project, 'node_modules'), { recursive: true })).filter(path => /(^|\/)mediasoup$/.test(path))
+  assert.equal(folders, ['mediasoup'])
+  const said = await evaluate(`
+    import * as mediasoup from 'mediasoup'
+    import { client, leaf } from 'mafalda'
+    const mocked = await client(leaf(mediasoup))
+    const worker = await mocked.createWorker()
+    const router = await worker.createRouter()
+    const error = await router.createWebRtcTransport({ listenInfos: [] }).catch(error => error)
+    const late = await router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '127.0.0.1' }, appData: 7 }).catch(error => error)
+    worker.close()
+    const closed = await router.dump().catch(error => error)
+    console.log(error instanceof TypeError, late instanceof TypeError, closed instanceof mediasoup.errors.NotFoundError || closed instanceof mediasoup.errors.WorkerClosedError)
+    mocked.close()
+  `, { env: { MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN } })
+  assert.is(said, 'true true true\n')
+})
+
+test('a machine with a client only has no worker', async () => {
+  const files = await readdir(join(project, 'node_modules/mediasoup'), { recursive: true })
+  assert.equal(files.filter(path => /^worker\/out\/|mediasoup-worker(\.exe)?$/.test(path)), [])
 })
 
 test('what is not exported cannot be imported', async () => {

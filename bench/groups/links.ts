@@ -106,5 +106,6 @@ const plain = (url: string): Tier => ({
     // 'open' comes in the same turn as 'upgrade'.
     const [[{ socket: stream }]] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')])
     return new SocketLink(socket, stream, socketDefaults)
-  }
+  },
+  close() {}
 })

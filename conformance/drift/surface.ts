@@ -41,10 +41,10 @@ export function declaredSurface(folder: string): Map<string, Surface> {
 /** Kind → what its class, and its bases, have at run time. */
 export function liveSurface(folder: string): Map<string, Surface> {
   const lib = join(folder, 'node/lib')
-  const require = createRequire(join(lib, 'index.js'))
+  const load = createRequire(join(lib, 'index.js'))
   const declarations = readDeclarations(lib)
   const surfaceOf = (kind: string): Surface => ({
-    members: publicOnly(kind === MODULE ? ownMembers(require('./index.js')) : classMembers(require(`./${kind}.js`)[`${kind}Impl`])),
+    members: publicOnly(kind === MODULE ? ownMembers(load('./index.js')) : classMembers(load(`./${kind}.js`)[`${kind}Impl`])),
     internal: new Set([...internalOf(kind, declarations), ...internalOf(`${kind}Impl`, declarations)])
   })
   return new Map(kindsOf(declarations).map(kind => [kind, surfaceOf(kind)]))

@@ -17,7 +17,7 @@ function sharedWithNeighbour({ mediasoup, files }: Surroundings): Tier {
   let moveIn = async (_settings: ms.WorkerSettings) => {}
   let moving = false
   const tier = leaf({ ...mediasoup, createWorker: createWorker as typeof mediasoup.createWorker }, { allowFiles: [files], shareWorkers: true, maxWorkers: 1, linger: 0 })
-  return { node: tier.node, open }
+  return { node: tier.node, open, close: () => tier.close() }
 
   async function createWorker(settings: ms.WorkerSettings) {
     const worker = await mediasoup.createWorker(settings)

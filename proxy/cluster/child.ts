@@ -1,8 +1,8 @@
-// A child of a cluster: whether it is there, what it says of itself, and its load.
+// A child of a cluster: whether it can be reached, what it says of itself, and its load.
 
 import { EventEmitter } from 'node:events'
-import pRetry, { AbortError } from 'p-retry'
-import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
+import pRetry from 'p-retry'
+import { ConnectionError } from '../../lib/errors.ts'
 import type { Hello } from '../../lib/hello.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
@@ -12,29 +12,29 @@ import { headOf } from '../../lib/head.ts'
 import { PlacedWorkers } from '../placement/placed-workers.ts'
 
 export type ChildEvents = {
-  /** It can be reached. */
-  up: [hello: Hello]
+  /** It can be reached, and said hello. */
+  answered: []
   /** It cannot be reached any more, and is tried again. */
   down: [error: Error]
-  /** It could not be reached, for another reason than before. It is tried again. */
+  /** It could not be used, for another reason than before. It is tried again. */
   failed: [error: Error]
-  /** It may not be a child: it is not like its siblings. */
-  refused: [error: Error]
   /** Its load is another one, or what was promised to it, or its connection was lost or regained. */
   load: []
 }
 
-/** Throws an IncompatibleError for a child that is not like its siblings. */
-type Check = (hello: Hello) => void
-
 export class Child extends EventEmitter<ChildEvents> {
   readonly tier: Tier
   readonly #via: () => string[]
-  readonly #check: Check
   readonly #timeout: number
   readonly #removed = new AbortController()
   /** Undefined while it cannot be reached. */
   hello: Hello | undefined
+  /** What its siblings have in common with it. */
+  likeness = ''
+  /** Whether it is up: it can be reached, and is like its siblings. Its cluster decides. */
+  isUp = false
+  /** Why it is not up although it can be reached. Kept until it is, so that it is told once. */
+  refusal: string | undefined
   load: Load = IDLE
   /** Its connection broke. The sessions on it live on if it is regained, but until then it gets no new Workers. */
   lost = false
@@ -45,11 +45,10 @@ export class Child extends EventEmitter<ChildEvents> {
    * @param via the tiers on the way to it
    * @param timeout how long it may take to answer, in ms
    */
-  constructor(tier: Tier, via: () => string[], check: Check, timeout: number) {
+  constructor(tier: Tier, via: () => string[], timeout: number) {
     super()
     this.tier = tier
     this.#via = via
-    this.#check = check
     this.#timeout = timeout
   }
 
@@ -73,7 +72,7 @@ export class Child extends EventEmitter<ChildEvents> {
     const { signal } = this.#removed
     try {
       while (!signal.aborted) {
-        const { closed } = await pRetry(() => this.#open(), {
+        const { closed } = await pRetry(() => this.#open().catch(retriable), {
           retries: Infinity,
           randomize: true,
           minTimeout: 100,
@@ -87,11 +86,11 @@ export class Child extends EventEmitter<ChildEvents> {
         this.emit('down', error ?? new ConnectionError('the connection was closed'))
       }
     } catch (error) {
-      if (!signal.aborted) this.emit('refused', error as Error)
+      if (!signal.aborted) throw error
     }
   }
 
-  // Tried again and again, it is told once.
+  // It is tried again and again, and told once.
   #failed(error: Error) {
     if (error.message !== this.#failure) this.emit('failed', error)
     this.#failure = error.message
@@ -124,15 +123,13 @@ export class Child extends EventEmitter<ChildEvents> {
       signal.throwIfAborted()
       const hello = await caller.call('tier.hello', { via: this.#via() }) as Hello
       this.#report(await caller.call('tier.load') as Load)
-      // In the turn in which it is up, so that two that come up at once are checked against each other.
-      this.#check(hello)
       this.hello = hello
       this.lost = false
-      this.emit('up', hello)
+      this.emit('answered')
       return { closed }
     } catch (error) {
       link.close()
-      throw error instanceof IncompatibleError ? new AbortError(error) : error
+      throw error
     }
   }
 
@@ -146,4 +143,9 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#placed.reported()
     this.emit('load')
   }
+}
+
+// p-retry gives up at a TypeError, as a mistake in the code. Here it may be a peer's, and passes.
+function retriable(cause: Error): never {
+  throw cause instanceof TypeError ? new ConnectionError(cause.message, { cause }) : cause
 }

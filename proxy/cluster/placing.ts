@@ -1,6 +1,6 @@
 // New Workers of a session on a cluster: each goes to the best child that can be reached, and takes it.
 
-import { ConnectionError } from '../../lib/errors.ts'
+import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
 import type { Cluster } from '../horizontal.ts'
 import type { Branch } from '../session.ts'
 import type { Child } from './child.ts'
@@ -20,13 +20,16 @@ export interface Placement {
 export class Placing {
   readonly #cluster: Cluster
   readonly #branchOf: (child: Child) => Promise<ChildBranch>
+  readonly #model: () => string | undefined
   readonly #order: () => Iterable<Child>
   // What is to be placed belongs to one of these.
   #generation = {}
 
-  constructor(cluster: Cluster, branchOf: (child: Child) => Promise<ChildBranch>) {
+  /** @param model the one that the session was told, once it was */
+  constructor(cluster: Cluster, branchOf: (child: Child) => Promise<ChildBranch>, model: () => string | undefined) {
     this.#cluster = cluster
     this.#branchOf = branchOf
+    this.#model = model
     this.#order = cluster.newOrder()
   }
 
@@ -42,6 +45,12 @@ export class Placing {
     const tryOn = async (failure: unknown, again?: Child) => {
       for (let child = again ?? children.next().value; child; child = children.next().value) {
         if (generation !== this.#generation) return
+        const model = this.#model()
+        if (model !== undefined && child.hello && child.hello.model !== model) {
+          // The hosts were upgraded since the session began.
+          failure = new IncompatibleError(`the host ${child.tier.name ?? ''} describes mediasoup in another way than those that the session began on`)
+          continue
+        }
         const isAgain = child === again
         const placed = child.place()
         try {

@@ -45,6 +45,8 @@ export class ClusterSession extends ProxySession {
   readonly #piping: Piping
   readonly #placing: Placing
   readonly #timer: NodeJS.Timeout
+  // Of the hosts that its Workers may go to.
+  #model: string | undefined
   #logLevels: unknown
   #tellsUsage = false
 
@@ -55,7 +57,7 @@ export class ClusterSession extends ProxySession {
     this.#key = key
     this.#pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
     this.#piping = new Piping(this.#pipes)
-    this.#placing = new Placing(cluster, child => this.#branchOf(child))
+    this.#placing = new Placing(cluster, child => this.#branchOf(child), () => this.#model)
     this.#timer = setInterval(() => this.#checkTimeouts(), cluster.timeout / TIMEOUT_CHECKS).unref()
   }
 
@@ -91,7 +93,7 @@ export class ClusterSession extends ProxySession {
     switch (method) {
       case 'tier.hello': {
         this.via = viaOf(frame)
-        return this.settle(id, this.#cluster.hello(this.via))
+        return this.settle(id, this.#hello())
       }
       case 'tier.load': return this.#subscribeToLoad(id, frame)
       case 'tier.usage': return this.#subscribeToUsage(id)
@@ -111,6 +113,12 @@ export class ClusterSession extends ProxySession {
     if (handle === undefined) throw unknownMethod(method)
     // What is not answered may be about an object that is gone.
     if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
+  }
+
+  async #hello() {
+    const hello = await this.#cluster.hello(this.via)
+    this.#model = hello.model
+    return hello
   }
 
   #forward(branch: ChildBranch, head: Head, frame: Frame, placement?: Placement) {

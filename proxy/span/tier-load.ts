@@ -54,14 +54,14 @@ export class TierLoad {
   }
 
   #watch() {
-    const child = new Child(this.#tier, () => [this.#node], () => {}, TIMEOUT_MS)
+    const child = new Child(this.#tier, () => [this.#node], TIMEOUT_MS)
     let told = child.load
     child.on('load', () => {
       if (child.load === told) return // Not told by the tier: a Worker was placed there.
       told = child.load
       for (const listener of this.#listeners) listener(this.load)
     })
-    const known = new Promise<void>(resolve => { for (const event of ['up', 'failed', 'refused'] as const) child.once(event, () => resolve()) })
+    const known = new Promise<void>(resolve => { for (const event of ['answered', 'failed'] as const) child.once(event, () => resolve()) })
     void child.watch()
     return { child, known }
   }

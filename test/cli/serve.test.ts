@@ -61,7 +61,7 @@ test('a wrong value is wrong usage: the option and the value are named, with the
   for (const address of ['nonsense', '127.0.0.1', '127.0.0.1:', '127.0.0.1:70000', '127.0.0.1:-1', 'http://127.0.0.1:4000', '']) {
     await fails(['serve', '--listen', address], 2, new RegExp(`'--listen <host:port>' argument '${address}' is invalid\\. It must be HOST:PORT`))
   }
-  await fails(['serve', ...LISTEN, '--silence', 'long'], 2, /'--silence <ms>' argument 'long' is invalid\. It must be a positive whole number/)
+  await fails(['serve', ...LISTEN, '--silence', 'long'], 2, /'--silence <ms>' argument 'long' is invalid\. It must be a whole number from 1 to 2147483647 ms, which is 24\.8 days/)
   await fails(['serve', ...LISTEN, '--max-payload', '0'], 2, /'--max-payload <bytes>' argument '0' is invalid/)
   await fails(['serve', ...LISTEN, '--log-level', 'loud'], 2, /'--log-level <level>' argument 'loud' is invalid\. Allowed choices are/)
 })
@@ -145,7 +145,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     }
     child.kill(signal)
     assert.equal(await exited, [0, null])
-    for (const { closed } of peers) assert.equal(await closed, { code: 1001, reason: 'the server is shutting down' })
+    for (const { closed } of peers) assert.equal(await closed, { code: 4410, reason: 'the server is shutting down' })
     assert.equal(pids.filter(isAlive), [])
     assert.is(JSON.parse(lines.at(-1)!).msg, 'closed')
     assert.equal(errors, [])
@@ -217,6 +217,25 @@ test('--log-level silent logs nothing', async () => {
   child.kill('SIGTERM')
   assert.equal(await exited, [0, null])
   assert.equal([lines, errors], [[], []])
+})
+
+test('a time that no timer can wait for is wrong usage', async () => {
+  const month = String(30 * 24 * 60 * 60 * 1_000)
+  for (const option of ['--grace', '--silence', '--token-grace', '--linger', '--patience', '--timeout']) {
+    await fails(['serve', ...LISTEN, option, month], 2, /It must be a whole number from [01] to 2147483647 ms, which is 24\.8 days/)
+  }
+  for (const args of [['serve', ...LISTEN, '--drain-deadline'], ['drain', 'ws://127.0.0.1:1', '--deadline']]) {
+    await fails([...args, month], 2, /It must be a whole number from 0 to 2147483 seconds, which is 24\.8 days/)
+  }
+  await fails(['conformance', '--cut', month], 2, /It must be above 0 and at most 2147483 seconds, which is 24\.8 days/)
+})
+
+test('the same URL twice is wrong usage, however it is written', async () => {
+  await fails(['serve', ...LISTEN, 'ws://media-1:4000', 'ws://media-1:4000/'], 2, /'ws:\/\/media-1:4000\/' is invalid for argument 'urls'\. Each URL is given once/)
+})
+
+test('a watermark is a share', async () => {
+  for (const value of ['0', '1.5', 'high']) await fails(['serve', ...LISTEN, '--watermark', value], 2, /It must be above 0 and at most 1/)
 })
 
 test('a URL that is none of a WebSocket is wrong usage', async () => {

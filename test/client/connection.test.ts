@@ -138,6 +138,7 @@ function altered(tier: Tier, alter: (frame: Frame) => Frame | undefined | Promis
   const links: Link[] = []
   return {
     links,
+    close: () => tier.close(),
     async open() {
       const link = await tier.open()
       const [ours, theirs] = pair()

@@ -25,7 +25,7 @@ function tapped(tier: Tier) {
     join(theirs, link)
     return ours
   }
-  return { tier: { open }, frames }
+  return { tier: { open, close: () => tier.close() }, frames }
 }
 
 async function openTapped() {

@@ -1,10 +1,14 @@
 // A session outlives its connections: whatever breaks, and wherever, the application sees what it would see without.
 
 import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import * as localMediasoup from 'mediasoup'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type RemoteMediasoup, connect } from '../../client/index.ts'
+import { WebSocket, WebSocketServer } from 'ws'
+import { type RemoteMediasoup, client, connect, remote } from '../../client/index.ts'
+import { PROTOCOL } from '../../lib/hello.ts'
 import { type ServeOptions, leaf, serve } from '../../server/index.ts'
 import { afterTest, audio, cleanUp, isAlive, opus, until } from '../helper.ts'
 import { type Cut, type Direction, startRelay } from '../relay.ts'
@@ -167,6 +171,109 @@ test('what waits for a peer without a connection is bounded: above it, the sessi
   assert.match(error.message, 'more than 100000 bytes wait for it')
   relay.thaw()
   await until(() => server.sessions === 0 && !isAlive(worker.pid))
+})
+
+/** A load balancer: it takes WebSockets apart, and closes both sides when it restarts. */
+async function startBalancer(url: string) {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: () => PROTOCOL })
+  await once(server, 'listening')
+  const sockets = new Set<WebSocket>()
+  server.on('connection', async near => {
+    const far = new WebSocket(url, PROTOCOL)
+    const early: [data: Buffer, options: { binary: boolean }][] = []
+    for (const [from, to] of [[near, far], [far, near]] as const) {
+      sockets.add(from)
+      from.on('error', () => {}) // 'close' tells.
+      from.on('message', (data: Buffer, binary) => {
+        if (to.readyState === to.CONNECTING) early.push([data, { binary }])
+        else to.send(data, { binary })
+      })
+    }
+    far.on('open', () => early.forEach(([data, options]) => far.send(data, options)))
+  })
+  afterTest(() => {
+    for (const socket of sockets) socket.terminate()
+    server.close()
+  })
+  return {
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    restart(code?: number) {
+      for (const socket of sockets) socket.close(code)
+      sockets.clear()
+    }
+  }
+}
+
+test('a load balancer that restarts breaks connections, and ends no session', async () => {
+  const { server } = await start()
+  const balancer = await startBalancer(server.url)
+  const { mediasoup, heard } = await use(balancer.url, { reconnect: false })
+  const worker = await mediasoup.createWorker()
+  for (const code of [1001, undefined, 1013]) {
+    const before = heard.length
+    balancer.restart(code)
+    await until(() => heard.length >= before + 2)
+    assert.equal(heard.slice(before), ['lost', 'regained'], `${code}`)
+    assert.ok(await worker.getResourceUsage())
+  }
+  assert.is(server.sessions, 1)
+})
+
+test('a tier that is closed ends its sessions at once, also one of hosts that stay', async () => {
+  const server = await serve(Object.assign(leaf(localMediasoup), { resumable: true }))
+  const { mediasoup, heard } = await use(server.url, { reconnect: false })
+  await server.close()
+  await until(() => heard.includes('close'))
+  assert.equal(heard, ['lost', 'died', 'close'])
+  assert.is(mediasoup.connection.connected, false)
+})
+
+test('a grace period that no timer can wait for is as long as one can', async () => {
+  const tier = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: () => PROTOCOL })
+  await once(tier, 'listening')
+  afterTest(() => tier.close())
+  const openings: { resume?: boolean }[] = []
+  tier.on('connection', socket => socket.on('message', data => {
+    const { id, method, params } = JSON.parse(String(data))
+    if (method !== 'tier.open') return
+    openings.push(params[0])
+    socket.send(JSON.stringify({ jsonrpc: '2.0', id, result: { received: 0, grace: 30 * 24 * 60 * 60 * 1_000 } }))
+    if (!params[0].resume) socket.terminate()
+  }))
+  const link = await remote(`ws://127.0.0.1:${(tier.address() as AddressInfo).port}`).open()
+  afterTest(() => link.close())
+  const ended = once(link, 'close').then(([error]) => error.message)
+  assert.is(await Promise.race([once(link, 'regained').then(() => 'regained'), ended]), 'regained')
+  assert.equal(openings.map(({ resume }) => resume), [undefined, true])
+})
+
+test('sessions that fail at one URL at once leave the others in their order', async () => {
+  const { server } = await start()
+  let knocks = 0
+  const dead = createServer().on('upgrade', (_request, socket) => {
+    knocks++
+    socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n')
+  }).listen(0, '127.0.0.1')
+  await once(dead, 'listening')
+  afterTest(() => dead.close())
+  const tier = remote([`ws://127.0.0.1:${(dead.address() as AddressInfo).port}`, server.url])
+  afterTest(() => tier.close())
+  await Promise.all([client(tier), client(tier)])
+  assert.is(knocks, 2)
+  await client(tier)
+  assert.is(knocks, 2)
+})
+
+test('what was on its way when the client closed is no fault of anybody', async () => {
+  const { server } = await start()
+  const { mediasoup } = await use(server.url)
+  const said: string[] = []
+  mediasoup.setLogEventListeners({ onwarn: (_, text) => said.push(text), onerror: (_, text) => said.push(text) })
+  const worker = await mediasoup.createWorker()
+  for (let i = 0; i < 5; i++) worker.dump().catch(() => {})
+  mediasoup.close()
+  await until(() => server.sessions === 0)
+  assert.equal(said, [])
 })
 
 test.run()

@@ -35,6 +35,27 @@ test('frames that are sent while others arrive are not lost', async () => {
   assert.equal(log, ['re: 1', 're: 2'])
 })
 
+test('a listener that throws loses one frame, and neither the next ones nor the close', async () => {
+  const [one, other] = pair()
+  const log: unknown[] = []
+  other.on('frame', frame => {
+    log.push(frame)
+    if (frame === '2') throw new Error('a fault in a listener')
+  })
+  other.on('close', () => log.push('closed'))
+  const thrown: string[] = []
+  const onThrown = (error: Error) => { thrown.push(error.message) }
+  process.on('uncaughtException', onThrown)
+  for (const frame of ['1', '2', '3']) one.send(frame)
+  await turn()
+  one.send('4')
+  one.close()
+  await turn()
+  process.off('uncaughtException', onThrown)
+  assert.equal(log, ['1', '2', '3', '4', 'closed'])
+  assert.equal(thrown, ['a fault in a listener'])
+})
+
 test('what is on its way to an end that closes is dropped, and each end hears of the close once', async () => {
   const [one, other] = pair()
   const [log, otherLog] = [heard(one), heard(other)]

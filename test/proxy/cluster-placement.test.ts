@@ -60,6 +60,7 @@ test('nor do sessions that ask at the same time, whatever the hosts report meanw
 /** A tier to which requests for Workers come late. */
 function holdingWorkers(tier: Tier, held: (() => void)[]): Tier {
   return {
+    close: () => tier.close(),
     async open() {
       const link = await tier.open()
       const send = link.send.bind(link)
@@ -98,6 +99,7 @@ test('when the best host cannot be reached, the next best gets the Worker', asyn
   // It is watched, but has no room for more sessions.
   let sessions = 0
   const full: Tier = {
+    close: () => leaves[1]!.close(),
     open: async () => {
       if (sessions++) throw new Error('too many connections')
       return leaves[1]!.open()
@@ -113,6 +115,7 @@ test('when no host can be reached, each is tried once', async () => {
   const leaves = leavesOf(2, 2, 2)
   let sessions = 0
   const full = (leaf: FakeLeaf): Tier => ({
+    close: () => leaf.close(),
     open: async () => {
       if (sessions++ >= leaves.length) throw new Error('too many connections')
       return leaf.open()
@@ -128,6 +131,7 @@ test('a host whose connection is lost gets no Workers until it is regained', asy
   const leaves = leavesOf(8, 2)
   const links: Link[] = []
   const kept: Tier = {
+    close: () => leaves[0]!.close(),
     async open() {
       const link = await leaves[0]!.open()
       links.push(link)
@@ -150,6 +154,7 @@ test('when all connections are lost, a Worker waits for the first that is regain
   const leaves = leavesOf(2, 2)
   const links: Link[] = []
   const kept = (leaf: FakeLeaf): Tier => ({
+    close: () => leaf.close(),
     async open() {
       const link = await leaf.open()
       links.push(link)

@@ -67,6 +67,7 @@ test('a host that drains, and of which the cluster has not heard that yet, passe
 
 /** A tier that tells its load once only. */
 const deafToLoad = (tier: Tier): Tier => ({
+  close: () => tier.close(),
   async open() {
     const link = await tier.open()
     const emit = link.emit.bind(link)
@@ -78,6 +79,7 @@ const deafToLoad = (tier: Tier): Tier => ({
 test('a Worker that was asked of a host which ends before it answers is asked of the next', async () => {
   const leaves = leavesOf(2)
   const ending: Tier = {
+    close: () => leaves[0].close(),
     async open() {
       const link = await leaves[0].open()
       const send = link.send.bind(link)

@@ -255,6 +255,7 @@ test('without hosts it refuses sessions with a sentence', async () => {
 /** A tier that says something else of itself. */
 function impostor(tier: Tier, changes: Partial<Hello>): Tier {
   return {
+    close: () => tier.close(),
     async open() {
       const inner = await tier.open()
       const [ours, theirs] = pair()
@@ -280,24 +281,24 @@ test('a host that is not like its siblings is refused, and the difference is nam
     [{ supportedRtpCapabilities: {} }, /other RTP capabilities/]
   ]
   for (const [changes, message] of differences) {
-    const child = impostor(other, changes)
+    const child = impostor(other, { ...changes, node: 'another' })
     tier.add(child)
     await until(() => refused.length)
     assert.match(refused.pop()!.message, message)
-    assert.not(tier.has(child))
+    tier.delete(child)
   }
 })
 
 test('of hosts that are not alike and come up at once, one is refused', async () => {
   const [host] = await startHosts(1)
-  const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0' })])
+  const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0', node: 'another' })])
   await until(() => up.size === 1 && refused.length === 1)
   assert.match(refused[0]!.message, /and its siblings have/)
 })
 
 test('versions may differ if the operator says so', async () => {
   const [host] = await startHosts(1)
-  const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0' })], { mixedVersions: true })
+  const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0', node: 'another' })], { mixedVersions: true })
   await until(() => up.size === 2)
   assert.is(refused.length, 0)
 })
@@ -345,7 +346,7 @@ test('a cycle of URLs is refused with a sentence', async () => {
 
 test('a host that does not answer fails its own calls, by name, and stalls nobody else', async () => {
   const { tier, leaves, children } = await startCluster(2)
-  tier.close()
+  for (const child of children) tier.delete(child)
   const impatient = cluster(children, { timeout: 4_000 })
   await until(() => impatient.up.size === 2)
   const { workers } = await twoRouters(await use(impatient.tier))
@@ -363,6 +364,7 @@ function talkative(tier: Tier): Tier & { sessions: Link[] } {
   const sessions: Link[] = []
   return {
     sessions,
+    close: () => tier.close(),
     async open() {
       const [ours, theirs] = pair()
       join(ours, await tier.open())

@@ -156,7 +156,7 @@ test('a deadline that is none is refused', async () => {
   const { url } = await connectLeaf()
   const peer = await raw(url)
   for (const deadline of [-1, 'soon', {}]) {
-    assert.match((await peer.call('tier.drain', { deadline })).error!.message, /deadline must be ms from now/)
+    assert.match((await peer.call('tier.drain', { deadline })).error!.message, /^deadline must be from 0 to 2147483647 ms/)
   }
   assert.equal(await isReady(url), { status: 'ready' })
 })
