@@ -9,7 +9,9 @@ import { Caller } from './caller.ts'
 import type { Policy } from './placement/policy.ts'
 import { pack } from './placement/pack.ts'
 import { scatter } from './placement/scatter.ts'
-import { SpanSession } from './span/session.ts'
+import { type ClosedCache, newClosedCache } from './span/recently-closed.ts'
+import { VerticalSession } from './span/session.ts'
+import { TierLoad } from './span/tier-load.ts'
 
 export interface VerticalOptions {
   /** Where transports go: `pack` fills few Workers, `scatter` puts each on another one, to test pipes. Default `pack`. */
@@ -22,10 +24,12 @@ export interface VerticalOptions {
   linger?: number
 }
 
-export interface SpanSettings {
+export interface VerticalSettings {
   policy: Policy
   maxWorkers: number | undefined
   linger: number
+  tierLoad: TierLoad
+  closed: ClosedCache
 }
 
 /**
@@ -41,7 +45,8 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
   checkDurations({ linger })
   const node = randomBytes(6).toString('base64url')
   let serial = 0
-  const settings = { policy: policy === 'scatter' ? scatter : pack(watermark), maxWorkers, linger }
+  const tierLoad = new TierLoad(tier, node)
+  const settings: VerticalSettings = { policy: policy === 'scatter' ? scatter : pack(watermark), maxWorkers, linger, tierLoad, closed: newClosedCache() }
 
   return {
     node,
@@ -52,10 +57,17 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
   }
 
   async function open({ key, resume }: OpenOptions = {}): Promise<Link> {
-    const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume })
-    const session = key?.session ?? newSessionKey().session
-    const [ours, theirs] = pair()
-    new SpanSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings, session })
-    return theirs
+    await tierLoad.join()
+    try {
+      const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume })
+      below.once('close', () => tierLoad.leave())
+      const session = key?.session ?? newSessionKey().session
+      const [ours, theirs] = pair()
+      new VerticalSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings, session })
+      return theirs
+    } catch (error) {
+      tierLoad.leave()
+      throw error
+    }
   }
 }

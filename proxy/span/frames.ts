@@ -3,7 +3,7 @@
 import { kept } from '../../lib/head.ts'
 import type { Frame } from '../../lib/tier.ts'
 import { type Handle, decode } from '../../lib/wire.ts'
-import type { RouterPart } from './span.ts'
+import type { RouterPart } from './types.ts'
 
 const CREATED = /"result":\{"\$":"([^"]+)"(?:,"kind":"([^"]+)")?/
 

@@ -8,32 +8,32 @@ import { type Handle, encodeResult } from '../../lib/wire.ts'
 import { type CallHead, type Replies, paramsOf } from '../session.ts'
 import { bring } from './bring.ts'
 import { createdBy, isFailure, resultOf } from './frames.ts'
-import type { Knowledge } from './knowledge.ts'
-import type { Placed, Produced, Replica } from './span.ts'
+import type { SessionState } from './state.ts'
+import type { HostedTransport, ProducerRecord, Replica } from './types.ts'
 
 export class ObjectCalls {
-  readonly #known: Knowledge
+  readonly #state: SessionState
   readonly #replies: Replies
   // Ids that were asked for, and are not answered yet.
   readonly #producing = new Map<string, Promise<void>>()
 
-  constructor(known: Knowledge, replies: Replies) {
-    this.#known = known
+  constructor(state: SessionState, replies: Replies) {
+    this.#state = state
     this.#replies = replies
   }
 
   call(head: CallHead, frame: Frame) {
     const { method, handle } = head
-    const { below, spans: { objects } } = this.#known
-    const placed = objects.placeOf(handle!)
+    const { below, tables: { objects } } = this.#state
+    const transport = objects.transportOf(handle!)
     switch (method.slice(method.indexOf('.') + 1)) {
       case 'consume':
-      case 'addProducer': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId, placed.part.owner.producers) : below.pass(head, frame)
-      case 'consumeData': return placed ? this.#use(head, frame, placed, (paramsOf(frame)[1] as { dataProducerId?: string } | undefined)?.dataProducerId, placed.part.owner.dataProducers) : below.pass(head, frame)
-      case 'removeProducer': return placed ? this.#removeProducer(head, frame, placed) : below.pass(head, frame)
+      case 'addProducer': return transport ? this.#use(head, frame, transport, (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId, transport.part.owner.producers) : below.pass(head, frame)
+      case 'consumeData': return transport ? this.#use(head, frame, transport, (paramsOf(frame)[1] as { dataProducerId?: string } | undefined)?.dataProducerId, transport.part.owner.dataProducers) : below.pass(head, frame)
+      case 'removeProducer': return transport ? this.#removeProducer(head, frame, transport) : below.pass(head, frame)
       case 'dump': return this.#dump(head, frame)
       case 'produce':
-      case 'produceData': return this.#produce(head, frame, placed)
+      case 'produceData': return this.#produce(head, frame, transport)
       case 'close': objects.remove(handle!)
     }
     below.pass(head, frame)
@@ -42,8 +42,8 @@ export class ObjectCalls {
   /** A Consumer of a piped Producer says of it what one of the original would. */
   #dump(head: CallHead, frame: Frame) {
     const { id, handle } = head
-    const { below, spans } = this.#known
-    const { ssrcs } = spans.objects.replicaOf(handle!)?.of ?? {}
+    const { below, tables } = this.#state
+    const { ssrcs } = tables.objects.replicaOf(handle!)?.of ?? {}
     if (!ssrcs || id == null) return below.pass(head, frame)
     below.pass(head, frame, answer => {
       const dump = resultOf(answer) as ms.ConsumerDump | undefined
@@ -53,32 +53,32 @@ export class ObjectCalls {
     })
   }
 
-  #produce(head: CallHead, frame: Frame, placed: Placed | undefined) {
+  #produce(head: CallHead, frame: Frame, transport: HostedTransport | undefined) {
     const { id } = head
-    if (!placed || id == null) return this.#known.below.pass(head, frame)
+    if (!transport || id == null) return this.#state.below.pass(head, frame)
     const wanted = (paramsOf(frame)[1] as { id?: string } | undefined)?.id
     const rival = this.#producing.get(wanted!)
-    if (!rival && !this.#elsewhere(wanted, placed)) return this.#passProduce(head, frame, placed, wanted)
+    if (!rival && !this.#elsewhere(wanted, transport)) return this.#passProduce(head, frame, transport, wanted)
     Promise.resolve(rival)
-      .then(() => this.#elsewhere(wanted, placed))
-      .then(known => known && bring(this.#known, known, placed.part.worker))
-      .then(() => this.#passProduce(head, frame, placed, wanted), error => this.#replies.fail(id, error))
+      .then(() => this.#elsewhere(wanted, transport))
+      .then(known => known && bring(this.#state, known, transport.part.worker))
+      .then(() => this.#passProduce(head, frame, transport, wanted), error => this.#replies.fail(id, error))
   }
 
   /** A Producer of an id that one Worker would have, and the one that a transport is on has not. */
-  #elsewhere(id: string | undefined, { part: { owner, worker } }: Placed): Produced | undefined {
-    const known = id === undefined ? undefined : this.#known.spans.objects.producerWith(id, owner.worker)
+  #elsewhere(id: string | undefined, { part: { owner, worker } }: HostedTransport): ProducerRecord | undefined {
+    const known = id === undefined ? undefined : this.#state.tables.objects.producerWith(id, owner.worker)
     return known?.at.part.worker === worker ? undefined : known
   }
 
-  #passProduce(head: CallHead, frame: Frame, placed: Placed, wanted: string | undefined) {
-    const { below, spans: { objects } } = this.#known
-    const { mediaCodecs } = placed.part.owner
+  #passProduce(head: CallHead, frame: Frame, transport: HostedTransport, wanted: string | undefined) {
+    const { below, tables: { objects } } = this.#state
+    const { mediaCodecs } = transport.part.owner
     const { promise, resolve } = Promise.withResolvers<void>()
     if (wanted !== undefined) this.#producing.set(wanted, promise)
     below.pass(head, frame, answer => {
       const announcement = resultOf(answer) as Announcement | undefined
-      if (announcement?.members) objects.addProduced(placed, announcement, mediaCodecs)
+      if (announcement?.members) objects.addProducer(transport, announcement, mediaCodecs)
       if (this.#producing.get(wanted!) === promise) this.#producing.delete(wanted!)
       resolve()
       return answer
@@ -86,15 +86,15 @@ export class ObjectCalls {
   }
 
   /** A Producer is used on a Worker: where it is not, it is piped first. */
-  #use(head: CallHead, frame: Frame, placed: Placed, producerId: string | undefined, producers: Map<string, Produced>) {
+  #use(head: CallHead, frame: Frame, transport: HostedTransport, producerId: string | undefined, producers: Map<string, ProducerRecord>) {
     const { id, method } = head
-    const { replicas } = this.#known
+    const { replicas } = this.#state
     const produced = producers.get(producerId!)
     const observed = method.endsWith('.addProducer') ? produced?.handle : undefined
-    if (!produced || produced.at.part === placed.part) return this.#passUse(head, frame, placed, observed, undefined)
-    const replica = replicas.hold(produced, placed.part)
+    if (!produced || produced.at.part === transport.part) return this.#passUse(head, frame, transport, observed, undefined)
+    const replica = replicas.hold(produced, transport.part)
     replica.ready.then(
-      () => this.#passUse(head, frame, placed, observed, replica),
+      () => this.#passUse(head, frame, transport, observed, replica),
       error => {
         replicas.release(replica)
         this.#replies.fail(id, error)
@@ -103,31 +103,31 @@ export class ObjectCalls {
   }
 
   /** @param observed the Producer that an RTP observer is to observe; undefined for what is consumed */
-  #passUse(head: CallHead, frame: Frame, placed: Placed, observed: Handle | undefined, replica: Replica | undefined) {
-    const { below, replicas, spans: { objects } } = this.#known
+  #passUse(head: CallHead, frame: Frame, transport: HostedTransport, observed: Handle | undefined, replica: Replica | undefined) {
+    const { below, replicas, tables: { objects } } = this.#state
     below.pass(head, frame, answer => {
       const user = observed === undefined ? createdBy(answer) : isFailure(answer) ? undefined : observed
-      if (user === undefined || placed.uses?.has(user)) {
+      if (user === undefined || transport.uses?.has(user)) {
         if (replica) replicas.release(replica)
       } else if (observed === undefined) {
-        objects.addConsumer(user, placed, replica)
+        objects.addConsumer(user, transport, replica)
       } else {
-        objects.addUse(user, placed, replica)
+        objects.addUse(user, transport, replica)
       }
       return answer
     })
   }
 
-  #removeProducer(head: CallHead, frame: Frame, placed: Placed) {
+  #removeProducer(head: CallHead, frame: Frame, transport: HostedTransport) {
     const { id } = head
-    const { below, replicas, spans: { objects } } = this.#known
-    const produced = placed.part.owner.producers.get((paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!)
+    const { below, replicas, tables: { objects } } = this.#state
+    const produced = transport.part.owner.producers.get((paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!)
     if (!produced || id == null) return below.pass(head, frame)
     // When it was not added, which mediasoup does not mind, it has to be there all the same.
-    const isAdded = produced.at.part === placed.part || placed.uses?.has(produced.handle)
-    const replica = isAdded ? placed.uses?.get(produced.handle) : replicas.hold(produced, placed.part)
+    const isAdded = produced.at.part === transport.part || transport.uses?.has(produced.handle)
+    const replica = isAdded ? transport.uses?.get(produced.handle) : replicas.hold(produced, transport.part)
     const release = () => {
-      if (isAdded) objects.releaseUse(placed, produced.handle)
+      if (isAdded) objects.releaseUse(transport, produced.handle)
       else replicas.release(replica!)
     }
     // Until then, its event has to be given the name of the original.
@@ -144,10 +144,10 @@ export class ObjectCalls {
 
   happened(head: CallHead, frame: Frame) {
     const { method, handle } = head
-    const { replicas, spans: { objects } } = this.#known
+    const { replicas, tables: { objects } } = this.#state
     if (/\.new(data)?producer$/.test(method)) {
-      const placed = objects.placed.get(handle!)
-      if (placed) objects.addProduced(placed, paramsOf(frame)[2] as Announcement)
+      const transport = objects.transports.get(handle!)
+      if (transport) objects.addProducer(transport, paramsOf(frame)[2] as Announcement)
     } else if (method.endsWith('close')) {
       objects.remove(handle!)
     }

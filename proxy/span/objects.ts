@@ -2,71 +2,69 @@
 // what there. Nothing here sends anything.
 
 import type * as ms from 'mediasoup/types'
-import { Closed } from '../../lib/closed.ts'
 import type { Announcement } from '../../lib/codec.ts'
 import { kinds } from '../../lib/methods.ts'
 import type { Handle } from '../../lib/wire.ts'
+import type { RecentlyClosed } from './recently-closed.ts'
 import type { Replicas } from './replicas.ts'
-import type { Placed, Produced, Replica, RouterPart, SpanningWorker, WorkerPart } from './span.ts'
-import { count, promise } from './load.ts'
+import type { AggregateWorker, HostedTransport, ProducerRecord, Replica, RouterPart, WorkerPart } from './types.ts'
 
 export class Objects {
-  readonly placed = new Map<Handle, Placed>()
-  readonly #produced = new Map<Handle, Produced>()
-  readonly #consumers = new Map<Handle, Placed>()
-  readonly #closed = new Closed<Placed>()
+  readonly transports = new Map<Handle, HostedTransport>()
+  readonly #producers = new Map<Handle, ProducerRecord>()
+  readonly #consumers = new Map<Handle, HostedTransport>()
   readonly #replicas: Replicas
+  readonly #closed: RecentlyClosed
   readonly #onVacated: (worker: WorkerPart) => void
 
   /** @param onVacated is told when a Worker below carries less than before */
-  constructor(replicas: Replicas, onVacated: (worker: WorkerPart) => void) {
+  constructor(replicas: Replicas, closed: RecentlyClosed, onVacated: (worker: WorkerPart) => void) {
     this.#replicas = replicas
+    this.#closed = closed
     this.#onVacated = onVacated
   }
 
-  end() {
-    this.#closed.end()
-  }
-
-  addPlaced(part: RouterPart, handle: Handle, kind: string) {
+  addTransport(part: RouterPart, handle: Handle, kind: string) {
+    // An event may have announced it already, or its Router was closed meanwhile.
+    if (this.transports.has(handle) || part.state === 'gone') return
     // One string for all of a kind.
-    const placed: Placed = { handle, kind: kinds.get(kind)?.kind ?? kind, part }
-    part.placed.add(placed)
-    part.worker.objects++
-    this.placed.set(handle, placed)
+    const transport: HostedTransport = { handle, kind: kinds.get(kind)?.kind ?? kind, part }
+    part.transports.add(transport)
+    part.worker.load.objects++
+    this.transports.set(handle, transport)
   }
 
   /** Where a transport or an RTP observer is, or was a moment ago. */
-  placeOf(handle: Handle): Placed | undefined {
-    return this.placed.get(handle) ?? this.#closed.get(handle)
+  transportOf(handle: Handle): HostedTransport | undefined {
+    return this.transports.get(handle) ?? this.#closed.get('transport', handle)
   }
 
-  removePlaced(placed: Placed) {
-    if (!this.placed.delete(placed.handle)) return
-    const { owner, worker } = placed.part
-    this.#closed.add(placed)
-    placed.part.placed.delete(placed)
-    worker.objects--
-    count(owner, worker, -1)
-    for (const produced of placed.produced ?? []) this.#removeProduced(produced)
-    for (const user of placed.uses?.keys() ?? []) {
+  removeTransport(transport: HostedTransport) {
+    if (!this.transports.delete(transport.handle)) return
+    const { part, producers = [], uses } = transport
+    this.#closed.add('transport', transport)
+    part.transports.delete(transport)
+    part.worker.load.objects--
+    for (const produced of producers) this.#removeProducer(produced)
+    for (const user of uses?.keys() ?? []) {
       this.#removeConsumer(user)
-      this.releaseUse(placed, user) // A Producer that it observed.
+      this.releaseUse(transport, user) // A Producer that it observed.
     }
-    this.#onVacated(worker)
+    if (!part.count) this.#onVacated(part.worker)
   }
 
-  addProduced(at: Placed, { $, kind, members, appData }: Announcement, mediaCodecs = at.part.owner.mediaCodecs) {
+  addProducer(at: HostedTransport, { $, kind, members, appData }: Announcement, mediaCodecs = at.part.owner.mediaCodecs) {
+    if (!this.#isOpen(at)) return
     const { encodings } = members.consumableRtpParameters as ms.RtpParameters | undefined ?? {}
     const ssrcs = encodings?.map(({ ssrc }) => ssrc)
-    const produced: Produced = { handle: $, id: members.id as string, isData: kind === 'DataProducer', appData, at, ssrcs, mediaCodecs }
+    const produced: ProducerRecord = { handle: $, id: members.id as string, isData: kind === 'DataProducer', appData, at, ssrcs, mediaCodecs }
     producersLike(produced).set(produced.id, produced)
-    at.produced = (at.produced ?? new Set()).add(produced)
-    this.#produced.set($, produced)
+    at.producers = (at.producers ?? new Set()).add(produced)
+    this.#producers.set($, produced)
   }
 
   /** The Producer or DataProducer of any Router of a Worker that has an id. */
-  producerWith(id: string, { routers }: SpanningWorker): Produced | undefined {
+  producerWith(id: string, { routers }: AggregateWorker): ProducerRecord | undefined {
     for (const { producers, dataProducers } of routers) {
       const produced = producers.get(id) ?? dataProducers.get(id)
       if (produced) return produced
@@ -74,24 +72,29 @@ export class Objects {
     return undefined
   }
 
-  #removeProduced(produced: Produced) {
-    this.#produced.delete(produced.handle)
-    produced.at.produced?.delete(produced)
+  #removeProducer(produced: ProducerRecord) {
+    this.#producers.delete(produced.handle)
+    produced.at.producers?.delete(produced)
     const known = producersLike(produced)
     if (known.get(produced.id) === produced) known.delete(produced.id)
     this.#replicas.forget(produced)
   }
 
-  addConsumer(handle: Handle, placed: Placed, replica: Replica | undefined) {
-    this.#consumers.set(handle, placed)
-    this.addUse(handle, placed, replica)
-    promise(placed.part.worker)
-    placed.part.worker.objects++
+  addConsumer(handle: Handle, transport: HostedTransport, replica: Replica | undefined) {
+    this.addUse(handle, transport, replica)
+    if (!this.#isOpen(transport)) return
+    this.#consumers.set(handle, transport)
+    transport.part.worker.load.promise()
+    transport.part.worker.load.objects++
   }
 
-  /** @param user the Consumer, or the Producer that is observed */
-  addUse(user: Handle, placed: Placed, replica: Replica | undefined) {
-    placed.uses = (placed.uses ?? new Map()).set(user, replica)
+  /**
+   * @param user the Consumer, or the Producer that is observed
+   * @param replica is held, and given back with the use
+   */
+  addUse(user: Handle, transport: HostedTransport, replica: Replica | undefined) {
+    if (this.#isOpen(transport)) transport.uses = (transport.uses ?? new Map()).set(user, replica)
+    else if (replica) this.#replicas.release(replica) // It was closed while it was asked.
   }
 
   /** The pipe that a Consumer needs, if any. */
@@ -100,27 +103,31 @@ export class Objects {
   }
 
   #removeConsumer(handle: Handle) {
-    const placed = this.#consumers.get(handle)
-    if (!placed) return
+    const transport = this.#consumers.get(handle)
+    if (!transport) return
     this.#consumers.delete(handle)
-    placed.part.worker.objects--
-    this.releaseUse(placed, handle)
+    transport.part.worker.load.objects--
+    this.releaseUse(transport, handle)
   }
 
-  releaseUse(placed: Placed, user: Handle) {
-    const replica = placed.uses?.get(user)
-    placed.uses?.delete(user)
+  releaseUse(transport: HostedTransport, user: Handle) {
+    const replica = transport.uses?.get(user)
+    transport.uses?.delete(user)
     if (replica) this.#replicas.release(replica)
   }
 
   /** A transport, Producer, Consumer, … was closed. */
   remove(handle: Handle) {
-    const placed = this.placed.get(handle)
-    const produced = this.#produced.get(handle)
-    if (placed) this.removePlaced(placed)
-    else if (produced) this.#removeProduced(produced)
+    const transport = this.transports.get(handle)
+    const produced = this.#producers.get(handle)
+    if (transport) this.removeTransport(transport)
+    else if (produced) this.#removeProducer(produced)
     else this.#removeConsumer(handle)
+  }
+
+  #isOpen({ handle }: HostedTransport) {
+    return this.transports.has(handle)
   }
 }
 
-const producersLike = ({ isData, at: { part: { owner } } }: Produced) => isData ? owner.dataProducers : owner.producers
+const producersLike = ({ isData, at: { part: { owner } } }: ProducerRecord) => isData ? owner.dataProducers : owner.producers

@@ -3,8 +3,8 @@
 import type { Reference } from '../../lib/codec.ts'
 import type { Id } from '../../lib/wire.ts'
 import { bring } from './bring.ts'
-import type { Knowledge } from './knowledge.ts'
-import type { Produced, RouterPart, SpanningRouter } from './span.ts'
+import type { SessionState } from './state.ts'
+import type { AggregateRouter, ProducerRecord, RouterPart } from './types.ts'
 
 interface Options {
   producerId?: string
@@ -14,43 +14,52 @@ interface Options {
 }
 
 export class Pairing {
-  readonly #known: Knowledge
+  readonly #state: SessionState
 
-  constructor(known: Knowledge) {
-    this.#known = known
+  constructor(state: SessionState) {
+    this.#state = state
   }
 
-  async pipeToRouter(id: Id | null | undefined, router: SpanningRouter, options: Options) {
-    const { below, replicas, spans } = this.#known
+  async pipeToRouter(id: Id | null | undefined, router: AggregateRouter, options: Options) {
+    const { below, replicas, tables } = this.#state
     const { producerId, dataProducerId, keepId = true } = options
-    const target = spans.routers.get(options.router?.$ ?? '')
+    const target = tables.router(options.router?.$ ?? '')
     const produced = producerId === undefined ? router.dataProducers.get(dataProducerId!) : router.producers.get(producerId)
     if (!target || target === router || target.closed || !produced) {
-      const to = target === router ? router.home : target?.home
-      return below.forward(id, 'Router.pipeToRouter', [router.home, { ...options, router: to === undefined ? options.router : { $: to } }])
+      return below.forward(id, 'Router.pipeToRouter', [router.parts.home!.handle, tables.below({ ...options })])
     }
     const { here, there } = await this.#pairOf(router, target, produced)
     if (produced.at.part !== here) await replicas.hold(produced, here).ready
-    const known = keepId ? spans.objects.producerWith(produced.id, target.worker) : undefined
-    if (known && known.at.part.worker !== there.worker) await bring(this.#known, known, there.worker)
+    const known = keepId ? tables.objects.producerWith(produced.id, target.worker) : undefined
+    if (known && known.at.part.worker !== there.worker) await bring(this.#state, known, there.worker)
     below.forward(id, 'Router.pipeToRouter', [here.handle, { ...options, router: { $: there.handle } }])
   }
 
   /** Two Routers of the client are piped together at one part of each, so that they have one pair of PipeTransports. */
-  async #pairOf(router: SpanningRouter, target: SpanningRouter, { at }: Produced): Promise<{ here: RouterPart; there: RouterPart }> {
-    const { growth, spans } = this.#known
-    const [here, there] = [router.pairs.get(target), target.pairs.get(router)]
-    const isLasting = (part: RouterPart) => spans.routerParts.has(part.handle) && !part.worker.draining
-    if (here && there && isLasting(here) && isLasting(there)) return { here, there }
-    const source = [at.part, ...router.made].find(isLasting) ?? at.part
-    router.pairs.set(target, source)
+  async #pairOf(router: AggregateRouter, target: AggregateRouter, { at }: ProducerRecord): Promise<{ here: RouterPart; there: RouterPart }> {
+    const piped = () => [router.pipedTo.get(target), target.pipedTo.get(router)].map(lasting)
+    const here = piped()[0] ?? [at.part, ...router.parts.ready].find(lasting) ?? at.part
+    const there = piped()[1] ?? await this.#partOf(target, here)
+    // A concurrent call may have been first; and either may have been closed.
+    const [known = here, other = there] = piped()
+    if (!router.closed && !target.closed) {
+      router.pipedTo.set(target, known)
+      target.pipedTo.set(router, other)
+    }
+    return { here: known, there: other }
+  }
+
+  async #partOf(target: AggregateRouter, { worker }: RouterPart): Promise<RouterPart> {
+    const { builder, scaler } = this.#state
     // Within one Worker of the client, on one below: it refuses to have two Producers of the same id.
-    const workers = target.worker === router.worker ? [source.worker] : [...target.parts.keys()]
-    const worker = workers.find(({ draining }) => !draining) ?? workers[0]
-    const part = worker ? await growth.routerOn(target, worker) : await growth.choose(target)
-    // A concurrent call may have been first.
-    const known = target.pairs.get(router)
-    if (!known || !isLasting(known)) target.pairs.set(router, part)
-    return { here: router.pairs.get(target)!, there: target.pairs.get(router)! }
+    if (worker.owner === target.worker) return builder.routerOn(target, worker).promise
+    const [first] = target.parts.all
+    const chosen = target.parts.all.find(part => !part.worker.draining) ?? first
+    if (chosen) return chosen.promise
+    const placed = await scaler.place(target)
+    scaler.release(placed)
+    return placed
   }
 }
+
+const lasting = (part: RouterPart | undefined) => part?.state === 'ready' && !part.worker.draining ? part : undefined

@@ -9,7 +9,7 @@ import type { Handle } from '../../lib/wire.ts'
 import type { Pipes } from '../pipes.ts'
 import { Piping } from '../piping.ts'
 import type { Branch } from '../session.ts'
-import type { Produced, Replica, RouterPart } from './span.ts'
+import type { ProducerRecord, Replica, RouterPart } from './types.ts'
 
 // Between Workers of one host, nobody else sees the packets, and none is lost.
 const WITHIN_A_HOST = { enableSrtp: false, enableRtx: false, listenInfo: { protocol: 'udp', ip: '127.0.0.1' } }
@@ -33,7 +33,7 @@ export class Replicas {
   }
 
   /** The Producer on a Worker, for one more user. */
-  hold(produced: Produced, part: RouterPart): Replica {
+  hold(produced: ProducerRecord, part: RouterPart): Replica {
     const replica = produced.replicas?.get(part) ?? this.#make(produced, part)
     replica.users++
     this.#waiting.delete(replica)
@@ -54,7 +54,7 @@ export class Replicas {
   }
 
   /** The Producer is gone: its id is free, on all Workers. */
-  forget(produced: Produced) {
+  forget(produced: ProducerRecord) {
     for (const replica of [...produced.replicas?.values() ?? []]) replica.drop()
   }
 
@@ -73,7 +73,7 @@ export class Replicas {
   }
 
   /** One that is there already; it is kept for its users, who follow. */
-  add(handle: Handle, produced: Produced, part: RouterPart, source: RouterPart) {
+  add(handle: Handle, produced: ProducerRecord, part: RouterPart, source: RouterPart) {
     const replica = this.#remember(produced, part, Promise.resolve(handle))
     replica.handle = handle
     this.#replicas.set(handle, replica)
@@ -94,7 +94,7 @@ export class Replicas {
     for (const { timer } of this.#waiting) clearTimeout(timer)
   }
 
-  #make(produced: Produced, part: RouterPart): Replica {
+  #make(produced: ProducerRecord, part: RouterPart): Replica {
     // In a turn of its own: the replica has its place among the others first.
     const replica: Replica = this.#remember(produced, part, Promise.resolve().then(() => this.#pipe(replica, part)))
     replica.ready.then(
@@ -109,7 +109,7 @@ export class Replicas {
     return replica
   }
 
-  #remember(produced: Produced, part: RouterPart, ready: Promise<Handle>): Replica {
+  #remember(produced: ProducerRecord, part: RouterPart, ready: Promise<Handle>): Replica {
     const replica: Replica = {
       of: produced,
       part,
@@ -150,7 +150,7 @@ export class Replicas {
   }
 
   /** The Router may have got other codecs since the Producer was made, which keeps those that it has. */
-  #withCodecsOf<T>({ mediaCodecs }: Produced, { handle, owner }: RouterPart, send: () => Promise<T>): Promise<T> {
+  #withCodecsOf<T>({ mediaCodecs }: ProducerRecord, { handle, owner }: RouterPart, send: () => Promise<T>): Promise<T> {
     if (mediaCodecs === owner.mediaCodecs) return send()
     const { caller } = this.#branch
     caller.notify('Router.updateMediaCodecs', handle, mediaCodecs)

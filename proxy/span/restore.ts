@@ -5,9 +5,8 @@ import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
 import type { Handle } from '../../lib/wire.ts'
 import { areConnected } from '../pipes.ts'
-import { count } from './load.ts'
-import type { Knowledge } from './knowledge.ts'
-import type { Placed, RouterPart, WorkerPart } from './span.ts'
+import type { SessionState } from './state.ts'
+import { type HostedTransport, RouterPart, ServerPart, WorkerPart } from './types.ts'
 import { type PartTag, partKey } from './tags.ts'
 
 export interface Restored {
@@ -20,7 +19,7 @@ export interface Restored {
 }
 
 /** @param found all that there is below, parents first */
-export function restore(found: Announcement[], { session, below, spans, pipes, replicas }: Knowledge): Restored {
+export function restore(found: Announcement[], { session, below, tables, pipes, replicas }: SessionState): Restored {
   const key = partKey(session)
   const told: Announcement[] = []
   const orphans: Announcement[] = []
@@ -36,17 +35,17 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
   for (const announcement of of('Worker').toSorted((one, other) => ordinalOf(one) - ordinalOf(other))) restoreWorker(announcement)
   for (const announcement of partsOf('Router')) restoreRouter(announcement)
   for (const announcement of partsOf('WebRtcServer')) restoreServer(announcement)
-  for (const announcement of found) if (spans.routerParts.has(announcement.of ?? '')) restorePlaced(announcement)
+  for (const announcement of found) if (tables.routerParts.has(announcement.of ?? '')) restoreTransport(announcement)
   for (const announcement of found) if (/Producer$/.test(announcement.kind)) restoreProducer(announcement)
   for (const announcement of found) if (/Producer$/.test(announcement.kind) && pipes.owns(announcement.$)) restoreReplica(announcement)
   replicas.findGateways()
-  restorePairing(of('PipeTransport').filter(announcement => spans.objects.placed.has(announcement.$)))
+  restorePairing(of('PipeTransport').filter(announcement => tables.objects.transports.has(announcement.$)))
   for (const announcement of found) if (/Consumer$/.test(announcement.kind)) restoreConsumer(announcement)
   return { announcements: told, orphans, observed: [...observed] }
 
   // The first one, then in the order of their Workers.
   function partsOf(kind: string) {
-    const ordinal = ({ of }: Announcement) => spans.workerParts.get(of ?? '')?.ordinal ?? 0
+    const ordinal = ({ of }: Announcement) => tables.workerParts.get(of ?? '')?.ordinal ?? 0
     return of(kind).toSorted((one, other) => Number(isFirst(other)) - Number(isFirst(one)) || ordinal(one) - ordinal(other))
   }
 
@@ -57,52 +56,49 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
   function restoreWorker(announcement: Announcement) {
     const tag = tagOf(announcement)
     if (!tag) return orphans.push(announcement)
-    const known = spans.workers.get(tag.of)
-    const worker = known ?? spans.addWorker(tag.of, tag.settings ?? {}, announcement)
-    const part: WorkerPart = { ...spans.newWorkerPart(worker), ordinal: tag.ordinal ?? 0 }
-    spans.addWorkerPart(part, announcement)
+    const known = tables.workers.get(tag.of)
+    const worker = known ?? tables.addWorker(tag.of, tag.settings ?? {}, announcement)
+    tables.addWorkerPart(worker.parts.add(new WorkerPart(worker, tag.ordinal ?? 0)), announcement)
     if (!known) told.push({ ...announcement, $: tag.of })
     return undefined
   }
 
   function restoreRouter(announcement: Announcement) {
     const tag = tagOf(announcement)
-    const worker = spans.workerParts.get(announcement.of ?? '')
+    const worker = tables.workerParts.get(announcement.of ?? '')
     if (!tag || !worker) return orphans.push(announcement)
-    const known = spans.routers.get(tag.of)
-    if (known) return known.parts.set(worker, Promise.resolve(spans.addRouterPart(known, worker, announcement)))
-    const router = spans.addRouter(tag.of, worker.owner, worker, announcement, codecsOf(announcement))
+    const known = tables.routers.get(tag.of)
+    if (known) return tables.addRouterPart(known.parts.add(new RouterPart(known, worker)), announcement)
+    const router = tables.addRouter(tag.of, worker, announcement, codecsOf(announcement))
     router.id = tag.id ?? router.id
     return told.push({ ...announcement, $: tag.of, of: worker.owner.handle, members: { ...announcement.members, id: router.id } })
   }
 
   function restoreServer(announcement: Announcement) {
     const tag = tagOf(announcement)
-    const worker = spans.workerParts.get(announcement.of ?? '')
+    const worker = tables.workerParts.get(announcement.of ?? '')
     if (!tag || !worker) return orphans.push(announcement)
-    const known = spans.servers.get(tag.of)
-    if (known) {
-      known.parts.set(worker, Promise.resolve(announcement.$))
-      return spans.addServerPart(known, announcement)
-    }
-    const server = spans.addServer(tag.of, worker.owner, worker, tag.options ?? {}, announcement)
+    const known = tables.servers.get(tag.of)
+    const server = known ?? tables.addServer(tag.of, worker, tag.options ?? {}, announcement)
+    const part = known ? server.parts.add(new ServerPart(server, worker)) : server.parts.on(worker)!
+    part.offset = tag.offset ?? 0
+    if (known) return tables.addServerPart(part, announcement)
     server.id = tag.id ?? server.id
     return told.push({ ...announcement, $: tag.of, of: worker.owner.handle, members: { ...announcement.members, id: server.id } })
   }
 
-  function restorePlaced(announcement: Announcement) {
+  function restoreTransport(announcement: Announcement) {
     if (isOfPipe(announcement)) return
-    const part = spans.routerParts.get(announcement.of!)!
-    spans.objects.addPlaced(part, announcement.$, announcement.kind)
-    count(part.owner, part.worker, 1)
+    const part = tables.routerParts.get(announcement.of!)!
+    tables.objects.addTransport(part, announcement.$, announcement.kind)
     if (announcement.kind.endsWith('Observer')) observed.add(part)
     told.push({ ...announcement, of: part.owner.handle })
   }
 
   function restoreProducer(announcement: Announcement) {
-    const placed = spans.objects.placed.get(announcement.of ?? '')
+    const placed = tables.objects.transports.get(announcement.of ?? '')
     if (!placed) return
-    spans.objects.addProduced(placed, announcement)
+    tables.objects.addProducer(placed, announcement)
     told.push(announcement)
   }
 
@@ -123,23 +119,23 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
       const other = byAddress.get(addressOf(tupleOf(one).remoteIp, tupleOf(one).remotePort))
       if (!other || !areConnected(tupleOf(one), tupleOf(other))) continue
       const [here, there] = [partOf(one.$)!, partOf(other.$)!]
-      if (here.owner !== there.owner) here.owner.pairs.set(there.owner, here)
+      if (here.owner !== there.owner) here.owner.pipedTo.set(there.owner, here)
     }
   }
 
   function partOf(transport: Handle | undefined): RouterPart | undefined {
-    return spans.routerParts.get(byHandle.get(transport ?? '')?.of ?? '')
+    return tables.routerParts.get(byHandle.get(transport ?? '')?.of ?? '')
   }
 
   function restoreConsumer(announcement: Announcement) {
-    const placed = spans.objects.placed.get(announcement.of ?? '')
+    const placed = tables.objects.transports.get(announcement.of ?? '')
     if (!placed) return
     const { producerId, dataProducerId } = announcement.members
     const { producers, dataProducers } = placed.part.owner
     const produced = producers.get(producerId as string) ?? dataProducers.get(dataProducerId as string)
     const replica = produced && produced.at.part !== placed.part ? produced.replicas?.get(placed.part) : undefined
     if (replica) replicas.hold(produced!, placed.part)
-    spans.objects.addConsumer(announcement.$, placed, replica)
+    tables.objects.addConsumer(announcement.$, placed, replica)
     told.push(announcement)
   }
 }
@@ -147,14 +143,14 @@ export function restore(found: Announcement[], { session, below, spans, pipes, r
 const tupleOf = ({ members }: Announcement) => members.tuple as ms.TransportTuple
 
 /** What RTP observers observe through pipes, which only a dump tells. */
-export function restoreObserved({ mapProducerIdObserverIds }: ms.RouterDump, found: Announcement[], part: RouterPart, { spans, replicas }: Knowledge) {
-  const observers = new Map<unknown, Placed | undefined>(found.map(({ $, members }) => [members.id, spans.objects.placed.get($)]))
+export function restoreObserved({ mapProducerIdObserverIds }: ms.RouterDump, found: Announcement[], part: RouterPart, { tables, replicas }: SessionState) {
+  const observers = new Map<unknown, HostedTransport | undefined>(found.map(({ $, members }) => [members.id, tables.objects.transports.get($)]))
   for (const { key, values } of mapProducerIdObserverIds) {
     const produced = part.owner.producers.get(key)
     if (!produced || produced.at.part === part) continue
     for (const id of values) {
       const observer = observers.get(id)
-      if (observer?.part === part) spans.objects.addUse(produced.handle, observer, replicas.hold(produced, part))
+      if (observer?.part === part) tables.objects.addUse(produced.handle, observer, replicas.hold(produced, part))
     }
   }
 }

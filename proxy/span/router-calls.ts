@@ -2,54 +2,47 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement, Reference } from '../../lib/codec.ts'
-import { DrainingError } from '../../lib/errors.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import type { Frame } from '../../lib/tier.ts'
-import type { Handle } from '../../lib/wire.ts'
+import { type Handle, unknownHandle } from '../../lib/wire.ts'
 import { type CallHead, type Replies, paramsOf, unknownMethod } from '../session.ts'
 import { mergeRouterDumps } from './dumps.ts'
 import { createdBy, kindOf, renamed } from './frames.ts'
-import type { Knowledge } from './knowledge.ts'
-import { count } from './load.ts'
 import { Pairing } from './pairing.ts'
-import type { RouterPart, SpanningRouter, SpanningWorker } from './span.ts'
+import type { SessionState } from './state.ts'
 import { tagged } from './tags.ts'
+import type { AggregateRouter, AggregateServer, AggregateWorker, RouterPart } from './types.ts'
 
 type Options = Record<string, unknown>
 
 export class RouterCalls {
-  readonly #known: Knowledge
+  readonly #state: SessionState
   readonly #replies: Replies
   readonly #pairing: Pairing
 
-  constructor(known: Knowledge, replies: Replies) {
-    this.#known = known
+  constructor(state: SessionState, replies: Replies) {
+    this.#state = state
     this.#replies = replies
-    this.#pairing = new Pairing(known)
+    this.#pairing = new Pairing(state)
   }
 
-  async create(worker: SpanningWorker, options: Options | null | undefined): Promise<Announcement> {
-    const { below, growth, nextHandle, session, spans } = this.#known
-    const home = await growth.homeOf(worker)
+  async create(worker: AggregateWorker, options: Options | null | undefined): Promise<Announcement> {
+    const { below, nextHandle, scaler, session, tables } = this.#state
     const handle = nextHandle()
-    const announcement = await below.call('Worker.createRouter', home.handle, tagged(options, session, { of: handle })).catch(error => {
-      if (error instanceof DrainingError && worker.parts.some(({ draining }) => !draining)) return undefined
-      throw error
-    }) as Announcement | undefined
-    if (!announcement) return this.create(worker, options)
-    if (worker.closing) throw new errors.WorkerClosedError('the Worker was closed in the meantime')
-    const router = spans.addRouter(handle, worker, home, announcement, options?.mediaCodecs)
-    return { ...announcement, $: router.handle, of: worker.handle }
+    const { home, announcement } = await scaler.makeAtHome(worker, home => below.call('Worker.createRouter', home.handle, tagged(options, session, { of: handle })))
+    tables.addRouter(handle, home, announcement, options?.mediaCodecs)
+    return { ...announcement, $: handle, of: worker.handle }
   }
 
-  call(router: SpanningRouter, head: CallHead, frame: Frame) {
+  call(router: AggregateRouter, head: CallHead, frame: Frame) {
     const { id, method } = head
-    const { below, spans } = this.#known
+    const { below, tables } = this.#state
     const [, options] = paramsOf(frame) as [Handle, Options | null | undefined]
-    if (router.closed && method !== 'Router.close') return below.forward(id, method, [router.home, spans.below(options)])
+    if (router.closed && method !== 'Router.close') return this.#forward(head, router, options)
     switch (method) {
       case 'Router.close': {
-        this.#close(router)
+        for (const part of router.parts.ready) below.notify(method, part.handle)
+        tables.closeRouter(router)
         return this.#replies.answer(id, null)
       }
       case 'Router.dump': return this.#replies.settle(id, this.#dump(router))
@@ -58,70 +51,70 @@ export class RouterCalls {
       case 'Router.createPipeTransport':
       case 'Router.createDirectTransport':
       case 'Router.createActiveSpeakerObserver':
-      case 'Router.createAudioLevelObserver': return void this.#place(head, router, options)
+      case 'Router.createAudioLevelObserver': return void this.#place(head, router, options).catch(error => this.#replies.fail(id, error))
       case 'Router.pipeToRouter': return void this.#pairing.pipeToRouter(id, router, options ?? {}).catch(error => this.#replies.fail(id, error))
       case 'Router.updateMediaCodecs': {
         router.mediaCodecs = options
-        for (const part of router.made) below.notify(method, part.handle, options)
+        for (const part of router.parts.ready) below.notify(method, part.handle, options)
         return this.#replies.answer(id, null)
       }
       default: throw unknownMethod(method)
     }
   }
 
-  async #dump(router: SpanningRouter) {
-    const { below, growth, spans } = this.#known
-    // It may have lost its only one with a Worker below.
-    if (!router.parts.size) await growth.routerOn(router, router.worker.parts[0]!)
-    const parts = await Promise.all(router.parts.values())
-    const dumps = await Promise.all(parts.map(({ handle }) => below.call('Router.dump', handle)))
-    return mergeRouterDumps(dumps as ms.RouterDump[], spans.viewOf(router.worker))
+  /** What is wrong is mediasoup's to refuse. */
+  #forward({ id, method }: CallHead, { parts }: AggregateRouter, options: Options | null | undefined) {
+    const { below, tables } = this.#state
+    below.forward(id, method, [parts.home!.handle, tables.below(options)])
   }
 
-  #close(router: SpanningRouter) {
-    for (const part of router.made) this.#known.below.notify('Router.close', part.handle)
-    this.#known.spans.closeRouter(router)
+  async #dump(router: AggregateRouter) {
+    const { below, builder, scaler, tables } = this.#state
+    // It may have lost its only one with a Worker below.
+    if (!router.parts.ready.length) await builder.routerOn(router, await scaler.homeOf(router.worker)).promise
+    const dumps = await Promise.all(router.parts.ready.map(({ handle }) => below.call('Router.dump', handle)))
+    return mergeRouterDumps(dumps as ms.RouterDump[], tables.viewOf(router.worker))
   }
 
   /** Creates a transport, or an RTP observer, where the policy says. */
-  async #place({ id, method }: CallHead, router: SpanningRouter, options: Options | null | undefined) {
-    const { below, growth, spans } = this.#known
-    const server = options?.webRtcServer as Reference | null | undefined
-    const known = spans.servers.get(server?.$ ?? '')
-    // Closed, or another Worker's: that is mediasoup's to refuse.
-    if (known && !router.worker.servers.has(known)) return below.forward(id, method, [router.home, spans.below(options)])
-    let part: RouterPart | undefined
-    try {
-      // What pipes from elsewhere reach is where tier.pipeListenInfo says.
-      const chosen = part = (method === 'Router.createPipeTransport' && growth.atHome(router)) || await growth.choose(router)
-      if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
-      const params = server ? { ...options, webRtcServer: await growth.serverOn(server, part.worker) } : options
-      below.forward(id, method, [part.handle, params], answer => this.#placed(chosen, answer))
-    } catch (error) {
-      if (part) count(router, part.worker, -1)
-      this.#replies.fail(id, error)
-    }
+  async #place(head: CallHead, router: AggregateRouter, options: Options | null | undefined) {
+    const { below, scaler } = this.#state
+    const { id, method } = head
+    const server = this.#serverIn(options)
+    // Closed, or another Worker's.
+    if (server && !router.worker.servers.has(server)) return this.#forward(head, router, options)
+    // What pipes from elsewhere reach is where tier.pipeListenInfo says.
+    const part = await (method === 'Router.createPipeTransport' ? scaler.placeAtHome(router) : scaler.place(router, server))
+    if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
+    const serverPart = server?.parts.on(part.worker) ?? server?.parts.home
+    const params = serverPart ? { ...options, webRtcServer: { $: serverPart.handle } } : options
+    below.forward(id, method, [part.handle, params], answer => this.#placed(part, answer))
+  }
+
+  #serverIn(options: Options | null | undefined): AggregateServer | undefined {
+    const reference = options?.webRtcServer as Reference | null | undefined
+    if (!reference) return undefined
+    const server = this.#state.tables.server(reference.$)
+    if (typeof reference.$ !== 'string') throw new TypeError('webRtcServer must be a WebRtcServer of this session')
+    if (!server) throw new errors.NotFoundError(unknownHandle('WebRtcServer', reference.$))
+    return server
   }
 
   #placed(part: RouterPart, answer: Frame): Frame {
-    const { objects } = this.#known.spans
+    const { scaler, tables } = this.#state
     const handle = createdBy(answer)
-    if (handle === undefined) count(part.owner, part.worker, -1)
-    // A WebRtcServer's event may have announced it already.
-    else if (!objects.placed.has(handle)) objects.addPlaced(part, handle, kindOf(answer))
+    if (handle !== undefined) tables.objects.addTransport(part, handle, kindOf(answer))
+    scaler.release(part)
     return renamed(answer, part)
   }
 
   /** mediasoup made something itself: the transports of pipeToRouter(). */
   partHappened({ handle }: CallHead, frame: Frame) {
-    const { spans } = this.#known
-    const part = spans.routerParts.get(handle!)
+    const { tables } = this.#state
+    const part = tables.routerParts.get(handle!)
     if (!part) return
     const announcement = paramsOf(frame)[2] as Announcement | undefined
-    if (announcement) {
-      spans.objects.addPlaced(part, announcement.$, announcement.kind)
-      count(part.owner, part.worker, 1)
-    }
+    if (announcement) tables.objects.addTransport(part, announcement.$, announcement.kind)
     this.#replies.tell(renamed(frame, part))
   }
 }

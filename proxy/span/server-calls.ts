@@ -6,53 +6,56 @@ import type { Frame } from '../../lib/tier.ts'
 import { type CallHead, type Replies, paramsOf, unknownMethod } from '../session.ts'
 import { mergeServerDumps } from './dumps.ts'
 import { renamed } from './frames.ts'
-import type { Knowledge } from './knowledge.ts'
-import type { SpanningServer, SpanningWorker } from './span.ts'
+import type { SessionState } from './state.ts'
 import { tagged } from './tags.ts'
+import type { AggregateServer, AggregateWorker } from './types.ts'
 
 type Options = Record<string, unknown>
 
 export class ServerCalls {
-  readonly #known: Knowledge
+  readonly #state: SessionState
   readonly #replies: Replies
 
-  constructor(known: Knowledge, replies: Replies) {
-    this.#known = known
+  constructor(state: SessionState, replies: Replies) {
+    this.#state = state
     this.#replies = replies
   }
 
-  async create(worker: SpanningWorker, options: Options): Promise<Announcement> {
-    const { below, growth, nextHandle, session, spans } = this.#known
-    const home = await growth.homeOf(worker)
+  async create(worker: AggregateWorker, options: Options): Promise<Announcement> {
+    const { below, nextHandle, scaler, session, tables } = this.#state
     const handle = nextHandle()
     const { appData: _, ...shared } = Object(options) as Options
-    const announcement = await below.call('Worker.createWebRtcServer', home.handle, tagged(options, session, { of: handle, options: shared })) as Announcement
-    const server = spans.addServer(handle, worker, home, options, announcement)
-    return { ...announcement, $: server.handle, of: worker.handle }
+    const { home, announcement } = await scaler.makeAtHome(worker, home => below.call('Worker.createWebRtcServer', home.handle, tagged(options, session, { of: handle, options: shared })))
+    tables.addServer(handle, home, options, announcement)
+    return { ...announcement, $: handle, of: worker.handle }
   }
 
-  call(server: SpanningServer, { id, method }: CallHead) {
-    const { below, spans } = this.#known
-    // Closed with its Worker: that part still says what mediasoup says.
-    if (server.worker.closing && !server.parts.size) return below.forward(id, method, [server.home])
-    const each = async (member: string) => Promise.all((await Promise.all(server.parts.values())).map(part => below.call(`WebRtcServer.${member}`, part)))
+  call(server: AggregateServer, { id, method }: CallHead) {
+    const { below, tables } = this.#state
+    const { parts } = server
     switch (method) {
       case 'WebRtcServer.close': {
-        for (const part of spans.closeServer(server)) below.notify(method, part)
+        for (const part of parts.ready) below.notify(method, part.handle)
+        if (tables.servers.has(server.handle)) tables.closeServer(server)
         return this.#replies.answer(id, null)
       }
-      case 'WebRtcServer.dump': return this.#replies.settle(id, each('dump').then(dumps => mergeServerDumps(dumps as ms.WebRtcServerDump[], server.id)))
+      case 'WebRtcServer.dump': {
+        // That which is closed still says what mediasoup says.
+        if (!parts.ready.length) return below.forward(id, method, [parts.home!.handle])
+        const dumps = Promise.all(parts.ready.map(part => below.call(method, part.handle)))
+        return this.#replies.settle(id, dumps.then(dumps => mergeServerDumps(dumps as ms.WebRtcServerDump[], server.id)))
+      }
       default: throw unknownMethod(method)
     }
   }
 
   partHappened({ handle }: CallHead, frame: Frame) {
-    const { spans } = this.#known
-    const server = spans.serverParts.get(handle!)
+    const { tables } = this.#state
+    const server = tables.serverParts.get(handle!)?.owner
     if (!server) return
     const transport = paramsOf(frame)[2] as Announcement | undefined
-    const part = spans.routerParts.get(transport?.of ?? '')
-    if (part) spans.objects.addPlaced(part, transport!.$, transport!.kind)
+    const part = tables.routerParts.get(transport?.of ?? '')
+    if (part) tables.objects.addTransport(part, transport!.$, transport!.kind)
     const text = (frame as string).replace(`"params":["${handle}"`, `"params":["${server.handle}"`)
     this.#replies.tell(part ? renamed(text, part) : text)
   }

@@ -12,6 +12,7 @@ export interface PartTag {
   settings?: Record<string, unknown>
   /** Of a WebRtcServer. */
   options?: Record<string, unknown>
+  offset?: number
 }
 
 export const partKey = (session: string) => `${session}:part`

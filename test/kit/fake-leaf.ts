@@ -5,7 +5,7 @@ import * as mediasoup from 'mediasoup'
 import type { Announcement } from '../../lib/codec.ts'
 import { describeError } from '../../lib/errors.ts'
 import { type Hello, PROTOCOL } from '../../lib/hello.ts'
-import type { Load } from '../../lib/load.ts'
+import type { Load, Usage } from '../../lib/load.ts'
 import { type ObjectKind, digest } from '../../lib/methods.ts'
 import { type Link, type Tier, pair } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
@@ -34,6 +34,7 @@ export class FakeLeaf implements Tier {
   readonly objects = new Map<Handle, FakeObject>()
   readonly #cores: number
   readonly #listeners = new Set<Link>()
+  readonly #usageListeners = new Map<Link, Set<FakeObject>>()
   readonly #timer = setInterval(() => this.report(), REPORT_MS).unref()
   #serial = 0
 
@@ -45,8 +46,9 @@ export class FakeLeaf implements Tier {
     clearInterval(this.#timer)
   }
 
-  /** Tells its load, as it does once a second. */
+  /** Tells its load, and what its Workers use, as it does once a second. */
   report() {
+    for (const [link, workers] of this.#usageListeners) if (workers.size) link.send(encodeNotification('tier.usage', [usagesOf(workers)]))
     for (const link of this.#listeners) link.send(encodeNotification('tier.load', [this.load]))
   }
 
@@ -56,6 +58,7 @@ export class FakeLeaf implements Tier {
     ours.on('frame', frame => {
       const { id, method, params } = decode(frame) as { id?: number; method: string; params: unknown[] }
       if (method === 'tier.load') this.#listeners.add(ours)
+      if (method === 'tier.usage') this.#usageListeners.set(ours, workers)
       try {
         const result = this.#call(method, params, workers)
         if (id !== undefined) ours.send(encodeResult(id, result))
@@ -65,6 +68,7 @@ export class FakeLeaf implements Tier {
     })
     ours.once('close', () => {
       this.#listeners.delete(ours)
+      this.#usageListeners.delete(ours)
       for (const worker of workers) this.#remove(worker)
     })
     return theirs
@@ -83,6 +87,7 @@ export class FakeLeaf implements Tier {
     switch (method) {
       case 'tier.hello': return { protocol: PROTOCOL, mafalda: version, mediasoup: mediasoupVersion, model: digest, node: this.node, workerBin, supportedRtpCapabilities } satisfies Hello
       case 'tier.load': return this.load
+      case 'tier.usage': return usagesOf(workers)
       case 'tier.locate': return { node: this.node, pid: process.pid, mediasoup: mediasoupVersion }
       case 'tier.pipeListenInfo': return { protocol: 'udp', ip: '127.0.0.1' }
       case 'mediasoup.createWorker': {
@@ -101,6 +106,7 @@ export class FakeLeaf implements Tier {
       case 'produce': return announce(this.#create('Producer', target, { paused: false, type: 'simple', ...options as object }))
       case 'consume': return announce(this.#create('Consumer', target, consumerMembers(options as { producerId: string }, target.parent!)))
       case 'dump': return { mapProducerIdConsumerIds: descendants(target, 'Producer').map(({ members }) => ({ key: members.id, values: [] })), mapDataProducerIdDataConsumerIds: [] }
+      case 'pipeToRouter': return { value: {} }
       case 'getResourceUsage': return usageOf(target)
       default: return {}
     }
@@ -139,9 +145,13 @@ function consumerMembers({ producerId }: { producerId: string }, router: FakeObj
   return { producerId, kind, rtpParameters, paused: false, producerPaused: false, type: 'simple' }
 }
 
+const usersOf = (worker: FakeObject) =>
+  [...worker.children].flatMap(router => [...router.children].flatMap(transport => [transport, ...descendants(transport, 'Consumer')]))
+
 /** As if each transport and Consumer had used its share since it was made. */
 function usageOf(worker: FakeObject) {
   const now = performance.now()
-  const using = [...worker.children].flatMap(router => [...router.children].flatMap(transport => [transport, ...descendants(transport, 'Consumer')]))
-  return { ru_utime: using.reduce((time, { since }) => time + (now - since) * SHARE, 0), ru_stime: 0 }
+  return { ru_utime: usersOf(worker).reduce((time, { since }) => time + (now - since) * SHARE, 0), ru_stime: 0 }
 }
+
+const usagesOf = (workers: Set<FakeObject>): Usage => Object.fromEntries([...workers].map(worker => [worker.handle, usersOf(worker).length * SHARE]))

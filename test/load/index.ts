@@ -1,9 +1,11 @@
 // Many sessions and objects, for minutes: whether memory stays flat, and latency where it is.
 //
 //   npm run load -- [--minutes M] [--sessions N] [--objects N] [--seed N] [--tree leaf|cluster|aggregated]
+//   npm run load -- --rounds N [--tree vertical|aggregated]    one long session: what each round leaves in the heap
 
 import { check, optionsOf } from '../../conformance/options.ts'
 import { exitOnSignals } from '../kit/processes.ts'
+import { type LongTree, MOST_PER_ROUND, longSession, longTrees } from './long.ts'
 import { load } from './run.ts'
 import { heading, line, leftLines, verdictsOf, verdictLine } from './report.ts'
 import { type Shape, shapes } from './tiers.ts'
@@ -13,10 +15,12 @@ const values = optionsOf({
   sessions: { type: 'string', default: '500' },
   objects: { type: 'string', default: '20000' },
   seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-  tree: { type: 'string', default: 'leaf' }
+  tree: { type: 'string' },
+  rounds: { type: 'string' }
 })
+if (values.rounds !== undefined) await runLong(Number(values.rounds), values.tree ?? 'vertical')
 const [minutes, sessions, objects, seed] = [values.minutes, values.sessions, values.objects, values.seed].map(Number) as [number, number, number, number]
-const shape = values.tree as Shape
+const shape = (values.tree ?? 'leaf') as Shape
 const LEAST_OBJECTS = 12
 check(minutes > 0, `--minutes must be a positive number (got ${values.minutes})`)
 check(Number.isSafeInteger(sessions) && sessions >= 2, `--sessions must be a whole number from 2 up (got ${values.sessions})`)
@@ -40,3 +44,11 @@ console.log(['', ...verdicts.map(verdictLine), ...leftLines(outcome), ''].join('
 const bad = [...outcome.wrong, ...verdicts.filter(({ isFlat }) => !isFlat).map(({ what }) => `${what} is not flat`)]
 console.log(bad.length ? `Wrong:\n${bad.join('\n')}\nAgain: npm run load -- --minutes ${minutes} --sessions ${sessions} --objects ${objects} --seed ${seed} --tree ${shape}` : 'All is flat, no call failed, and nothing is left.')
 process.exit(bad.length ? 1 : 0)
+
+async function runLong(rounds: number, tree: string): Promise<never> {
+  check(Number.isSafeInteger(rounds) && rounds > 0, `--rounds must be a positive whole number (got ${values.rounds})`)
+  check((longTrees as string[]).includes(tree), `--tree must be one of ${longTrees.join(', ')} with --rounds (got ${tree})`)
+  const left = await longSession({ rounds, tree: tree as LongTree, onProgress: done => console.log(`${done} rounds`) })
+  for (const [name, bytes] of Object.entries(left)) console.log(`${name}: ${bytes} bytes a round`)
+  process.exit(Object.values(left).some(bytes => bytes > MOST_PER_ROUND) ? 1 : 0)
+}

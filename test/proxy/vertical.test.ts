@@ -1,15 +1,17 @@
 // A Router that spans Workers: with `scatter` each transport is on another one.
 
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type RemoteMediasoup, client, connect, remote } from '../../client/index.ts'
-import type { Tier } from '../../lib/tier.ts'
+import type { Link, OpenOptions, Tier } from '../../lib/tier.ts'
 import { type VerticalOptions, horizontal, vertical } from '../../proxy/index.ts'
 import { leaf } from '../../server/index.ts'
-import { afterTest, audio, cleanUp, isAlive, opus, rtp, startLeaf, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 test.before.each(async () => void await until(() => workersOf().length === 0))
@@ -35,6 +37,9 @@ async function stage(mediasoup: RemoteMediasoup, count: number) {
   for (let i = 0; i < count; i++) transports.push(await router.createDirectTransport())
   return { worker, router, transports: transports as [ms.DirectTransport, ...ms.DirectTransport[]] }
 }
+
+const pcmuCodec: ms.RouterRtpCodecCapability = { kind: 'audio', mimeType: 'audio/PCMU', clockRate: 8000, preferredPayloadType: 0 }
+const pcmu: ms.ProducerOptions = { kind: 'audio', rtpParameters: { codecs: [{ mimeType: 'audio/PCMU', payloadType: 0, clockRate: 8000 }], encodings: [{ ssrc: 5 }] } }
 
 /** RTP goes from a Producer until each Consumer has some. */
 async function flows(producer: ms.Producer, consumers: ms.Consumer[], ssrc?: number) {
@@ -255,7 +260,120 @@ test('one logical WebRtcServer is on each Worker that needs it, at the next port
   assert.equal((await worker.dump()).webRtcServerIds, [server.id])
   server.close()
   assert.ok(transports.every(({ closed }) => closed))
+  await until(() => workersOf().length === 1)
   assert.not((await router.createDirectTransport()).closed)
+})
+
+test('close() ends its sessions and the tier below, and opens no more', async () => {
+  const tier = vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: 2 })
+  const { worker, router } = await stage(await use(tier), 2)
+  const died = once(worker, 'died')
+  tier.close()
+  await died
+  assert.ok(router.closed)
+  await until(() => workersOf().length === 0)
+  assert.match((await rejection(client(tier))).message, 'the tier is closed')
+})
+
+/** A Worker with a WebRtcServer at a port of which the next ones are free. */
+async function serverAt(mediasoup: RemoteMediasoup, port?: number) {
+  const worker = await mediasoup.createWorker()
+  const webRtcServer = await worker.createWebRtcServer({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', port: port ?? await freeUdpPort() }] })
+  return { worker, webRtcServer }
+}
+
+async function freeUdpPort() {
+  const socket = await openSocket(0)
+  const { port } = socket.address()
+  socket.close()
+  await once(socket, 'close')
+  return port
+}
+
+async function openSocket(port: number) {
+  const socket = createSocket('udp4').bind(port, '127.0.0.1')
+  await once(socket, 'listening')
+  return socket
+}
+
+const portOf = ({ iceCandidates: [candidate] }: ms.WebRtcTransport) => candidate!.port
+
+test('the ports of WebRtcServers that are derived are not those that another one has', async () => {
+  const mediasoup = await scattered({ maxWorkers: 2 })
+  const port = await freeUdpPort()
+  const { worker, webRtcServer } = await serverAt(mediasoup, port)
+  await serverAt(mediasoup, port + 1)
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const transports = [await router.createWebRtcTransport({ webRtcServer }), await router.createWebRtcTransport({ webRtcServer })]
+  assert.is(portOf(transports[0]!), port)
+  assert.ok(portOf(transports[1]!) > port + 1)
+})
+
+test('where a WebRtcServer cannot be, because its ports are in use, no transport goes that needs it', async () => {
+  const mediasoup = await scattered({ maxWorkers: 2 })
+  const { worker, webRtcServer } = await serverAt(mediasoup)
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const first = await router.createWebRtcTransport({ webRtcServer })
+  const others = await Promise.all([1, 2, 3, 4].map(offset => openSocket(portOf(first) + offset)))
+  afterTest(() => others.forEach(socket => socket.close()))
+  for (let i = 0; i < 3; i++) assert.is(portOf(await router.createWebRtcTransport({ webRtcServer })), portOf(first))
+  const { pid } = await mediasoup.connection.locate(await router.createDirectTransport())
+  assert.is.not(pid, (await mediasoup.connection.locate(first)).pid, 'what needs no WebRtcServer may go there')
+})
+
+/** A tier that answers some requests with an error, or later. */
+const intercepting = (tier: Tier, intercept: (frame: string, send: () => void, link: Link) => void): Tier => Object.create(tier, {
+  open: { value: async (options?: OpenOptions) => {
+    const link = await tier.open(options)
+    const send = link.send.bind(link)
+    link.send = (frame, head) => intercept(String(frame), () => send(frame, head), link)
+    return link
+  } }
+})
+
+test('when no further Worker can be made, the one that is there has room', async () => {
+  let workers = 0
+  const mediasoup = await use(vertical(intercepting(leaf(localMediasoup), (frame, send, link) => {
+    if (!frame.includes('"mediasoup.createWorker"') || !workers++) return send()
+    const { id } = JSON.parse(frame)
+    queueMicrotask(() => link.emit('frame', JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32013, message: 'no more Workers', data: { name: 'LimitError' } } })))
+  }), { policy: 'scatter', maxWorkers: 3 }))
+  const { router, transports } = await stage(mediasoup, 3)
+  assert.is(workers, 3)
+  assert.equal((await router.dump()).transportIds.length, transports.length)
+})
+
+test('codecs that are updated while a part of the Router is being made are those of that part, too', async () => {
+  let routers = 0
+  let release = () => {}
+  const mediasoup = await use(vertical(intercepting(leaf(localMediasoup), (frame, send) => {
+    if (frame.includes('"Worker.createRouter"') && routers++) release = send
+    else send()
+  }), { policy: 'scatter', maxWorkers: 2 }))
+  const { router } = await stage(mediasoup, 1)
+  const joining = router.createDirectTransport()
+  await until(() => routers === 2)
+  router.updateMediaCodecs([pcmuCodec])
+  release()
+  assert.is((await (await joining).produce(pcmu)).kind, 'audio')
+})
+
+test('so are the settings of a Worker that are updated while a part of it is being made', async () => {
+  let workers = 0
+  let release = () => {}
+  const updated: string[] = []
+  const mediasoup = await use(vertical(intercepting(leaf(localMediasoup), (frame, send) => {
+    if (frame.includes('"Worker.updateSettings"')) updated.push(JSON.parse(frame).params[1].logLevel)
+    if (frame.includes('"mediasoup.createWorker"') && workers++) release = send
+    else send()
+  }), { policy: 'scatter', maxWorkers: 2 }))
+  const { worker, router } = await stage(mediasoup, 1)
+  const joining = router.createDirectTransport()
+  await until(() => workers === 2)
+  await worker.updateSettings({ logLevel: 'error' })
+  release()
+  await joining
+  assert.equal(updated, ['error', 'error'])
 })
 
 test('when one Worker below dies, what was on it is closed, and the rest lives on', async () => {
@@ -312,8 +430,7 @@ test('Routers of different Workers are piped together, once, wherever their tran
 
 test('updateMediaCodecs reaches Workers that come later', async () => {
   const { router, transports } = await stage(await scattered(), 1)
-  router.updateMediaCodecs([{ kind: 'audio', mimeType: 'audio/PCMU', clockRate: 8000, preferredPayloadType: 0 }])
-  const pcmu: ms.ProducerOptions = { kind: 'audio', rtpParameters: { codecs: [{ mimeType: 'audio/PCMU', payloadType: 0, clockRate: 8000 }], encodings: [{ ssrc: 5 }] } }
+  router.updateMediaCodecs([pcmuCodec])
   const producer = await (await router.createDirectTransport()).produce(pcmu)
   assert.is((await consumeOn(transports[0], router, producer)).rtpParameters.codecs[0]!.mimeType, 'audio/PCMU')
 })

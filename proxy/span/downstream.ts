@@ -10,7 +10,7 @@ import type { Branch } from '../session.ts'
 /** What goes up in place of an answer. */
 export type Answered = (answer: Frame) => Frame
 
-export class Below implements Branch {
+export class Downstream implements Branch {
   readonly link: Link
   readonly caller: Caller
   readonly #inFlight = new Map<Id, Answered>()

@@ -1,0 +1,188 @@
+// Workers, Routers and WebRtcServers of the client, and their parts below, by their handles. Nothing here sends anything.
+
+import type { Announcement, Reference } from '../../lib/codec.ts'
+import type { Handle } from '../../lib/wire.ts'
+import type { Pipes } from '../pipes.ts'
+import type { View } from './dumps.ts'
+import type { Objects } from './objects.ts'
+import { Parts } from './parts.ts'
+import type { RecentlyClosed } from './recently-closed.ts'
+import { type AggregateRouter, type AggregateServer, type AggregateWorker, type HostedTransport, RouterPart, ServerPart, WorkerPart } from './types.ts'
+
+export class Tables {
+  // The client's, that are open.
+  readonly workers = new Map<Handle, AggregateWorker>()
+  readonly routers = new Map<Handle, AggregateRouter>()
+  readonly servers = new Map<Handle, AggregateServer>()
+  // Those below.
+  readonly workerParts = new Map<Handle, WorkerPart>()
+  readonly routerParts = new Map<Handle, RouterPart>()
+  readonly serverParts = new Map<Handle, ServerPart>()
+  /** What is on the Routers. */
+  readonly objects: Objects
+  readonly closed: RecentlyClosed
+  readonly #pipes: Pipes
+
+  constructor(pipes: Pipes, objects: Objects, closed: RecentlyClosed) {
+    this.#pipes = pipes
+    this.objects = objects
+    this.closed = closed
+  }
+
+  // Workers
+
+  /** One that is open, or was a moment ago. */
+  worker = (handle: Handle) => this.workers.get(handle) ?? this.closed.get('Worker', handle)
+
+  addWorker(handle: Handle, settings: Record<string, unknown>, { appData }: Announcement): AggregateWorker {
+    const worker: AggregateWorker = { handle, settings, appData, parts: new Parts(), routers: new Set(), servers: new Set(), closed: false }
+    this.workers.set(handle, worker)
+    return worker
+  }
+
+  newWorkerPart(owner: AggregateWorker): WorkerPart {
+    const taken = new Set(owner.parts.all.map(({ ordinal }) => ordinal))
+    let ordinal = 0
+    while (taken.has(ordinal)) ordinal++
+    return new WorkerPart(owner, ordinal)
+  }
+
+  /** A Worker below is there. */
+  addWorkerPart(part: WorkerPart, announcement: Announcement) {
+    part.arrived(announcement)
+    this.workerParts.set(part.handle, part)
+  }
+
+  /** It is gone, with what was on it, which is answered. */
+  removeWorkerPart(part: WorkerPart): HostedTransport[] {
+    const { owner } = part
+    clearTimeout(part.timer)
+    owner.parts.delete(part)
+    this.workerParts.delete(part.handle)
+    for (const { parts, refusedOn } of owner.servers) {
+      refusedOn.delete(part)
+      this.#removeServerPart(parts.on(part))
+    }
+    return [...owner.routers].flatMap(({ parts }) => this.#removeRouterPart(parts.on(part)))
+  }
+
+  closeWorker(worker: AggregateWorker) {
+    worker.closed = true
+    for (const router of worker.routers) this.closeRouter(router)
+    for (const server of worker.servers) this.closeServer(server)
+    this.workers.delete(worker.handle)
+    this.closed.add('Worker', worker)
+  }
+
+  // Routers
+
+  router = (handle: Handle) => this.routers.get(handle) ?? this.closed.get('Router', handle)
+
+  /** @param home the Worker on which its first part is there */
+  addRouter(handle: Handle, home: WorkerPart, announcement: Announcement, mediaCodecs: unknown): AggregateRouter {
+    const { owner: worker } = home
+    const router: AggregateRouter = {
+      handle,
+      id: announcement.members.id as string,
+      worker,
+      mediaCodecs,
+      appData: announcement.appData,
+      parts: new Parts(),
+      pipedTo: new Map(),
+      producers: new Map(),
+      dataProducers: new Map(),
+      closed: false
+    }
+    this.routers.set(handle, router)
+    worker.routers.add(router)
+    this.addRouterPart(router.parts.add(new RouterPart(router, home)), announcement)
+    return router
+  }
+
+  /** A Router below is there. */
+  addRouterPart(part: RouterPart, announcement: Announcement) {
+    part.arrived(announcement)
+    this.routerParts.set(part.handle, part)
+  }
+
+  closeRouter(router: AggregateRouter) {
+    if (router.closed) return
+    router.closed = true
+    router.worker.routers.delete(router)
+    this.routers.delete(router.handle)
+    for (const other of router.pipedTo.keys()) other.pipedTo.delete(router)
+    for (const part of router.parts.all) this.#removeRouterPart(part)
+    this.closed.add('Router', router)
+  }
+
+  /** Answers what was on it. */
+  #removeRouterPart(part: RouterPart | undefined): HostedTransport[] {
+    if (!part) return []
+    const { owner } = part
+    const wasReady = part.state === 'ready'
+    owner.parts.delete(part)
+    if (!wasReady) return []
+    this.routerParts.delete(part.handle)
+    for (const [other, piped] of owner.pipedTo) if (piped === part) owner.pipedTo.delete(other)
+    this.#pipes.routerClosed(part.handle)
+    const transports = [...part.transports]
+    for (const transport of transports) this.objects.removeTransport(transport)
+    for (const produced of [...owner.producers.values(), ...owner.dataProducers.values()]) produced.replicas?.get(part)?.drop()
+    return transports
+  }
+
+  // WebRtcServers
+
+  server = (handle: Handle) => this.servers.get(handle) ?? this.closed.get('WebRtcServer', handle)
+
+  addServer(handle: Handle, home: WorkerPart, options: Record<string, unknown>, announcement: Announcement): AggregateServer {
+    const { owner: worker } = home
+    const server: AggregateServer = { handle, id: announcement.members.id as string, worker, options, appData: announcement.appData, parts: new Parts(), refusedOn: new Set() }
+    this.servers.set(handle, server)
+    worker.servers.add(server)
+    this.addServerPart(server.parts.add(new ServerPart(server, home)), announcement)
+    return server
+  }
+
+  /** A WebRtcServer below is there. */
+  addServerPart(part: ServerPart, announcement: Announcement) {
+    part.arrived(announcement)
+    this.serverParts.set(part.handle, part)
+  }
+
+  closeServer(server: AggregateServer) {
+    for (const part of server.parts.all) this.#removeServerPart(part)
+    server.worker.servers.delete(server)
+    this.servers.delete(server.handle)
+    this.closed.add('WebRtcServer', server)
+  }
+
+  #removeServerPart(part: ServerPart | undefined) {
+    if (!part) return
+    part.owner.parts.delete(part)
+    this.serverParts.delete(part.handle)
+  }
+
+  // All
+
+  /** What a dump of the whole hides of its parts, and how it names them. */
+  viewOf({ routers, servers }: AggregateWorker): View {
+    const alias = new Map<string, string>()
+    for (const { parts, id } of [...routers, ...servers]) for (const part of parts.ready) alias.set(part.id, id)
+    return { hidden: this.#pipes.ids, alias }
+  }
+
+  /** What stands below for an object that has parts. */
+  homeOf(handle: Handle): Handle {
+    return (this.router(handle) ?? this.worker(handle))?.parts.home?.handle ?? handle
+  }
+
+  /** Options with what stands below in place of the client's own objects. */
+  below(options: Record<string, unknown> | null | undefined): unknown {
+    if (typeof options !== 'object' || options === null) return options
+    const handleOf = (value: unknown) => (value as Partial<Reference> | undefined)?.$ ?? ''
+    const server = this.server(handleOf(options.webRtcServer))?.parts.home
+    const target = this.router(handleOf(options.router))?.parts.home
+    return { ...options, ...server && { webRtcServer: { $: server.handle } }, ...target && { router: { $: target.handle } } }
+  }
+}

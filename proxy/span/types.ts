@@ -1,0 +1,148 @@
+// What a session on a vertical tier keeps of its client's objects: Workers, Routers and WebRtcServers, which have parts on Workers
+// below, and what is on the Routers.
+
+import type { Handle } from '../../lib/wire.ts'
+import { Part, Parts } from './parts.ts'
+import { WorkerLoad } from './worker-load.ts'
+
+/** A Worker of the client, over Workers below. */
+export interface AggregateWorker {
+  readonly handle: Handle
+  /** What further parts are created with. */
+  settings: Record<string, unknown>
+  /** Each part has it, as any may be the last one that is found again. */
+  readonly appData: unknown
+  readonly parts: Parts<WorkerPart, WorkerPart>
+  readonly routers: Set<AggregateRouter>
+  readonly servers: Set<AggregateServer>
+  closed: boolean
+}
+
+/** A Worker below. */
+export class WorkerPart extends Part<WorkerPart> {
+  readonly owner: AggregateWorker
+  /** Its place among its siblings. */
+  readonly ordinal: number
+  readonly load = new WorkerLoad()
+  /** Its host is to end. */
+  draining = false
+  /** Until it is given back, if it carries nothing. */
+  timer: NodeJS.Timeout | undefined
+
+  constructor(owner: AggregateWorker, ordinal: number) {
+    super()
+    this.owner = owner
+    this.ordinal = ordinal
+  }
+
+  get worker(): WorkerPart {
+    return this
+  }
+}
+
+/** A Router of the client. */
+export interface AggregateRouter {
+  readonly handle: Handle
+  /** That of its first part. */
+  id: string
+  readonly worker: AggregateWorker
+  mediaCodecs: unknown
+  /** Each part has it. */
+  readonly appData: unknown
+  readonly parts: Parts<WorkerPart, RouterPart>
+  /** Its part that is piped to another Router of the client. */
+  readonly pipedTo: Map<AggregateRouter, RouterPart>
+  readonly producers: Map<string, ProducerRecord>
+  readonly dataProducers: Map<string, ProducerRecord>
+  closed: boolean
+}
+
+/** A Router below: its part on one Worker. */
+export class RouterPart extends Part<WorkerPart> {
+  readonly owner: AggregateRouter
+  readonly worker: WorkerPart
+  readonly transports = new Set<HostedTransport>()
+  /** How many more are about to be on it. */
+  reserved = 0
+  /** The leaf that it is on, once that was asked, if it stays there. */
+  host: Promise<string> | undefined
+
+  constructor(owner: AggregateRouter, worker: WorkerPart) {
+    super()
+    this.owner = owner
+    this.worker = worker
+  }
+
+  /** How many transports are, or are about to be, on it. */
+  get count() {
+    return this.transports.size + this.reserved
+  }
+}
+
+/** A WebRtcServer of the client: one on each Worker that needs it. */
+export interface AggregateServer {
+  readonly handle: Handle
+  /** That of its first part. */
+  id: string
+  readonly worker: AggregateWorker
+  readonly options: Record<string, unknown>
+  /** Each part has it. */
+  readonly appData: unknown
+  readonly parts: Parts<WorkerPart, ServerPart>
+  /** Workers on which it cannot be. */
+  readonly refusedOn: Set<WorkerPart>
+}
+
+/** A WebRtcServer below. */
+export class ServerPart extends Part<WorkerPart> {
+  readonly owner: AggregateServer
+  readonly worker: WorkerPart
+  /** How far its ports are behind the configured ones: on one host a port can be used once. */
+  offset = 0
+
+  constructor(owner: AggregateServer, worker: WorkerPart) {
+    super()
+    this.owner = owner
+    this.worker = worker
+  }
+}
+
+/** A transport, or an RTP observer: on one Worker. */
+export interface HostedTransport {
+  readonly handle: Handle
+  readonly kind: string
+  readonly part: RouterPart
+  /** These are made when they are first needed: many objects never do. */
+  producers?: Set<ProducerRecord>
+  /** By its Consumers, or the Producers that it observes: what they hold of pipes. */
+  uses?: Map<Handle, Replica | undefined>
+}
+
+/** A Producer or DataProducer, and its pipes to other Workers. */
+export interface ProducerRecord {
+  readonly handle: Handle
+  readonly id: string
+  readonly isData: boolean
+  /** As its client sent it: what is piped on has it, too. */
+  readonly appData: unknown
+  readonly at: HostedTransport
+  replicas?: Map<RouterPart, Replica>
+  /** Those that its Consumers consume, if it is not data. */
+  readonly ssrcs?: (number | undefined)[]
+  /** Those that its Router had when it was made. */
+  readonly mediaCodecs: unknown
+}
+
+/** A Producer on a Worker to which it was piped. */
+export interface Replica {
+  readonly of: ProducerRecord
+  readonly part: RouterPart
+  /** The handle of the pipe Producer. */
+  ready: Promise<Handle>
+  handle?: Handle
+  /** That of another Worker of the same host, through which it comes. */
+  gateway?: Replica
+  users: number
+  timer?: NodeJS.Timeout
+  drop(): void
+}
