@@ -1,6 +1,6 @@
 // What is said of a host that is to end: while it drains it takes no new Workers and Routers, and applications leave it.
 
-import type { Handle } from './wire.ts'
+import type { Handle } from './frame.ts'
 
 /** The parameter of `tier.drain`. */
 export interface DrainOptions {

@@ -1,7 +1,7 @@
 // One session on a leaf: takes its client's messages apart, and hands them to who sees to them.
 
 import { ProtocolError, codes, describeError } from '../lib/errors.ts'
-import type { Head } from '../lib/head.ts'
+import type { Head } from '../lib/frame.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Message, decode, encodeFailure } from '../lib/wire.ts'
 import { Aliases } from './aliases.ts'
