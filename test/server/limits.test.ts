@@ -362,6 +362,7 @@ test('more sessions than there may be are refused, in all and of one address; wh
 
 test('a network of IPv6 counts as one address', () => {
   assert.is(networkOf('::ffff:192.0.2.1'), '192.0.2.1')
+  assert.is(networkOf('::ffff:7f00:1'), '127.0.0.1')
   assert.is(networkOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2')
   assert.is(networkOf('2001:db8:1:2::6'), '2001:db8:1:2')
   assert.is(networkOf('2001:db8::6'), '2001:db8:0:0')
