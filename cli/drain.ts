@@ -2,7 +2,7 @@
 
 import { remote } from '../client/index.ts'
 import type { DrainState } from '../lib/drain.ts'
-import { headOf } from '../lib/head.ts'
+import { headerOf } from '../lib/wire.ts'
 import { Caller } from '../proxy/caller.ts'
 import { paramsOf } from '../proxy/session.ts'
 import { type AccessOptions, accessOf } from './access.ts'
@@ -20,7 +20,7 @@ export async function drain(url: string, { deadline, cancel, ...access }: Option
   over.promise.catch(() => {}) // Nobody may wait for it yet.
   link.once('close', error => over.reject(error ?? new Error(`${url} closed the connection before the drain was over`)))
   link.on('frame', frame => {
-    const head = headOf(frame)
+    const head = headerOf(frame)
     if (caller.takes(head?.id, frame) || head?.method !== 'tier.drain') return
     report((paramsOf(frame) as [DrainState])[0])
   })

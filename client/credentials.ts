@@ -1,10 +1,9 @@
 // The token that a connection shows: at its start, and again before it expires.
 
 import { randomBytes } from 'node:crypto'
-import { headOf } from '../lib/head.ts'
 import { Layer } from '../lib/layer.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { encodeRequest } from '../lib/wire.ts'
+import { encodeRequest, headerOf } from '../lib/wire.ts'
 
 /** A token, or what gives a fresh one: it is asked at each connect, and before the last one expires. */
 export type Token = string | (() => string | Promise<string>)
@@ -42,7 +41,7 @@ export class Renewal extends Layer {
   }
 
   override receive(frame: Frame) {
-    const id = this.#serial ? headOf(frame)?.id : undefined
+    const id = this.#serial ? headerOf(frame)?.id : undefined
     if (typeof id !== 'string' || !id.startsWith(this.#prefix)) this.emit('frame', frame)
   }
 

@@ -1,7 +1,7 @@
 // What a session has closed a moment ago still says what mediasoup says of it, to calls that come after: the last ones, and not
 // for long, because closed objects keep what they had.
 
-import type { Handle } from './wire.ts'
+import type { Handle } from './frame.ts'
 
 const MAX_CLOSED = 100
 const KEPT_MS = 10_000

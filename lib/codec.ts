@@ -8,7 +8,7 @@
 
 import { ProtocolError, codes, describeError, reviveError } from './errors.ts'
 import type { ObjectKind } from './methods.ts'
-import type { Failure, Handle } from './wire.ts'
+import type { Failure, Handle } from './frame.ts'
 
 export interface Reference {
   $: Handle
@@ -62,6 +62,7 @@ function decodeBigint(value: unknown): bigint {
 function decodeArray(array: unknown[], resolve: (reference: Reference) => unknown, depth: number) {
   let gone = false
   for (let i = 0; i < array.length; i++) {
+    if (typeof array[i] !== 'object') continue
     array[i] = decodeValue(array[i], resolve, depth + 1)
     gone ||= array[i] === GONE
   }
@@ -75,6 +76,7 @@ function decodeObject(object: Record<string, unknown>, resolve: (reference: Refe
     if (key === 'appData') continue // The application's, whatever is in it.
     if (key === '__proto__') throw new ProtocolError(codes.params, 'arguments have no member "__proto__"')
     const value = object[key]
+    if (typeof value !== 'object') continue
     const decoded = decodeValue(value, resolve, depth + 1)
     if (decoded === GONE) return GONE
     if (decoded !== value) object[key] = decoded

@@ -1,7 +1,7 @@
 // The messages about a drain: the host takes no new Workers and Routers, applications leave it, and
 // then it ends.
 
-import type { Handle } from './wire.ts'
+import type { Handle } from './frame.ts'
 
 /** The parameter of `tier.drain`. */
 export interface DrainOptions {

@@ -1,7 +1,7 @@
 // Every class of error, and how errors cross the wire: they keep their class over any number of tiers.
 
 import { errors as mediasoupErrors } from './mediasoup.ts'
-import type { Failure, Id } from './wire.ts'
+import type { Failure, Id } from './frame.ts'
 
 /** JSON-RPC 2.0's error codes, and ours. */
 export const codes = {
@@ -138,7 +138,7 @@ export class IncompatibleError extends Error {
 }
 
 const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<string, new (message: string) => Error>(
-  [TypeError, RangeError, SyntaxError, ConnectionError, SessionError, DrainingError, UnknownOutcomeError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
+  [TypeError, RangeError, SyntaxError, SessionError, DrainingError, UnknownOutcomeError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
 )
 
 /** Encodes an error for the wire, without its stack, which stays on the host. */
@@ -146,6 +146,7 @@ export function describeError(error: unknown): Failure {
   if (error instanceof ProtocolError || error instanceof AccessError || error instanceof LimitError) return { code: error.code, message: error.message, data: { name: error.name } }
   if (error instanceof SessionError) return { code: codes.session, message: error.message, data: { name: error.name } }
   if (error instanceof DrainingError) return { code: codes.draining, message: error.message, data: { name: error.name } }
+  if (error instanceof ConnectionError) return { code: codes.mediasoup, message: error.message, data: { name: error.name, closeCode: error.closeCode } }
   if (error instanceof Error) return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
   return { code: codes.internal, message: String(error) }
 }
@@ -155,6 +156,7 @@ export function reviveError({ code, message, data }: Failure): Error {
   if (data?.name === 'ProtocolError' || (data === undefined && code <= codes.request)) return new ProtocolError(code, message)
   if (data?.name === 'AccessError') return new AccessError(code, message)
   if (data?.name === 'LimitError') return new LimitError(code, message)
+  if (data?.name === 'ConnectionError') return new ConnectionError(message, { closeCode: data.closeCode })
   const type = revivable.get(data?.name ?? '')
   if (type) return new type(message)
   return Object.assign(new Error(message), data && { name: data.name })

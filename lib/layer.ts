@@ -1,8 +1,8 @@
 // A Link with something between it and its user: what a layer does not treat itself passes through.
 
 import { EventEmitter } from 'node:events'
-import type { Head } from './first-bytes.ts'
-import type { Frame, Link, LinkEvents } from './tier.ts'
+import type { Frame, Head } from './frame.ts'
+import type { Link, LinkEvents } from './tier.ts'
 
 export abstract class Layer extends EventEmitter<LinkEvents> implements Link {
   protected readonly below: Link

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { type Interface, type Kind, model } from './model.ts'
-import type { Handle } from './wire.ts'
+import type { Handle } from './frame.ts'
 
 /** The kinds that have instances, and so handles. */
 export type ObjectKind = Exclude<Kind, 'mediasoup'>

@@ -378,3 +378,24 @@ export const model = {
     events: { ...rtpObserverEvents, dominantspeaker: 'both' }
   }
 } as const satisfies { [K in Kind]: Spec<K> }
+
+type Creating<K extends Kind> = { [N in keyof (typeof model)[K]['members']]: (typeof model)[K]['members'][N] extends 'create' ? N : never }[keyof (typeof model)[K]['members']]
+type CreatedBy<K extends Kind, N> = N extends keyof Interface<K> ? Interface<K>[N] extends (...args: never[]) => Promise<infer R> ? R : never : never
+type KindOf<R> = { [K in Exclude<Kind, 'mediasoup'>]: Interface<K> extends R ? K : never }[Exclude<Kind, 'mediasoup'>]
+
+/** The kind of what each member with the role `create` makes. */
+export const creates = {
+  createWorker: 'Worker',
+  createWebRtcServer: 'WebRtcServer',
+  createRouter: 'Router',
+  createWebRtcTransport: 'WebRtcTransport',
+  createPlainTransport: 'PlainTransport',
+  createPipeTransport: 'PipeTransport',
+  createDirectTransport: 'DirectTransport',
+  createActiveSpeakerObserver: 'ActiveSpeakerObserver',
+  createAudioLevelObserver: 'AudioLevelObserver',
+  produce: 'Producer',
+  consume: 'Consumer',
+  produceData: 'DataProducer',
+  consumeData: 'DataConsumer'
+} as const satisfies { [N in { [K in Kind]: Creating<K> }[Kind]]: { [K in Kind]: KindOf<CreatedBy<K, N>> }[Kind] }

@@ -4,14 +4,10 @@
 //   ← {"id": 0, "result": {"received": 12, "grace": 30000}}
 
 import { hkdfSync, randomBytes } from 'node:crypto'
-import type { Frame } from './tier.ts'
-import { type Id, decode } from './wire.ts'
+import type { Frame, Id, SessionKey } from './frame.ts'
+import { decode, headerOf } from './wire.ts'
 
-/** What tells a session from all others, and proves that it is the same. */
-export interface SessionKey {
-  session: string
-  secret: string
-}
+export type { SessionKey } from './frame.ts'
 
 export interface Opening extends SessionKey {
   /** How many of the tier's frames the client has: none in a new session, null when it has forgotten. */
@@ -53,9 +49,9 @@ const MAX_BYTES = 1_024
 
 /** The first frame of a connection, if it is an opening. */
 export function openingOf(frame: Frame): { id: Id; opening: unknown } | undefined {
-  if (typeof frame !== 'string' || frame.length > MAX_BYTES || !frame.includes(`"${METHOD}"`)) return undefined
+  if (typeof frame !== 'string' || frame.length > MAX_BYTES || headerOf(frame)?.method !== METHOD) return undefined
   const message = decode(frame)
-  if (message.method !== METHOD || message.id === undefined) return undefined
+  if (message.method === undefined || message.id === undefined) return undefined
   return { id: message.id, opening: message.params[0] }
 }
 

@@ -1,6 +1,7 @@
-// The OpenRPC document of the protocol, derived from the model. `rpc.discover` answers with it.
+// The OpenRPC document of the protocol, derived from the two models. `rpc.discover` answers with it.
 
 import { type MethodRole, isAnswered, methods } from './methods.ts'
+import { type TierMethod, tierMethods } from './tier-model.ts'
 import { version } from './version.ts'
 
 const handle = { name: 'handle', required: true, schema: { $ref: '#/components/schemas/Handle' } }
@@ -17,13 +18,7 @@ export function discover() {
       license: { name: 'ISC' }
     },
     methods: [
-      { name: 'tier.hello', summary: 'What the tier says of itself', params: [], result: result({ type: 'object' }), paramStructure: 'by-position' },
-      { name: 'tier.authenticate', summary: 'Says who is there, or renews the token', params: [{ name: 'credentials', required: true, schema: { type: 'object', required: ['token'], properties: { token: { type: 'string' } } } }], result: result({ type: 'object' }), paramStructure: 'by-position' },
-      { name: 'tier.load', summary: 'The load of the tier, which it then tells whenever it changes', params: [], result: result({ type: 'object' }), paramStructure: 'by-position' },
-      { name: 'tier.drain', summary: 'Lets the host end once it is empty, or at a deadline: it takes no new Workers and Routers', params: [{ name: 'options', schema: { type: 'object', properties: { deadline: { type: 'number' }, cancel: { type: 'boolean' } } } }], result: result({ type: 'object' }), paramStructure: 'by-position' },
-      { name: 'tier.locate', summary: 'Where an object is: which leaf, and which Worker there', params: [handle], result: result({ type: 'object' }), paramStructure: 'by-position' },
-      { name: 'tier.pipeListenInfo', summary: 'Where the host of an object listens to pipes from other hosts', params: [handle], result: result({ type: 'object' }), paramStructure: 'by-position' },
-      { name: 'rpc.discover', summary: 'This document', params: [], result: result({ type: 'object' }), paramStructure: 'by-position' },
+      ...[...tierMethods].map(([name, method]) => tierMethod(name, method)),
       ...[...methods].map(([name, { kind, member, role }]) => ({
         name,
         summary: summaries[role],
@@ -35,6 +30,19 @@ export function discover() {
       }))
     ],
     components: { schemas }
+  }
+}
+
+/** Without a result, it is a notification. What a tier tells has the extension `x-told`. */
+function tierMethod(name: string, { sent, told }: TierMethod) {
+  const { summary, params } = (sent ?? told)!
+  return {
+    name,
+    summary,
+    paramStructure: 'by-position',
+    params: [...params],
+    ...sent?.result && { result: result(sent.result) },
+    ...told && { 'x-told': told }
   }
 }
 

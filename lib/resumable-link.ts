@@ -3,8 +3,8 @@
 
 import { EventEmitter } from 'node:events'
 import { ConnectionError, ProtocolError, closeCodes, codes, finalCodes } from './errors.ts'
-import type { Head } from './first-bytes.ts'
-import type { Frame, Link, LinkEvents } from './tier.ts'
+import type { Frame, Head } from './frame.ts'
+import type { Link, LinkEvents } from './tier.ts'
 
 // The peer hears how much has arrived when there is this much to say, and otherwise within a second.
 const ACKNOWLEDGED_FRAMES = 512

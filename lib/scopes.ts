@@ -1,15 +1,9 @@
-// What a token must allow for a method. Derived from the model.
+// What a token must allow for a method. Derived from the two models.
 
 import { type MethodRole, methods } from './methods.ts'
+import { type Scope, isOfTier, tierMethods } from './tier-model.ts'
 
-/**
- * - observe: to ask (dump, getStats, tier.locate, …)
- * - create:  to make objects, and to change, use and close them
- * - operate: what is about the tier and not about the session's own objects (tier.load)
- */
-export const SCOPES = ['observe', 'create', 'operate'] as const
-
-export type Scope = (typeof SCOPES)[number]
+export { SCOPES, type Scope } from './tier-model.ts'
 
 const scopeOfRole: Record<MethodRole, Scope> = {
   query: 'observe',
@@ -20,20 +14,11 @@ const scopeOfRole: Record<MethodRole, Scope> = {
   close: 'create'
 }
 
-// What is not mediasoup's. Undefined: whoever may come in may do it.
-const tierScopes: ReadonlyMap<string, Scope | undefined> = new Map<string, Scope | undefined>([
-  ['tier.hello', undefined],
-  ['tier.log', undefined],
-  ['tier.recall', undefined],
-  ['tier.locate', 'observe'],
-  ['tier.pipeListenInfo', 'observe']
+const scopes: ReadonlyMap<string, Scope | undefined> = new Map<string, Scope | undefined>([
+  ...[...methods].map(([name, { role }]) => [name, scopeOfRole[role]] as const),
+  ...[...tierMethods].map(([name, { sent }]) => [name, sent ? sent.scope : 'operate'] as const)
 ])
 
-const scopes = new Map([...methods].map(([name, { role }]) => [name, scopeOfRole[role]]))
-
-/** The scope that a method needs; undefined when it needs none, or is unknown. */
-export function scopeOf(method: string): Scope | undefined {
-  const scope = scopes.get(method)
-  if (scope || !method.startsWith('tier.')) return scope
-  return tierScopes.has(method) ? tierScopes.get(method) : 'operate'
-}
+/** The scope that a method needs; undefined when it needs none, or is unknown. One of a later version of the tier may do anything. */
+export const scopeOf = (method: string): Scope | undefined =>
+  scopes.has(method) || !isOfTier(method) ? scopes.get(method) : 'operate'

@@ -1,11 +1,9 @@
 // The algebra: whatever speaks the protocol is a Tier, and a session on it is a Link of frames.
 
 import { EventEmitter } from 'node:events'
-import type { Head } from './first-bytes.ts'
-import type { SessionKey } from './opening.ts'
+import type { Frame, Head, SessionKey } from './frame.ts'
 
-/** One message: JSON text, or a binary frame (see PROTOCOL.md) when it carries a packet or a message of bytes. */
-export type Frame = string | Buffer
+export type { Frame } from './frame.ts'
 
 export interface OpenOptions {
   /** What tells the session from all others, and proves that it is the same. Default: made up, where the tier needs one. */

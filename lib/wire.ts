@@ -4,13 +4,10 @@
 // by then events that came later have left.
 
 import { ProtocolError, codes } from './errors.ts'
-import { type Head, headOf } from './first-bytes.ts'
-import type { Frame } from './tier.ts'
+import { peekHeader } from './frame-header.ts'
+import type { Failure, Frame, Head, Id } from './frame.ts'
 
-/** `<node>/<serial>`: unique in the whole tree, never rewritten by a tier. */
-export type Handle = string
-
-export type Id = number | string
+export type { Failure, Handle, Id } from './frame.ts'
 
 const HANDLE = /^[\w-]{1,64}\/\d{1,16}$/
 
@@ -22,17 +19,20 @@ export const unknownHandle = (kind: string, handle: unknown) => typeof handle ==
 export const notUnique = (id: Id) => new ProtocolError(codes.request, `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
 export const unknownMethod = (method: string) => new ProtocolError(codes.method, `unknown method ${JSON.stringify(method)}: rpc.discover lists them all`)
 
-export interface Failure {
-  code: number
-  message: string
-  data?: { name: string }
-}
-
 export type Message =
   | { id: Id; method: string; params: unknown[] }
   | { method: string; params: unknown[]; id?: undefined }
   | { id: Id | null; result: unknown; method?: undefined; error?: undefined }
   | { id: Id | null; error: Failure; method?: undefined; result?: undefined }
+
+/** A message of any form, to take it apart. */
+interface Loose {
+  id?: Id | null
+  method?: string
+  params?: unknown[]
+  result?: unknown
+  error?: Failure
+}
 
 // {"$":"payload"} stands in the header for the bytes that follow it.
 const PAYLOAD = { $: 'payload' }
@@ -41,7 +41,7 @@ const HEADER_LENGTH_BYTES = 2
 // The keys keep this order, so that a proxy can route a frame from its first bytes.
 export const encodeRequest = (id: Id, method: string, params: unknown[]) => encode({ jsonrpc: '2.0', id, method, params }, params)
 export const encodeNotification = (method: string, params: unknown[]) => encode({ jsonrpc: '2.0', method, params }, params)
-export const encodeResult = (id: Id, result: unknown): Frame => JSON.stringify({ jsonrpc: '2.0', id, result: result ?? null })
+export const encodeResult = (id: Id | null, result: unknown): Frame => JSON.stringify({ jsonrpc: '2.0', id, result: result ?? null })
 export const encodeFailure = (id: Id | null, error: Failure): Frame => JSON.stringify({ jsonrpc: '2.0', id, error })
 
 function encode(message: object, params: unknown[]): Frame {
@@ -58,7 +58,7 @@ function encode(message: object, params: unknown[]): Frame {
 }
 
 /** Decodes a frame. Throws a ProtocolError that says what is wrong with it. */
-export function decode(frame: Frame, head: Head | undefined = headOf(frame)): Message {
+export function decode(frame: Frame, head: Head | undefined = peekHeader(frame)): Message {
   const message = typeof frame === 'string' ? messageOf(parse(frame, head?.id)) : decodeBinary(frame, head?.id)
   // JSON takes the last of several members of one name, and a proxy has gone by the first.
   if (head && (head.id !== message.id || head.method !== message.method || (message.method !== undefined && head.handle !== handleIn(message.params)))) {
@@ -66,6 +66,35 @@ export function decode(frame: Frame, head: Head | undefined = headOf(frame)): Me
   }
   return message
 }
+
+/**
+ * A frame with its keys in order, and its header. It is the frame itself, unless its JSON is written in another way than PROTOCOL.md
+ * asks for. Throws a ProtocolError for what is no message.
+ */
+export function normalize(frame: Frame, head: Head | undefined = peekHeader(frame)): { frame: Frame; head: Head } {
+  if (head) return { frame, head }
+  const message = decode(frame)
+  return { frame: encodeMessage(message), head: headIn(message) }
+}
+
+function encodeMessage({ id, method, params, result, error }: Loose): Frame {
+  if (method !== undefined) return id === undefined ? encodeNotification(method, params!) : encodeRequest(id!, method, params!)
+  return error === undefined ? encodeResult(id!, result) : encodeFailure(id!, error)
+}
+
+/** The same of a frame from a tier below. What is no message has no header, and stays as it is: its receiver is to judge it. */
+export function normalizeIfMessage(frame: Frame, head?: Head): { frame: Frame; head: Head | undefined } {
+  try {
+    return normalize(frame, head)
+  } catch {
+    return { frame, head: undefined }
+  }
+}
+
+/** The header of a message, however its JSON is written. Undefined for what is no message. */
+export const headerOf = (frame: Frame): Head | undefined => normalizeIfMessage(frame).head
+
+const headIn = ({ id, method, params }: Loose): Head => ({ id, method, handle: method === undefined ? undefined : handleIn(params!) })
 
 const handleIn = ([first]: unknown[]) => typeof first === 'string' ? first : undefined
 

@@ -3,6 +3,10 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../lib/codec.ts'
+import { effectOf, isEnd } from '../lib/effects.ts'
+import { nodeOf } from '../lib/frame-header.ts'
+import { errors } from '../lib/mediasoup.ts'
+import { ObjectTree, type TreeNode } from '../lib/object-tree.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, encodeNotification } from '../lib/wire.ts'
 import type { Branch } from './session.ts'
@@ -25,14 +29,12 @@ export interface PipeTransportMembers {
 
 export interface Pair {
   ends: [TransportEnd, TransportEnd]
-  legs: Set<Leg>
+  ended: boolean
 }
 
 /** What carries one Producer across. */
 export interface Leg {
   pair: Pair
-  /** Of its Consumer. */
-  id: string
   from: { branch: Branch; kind: string; handle: Handle }
   to?: { branch: Branch; kind: string; handle: Handle }
   /** Whether it is paused with its Producer. */
@@ -47,6 +49,15 @@ export interface Found<B extends Branch = Branch> {
   announcement: Announcement
 }
 
+/** What is known of an object beside its place in the tree. */
+export interface Located {
+  branch: Branch
+  /** Of a transport or Consumer that is part of a pipe: its id. */
+  id?: string
+  pair?: Pair
+  leg?: Leg
+}
+
 // In the name of a pipe whose DataProducer is paused with the original.
 export const WHOLLY = ' wholly'
 
@@ -58,11 +69,8 @@ export class Pipes {
   readonly #ended: (handle: Handle) => void
   // By its two Routers; some are still being made.
   readonly pairs = new Map<string, Promise<Pair>>()
-  // By the handles of transports, Routers, Consumers and Producers that are parts of them.
-  readonly #pairOf = new Map<Handle, Set<Pair>>()
-  readonly #legOf = new Map<Handle, Leg>()
-  readonly #transports = new Set<Handle>()
-
+  /** Routers, below Workers where these are known, and the parts of pipes on them. Whoever removes one ends its pipes. */
+  readonly objects = new ObjectTree<Located>({ onRemoved: node => this.#removed(node) })
   /** Ids of the transports and Consumers that are parts of pipes. */
   readonly ids = new Set<string>()
 
@@ -75,69 +83,78 @@ export class Pipes {
 
   /** Whether a transport, Consumer or Producer is part of a pipe. */
   owns(handle: Handle): boolean {
-    return this.#legOf.has(handle) || this.#transports.has(handle)
+    const node = this.objects.get(handle)
+    return node !== undefined && isPart(node)
   }
 
   /** The Consumer at the other end of a pipe Producer. */
   sourceOf(handle: Handle): Handle | undefined {
-    return this.#legOf.get(handle)?.from.handle
+    return this.objects.get(handle)?.data.leg?.from.handle
   }
 
   /** Ends the pipe of a Producer. */
   endLegOf(handle: Handle) {
-    const leg = this.#legOf.get(handle)
+    const leg = this.objects.get(handle)?.data.leg
     if (leg) this.endLeg(leg)
   }
 
   /** An event came from a child. */
   happened({ method, handle }: { method: string; handle: Handle }) {
-    const leg = this.#legOf.get(handle)
-    if (leg?.from.handle === handle && leg.follows) {
-      if (method.endsWith('.pause')) this.#pause(leg, true)
-      else if (method.endsWith('.resume')) this.#pause(leg, false)
-    }
-    if (/\.(producerclose|dataproducerclose|routerclose|close)$/.test(method)) this.objectClosed(handle)
-  }
-
-  /** A transport, Consumer or Producer was closed, by the client or on its host: so is its counterpart. */
-  objectClosed(handle: Handle) {
-    const leg = this.#legOf.get(handle)
-    if (leg) return this.endLeg(leg, handle)
-    for (const pair of this.#pairOf.get(handle) ?? []) this.#endPair(pair, handle)
+    const effect = effectOf(method)
+    if (isEnd(effect)) return this.objects.remove(handle)
+    if (effect !== 'pauses' && effect !== 'resumes') return
+    const leg = this.objects.get(handle)?.data.leg
+    if (leg?.from.handle === handle && leg.follows) this.#pause(leg, effect === 'pauses')
   }
 
   /** A Router is gone, with its end of each pipe. */
   routerClosed(router: Handle) {
-    for (const pair of this.#pairOf.get(router) ?? []) this.#endPair(pair, router)
+    this.objects.remove(router)
+  }
+
+  /** All that is on these nodes was told: parts that are not there are gone. */
+  reconcile(nodes: ReadonlySet<string>, there: ReadonlyMap<Handle, unknown>) {
+    const gone = [...this.objects.values()].filter(node => isPart(node) && nodes.has(nodeOf(node.handle)) && !there.has(node.handle))
+    for (const { handle } of gone) this.objects.remove(handle)
+  }
+
+  /** Nothing is known any more: all is about to be told. */
+  clear() {
+    this.objects.clear()
+    this.pairs.clear()
+    this.ids.clear()
   }
 
   /** Finds the pipes again in all that there is; what is left of broken ones is closed. */
   restore(found: Found[]) {
-    for (const known of [this.pairs, this.#pairOf, this.#legOf, this.#transports, this.ids]) known.clear()
     const named = Map.groupBy(found, ({ announcement }) => announcement.appData?.[this.tag])
     named.delete(undefined)
-    for (const [name, parts] of named) if (parts[0]!.announcement.kind === 'PipeTransport') this.#restorePair(name as string, parts)
-    for (const [name, parts] of named) if (parts[0]!.announcement.kind !== 'PipeTransport') this.#restoreLeg(name as string, parts)
+    for (const [name, parts] of named) if (parts[0]!.announcement.kind === 'PipeTransport') this.#restorePair(name, parts)
+    for (const [name, parts] of named) if (parts[0]!.announcement.kind !== 'PipeTransport') this.#restoreLeg(name, parts)
   }
 
-  // Whoever made them may have been gone before they were connected.
-  #restorePair(name: string, parts: Found[]) {
-    const all = parts.map(({ branch, announcement: { $, of, members } }): TransportEnd => ({ branch, router: of!, transport: $, members: members as unknown as PipeTransportMembers }))
-    const ends = all.filter(one => all.some(other => areConnected(one.members.tuple, other.members.tuple)))
-    for (const end of all) if (ends.length !== 2 || !ends.includes(end)) this.closeTransport(end)
-    if (ends.length !== 2) return
-    for (const { transport, members } of ends) this.addTransport(transport, members.id)
-    this.pairs.set(name, Promise.resolve(this.remember(ends as [TransportEnd, TransportEnd])))
+  // Whoever made them may have been gone before they were connected. A client could give a transport of its own such a tag; one that
+  // does not fit is closed, so that it is not hidden from the client's limits.
+  #restorePair(name: unknown, parts: Found[]) {
+    const all = parts.filter(({ announcement: { kind } }) => kind === 'PipeTransport').map(({ branch, announcement: { $, of, members } }): TransportEnd =>
+      ({ branch, router: of!, transport: $, members: members as unknown as PipeTransportMembers }))
+    const [one, other] = all.filter(end => all.some(({ members }) => areConnected(end.members.tuple, members.tuple)))
+    if (!one || !other || parts.length !== 2 || name !== nameOf(one, other)) return this.#closeAll(parts)
+    for (const end of [one, other]) {
+      this.addRouter(end)
+      this.addTransport(end)
+    }
+    this.pairs.set(name, Promise.resolve(this.remember([one, other])))
   }
 
-  #restoreLeg(name: string, parts: Found[]) {
+  #restoreLeg(name: unknown, parts: Found[]) {
     const from = parts.find(({ announcement: { kind } }) => kind.endsWith('Consumer'))
     const to = parts.find(({ announcement: { kind } }) => kind.endsWith('Producer'))
-    const [pair] = this.#pairOf.get(from?.announcement.of ?? '') ?? []
-    if (!from || !to || !pair) return this.#closeAll(parts)
+    const pair = this.objects.get(from?.announcement.of)?.data.pair
+    if (!from || !to || !pair || parts.length !== 2) return this.#closeAll(parts)
     const leg = this.begin(pair, from.branch, from.announcement)
     this.arrive(leg, to.branch, to.announcement)
-    leg.follows = from.announcement.kind === 'Consumer' || name.endsWith(WHOLLY)
+    leg.follows = from.announcement.kind === 'Consumer' || String(name).endsWith(WHOLLY)
     const { producerPaused, dataProducerPaused } = from.announcement.members
     const paused = Boolean(producerPaused ?? dataProducerPaused)
     leg.paused = Boolean(to.announcement.members.paused)
@@ -148,42 +165,54 @@ export class Pipes {
     for (const { branch, announcement: { kind, $ } } of parts) this.close({ branch, kind, handle: $ })
   }
 
+  /** A Router is to have pipes. Those of a spanning tier are first heard of here. */
+  addRouter({ branch, router }: End) {
+    this.objects.add(router, 'Router', undefined, { branch })
+  }
+
+  /** It got none. */
+  dropRouter({ router }: End) {
+    if (!this.objects.get(router)?.parent && !this.objects.hasChildren(router)) this.objects.remove(router)
+  }
+
   /** A transport is there, and is to become the end of a pair. */
-  addTransport(transport: Handle, id: string) {
-    this.#transports.add(transport)
-    this.ids.add(id)
+  addTransport({ branch, router, transport, members: { id } }: TransportEnd) {
+    this.#addPart(transport, 'PipeTransport', router, { branch, id })
+  }
+
+  #addPart(handle: Handle, kind: string, parent: Handle | undefined, part: Located): boolean {
+    if (!this.objects.add(handle, kind, parent, part)) return false
+    if (part.id !== undefined) this.ids.add(part.id)
+    return true
   }
 
   /** It does not. */
-  closeTransport({ branch, transport, members }: TransportEnd) {
-    this.#transports.delete(transport)
-    this.ids.delete(members.id)
+  closeTransport({ branch, transport }: TransportEnd) {
+    this.objects.remove(transport)
     this.close({ branch, kind: 'PipeTransport', handle: transport })
   }
 
+  /** @throws NotFoundError when a Router was closed meanwhile */
   remember(ends: [TransportEnd, TransportEnd]): Pair {
-    const pair: Pair = { ends, legs: new Set() }
-    for (const { router, transport } of ends) {
-      this.#pairOf.set(transport, new Set([pair]))
-      this.#pairOf.set(router, (this.#pairOf.get(router) ?? new Set()).add(pair))
-    }
+    const pair: Pair = { ends, ended: false }
+    const nodes = ends.map(({ transport }) => this.objects.get(transport))
+    if (!nodes.every(node => node !== undefined)) throw new errors.NotFoundError('the Router was closed')
+    for (const { data } of nodes) data.pair = pair
     return pair
   }
 
   /** A Consumer is there, of what is to cross. */
-  begin(pair: Pair, branch: Branch, { kind, $, members }: Announcement): Leg {
-    const leg: Leg = { pair, id: members.id as string, from: { branch, kind, handle: $ }, follows: true, paused: false, ended: false }
-    this.ids.add(leg.id)
-    pair.legs.add(leg)
-    this.#legOf.set($, leg)
+  begin(pair: Pair, branch: Branch, { kind, $, of, members }: Announcement): Leg {
+    const leg: Leg = { pair, from: { branch, kind, handle: $ }, follows: true, paused: false, ended: false }
+    leg.ended = !this.#addPart($, kind, of, { branch, id: members.id as string, leg })
     return leg
   }
 
   /** And a Producer at the other end. */
-  arrive(leg: Leg, branch: Branch, { kind, $ }: Announcement) {
+  arrive(leg: Leg, branch: Branch, { kind, $, of }: Announcement) {
     leg.to = { branch, kind, handle: $ }
     if (leg.ended) this.close(leg.to)
-    else this.#legOf.set($, leg)
+    else if (!this.#addPart($, kind, of, { branch, leg })) this.endLeg(leg)
   }
 
   #pause(leg: Leg, paused: boolean) {
@@ -192,35 +221,29 @@ export class Pipes {
     if (leg.to) setPaused(leg).catch(() => {}) // Closed in the meantime.
   }
 
-  endLeg(leg: Leg, closed?: Handle) {
+  /** Something is gone: so is its counterpart at the other end. */
+  #removed({ data: { id, pair, leg } }: TreeNode<Located>) {
+    if (id !== undefined) this.ids.delete(id)
+    if (pair) this.#endPair(pair)
+    if (leg) this.endLeg(leg)
+  }
+
+  endLeg(leg: Leg) {
     if (leg.ended) return
     leg.ended = true
-    leg.pair.legs.delete(leg)
-    this.ids.delete(leg.id)
     for (const end of [leg.from, leg.to]) {
-      if (!end) continue
-      this.#legOf.delete(end.handle)
-      if (end.handle !== closed) this.close(end)
+      if (!end || !this.objects.get(end.handle)) continue
+      this.objects.remove(end.handle)
+      if (!leg.pair.ended) this.close(end)
     }
     if (leg.to) this.#ended(leg.to.handle)
   }
 
-  #endPair(pair: Pair, closed: Handle) {
-    const [one, other] = pair.ends
-    this.pairs.delete(nameOf(one, other))
-    for (const { branch, router, transport, members } of pair.ends) {
-      this.#transports.delete(transport)
-      this.ids.delete(members.id)
-      this.#pairOf.delete(transport)
-      this.#pairOf.get(router)?.delete(pair)
-      if (transport !== closed && router !== closed) this.close({ branch, kind: 'PipeTransport', handle: transport })
-    }
-    for (const leg of pair.legs) {
-      leg.ended = true
-      this.ids.delete(leg.id)
-      for (const end of [leg.from, leg.to]) if (end) this.#legOf.delete(end.handle)
-      if (leg.to) this.#ended(leg.to.handle)
-    }
+  #endPair(pair: Pair) {
+    if (pair.ended) return
+    pair.ended = true
+    this.pairs.delete(nameOf(...pair.ends))
+    for (const end of pair.ends) if (this.objects.get(end.transport)) this.closeTransport(end)
   }
 
   /** Closes it on its host, and tells the client, which may know already. */
@@ -229,6 +252,8 @@ export class Pipes {
     this.tell(encodeNotification(`${kind}.close`, [handle, null]))
   }
 }
+
+const isPart = ({ kind, data }: TreeNode<Located>) => kind === 'PipeTransport' || data.leg !== undefined
 
 /** The name of the pair between two Routers. */
 export const nameOf = (one: End, other: End) => [one.router, other.router].toSorted().join()

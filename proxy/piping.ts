@@ -61,6 +61,7 @@ export class Piping {
   }
 
   async #connect(from: End, to: End, { producerId: _producerId, dataProducerId: _dataProducerId, keepId: _keepId, router: _router, appData: _appData, ...options }: Options): Promise<Pair> {
+    for (const end of [from, to]) this.#pipes.addRouter(end)
     const settings = { enableSctp: true, enableRtx: true, enableSrtp: true, ...options, appData: this.#tagged(undefined, nameOf(from, to)) }
     const made = await Promise.allSettled([from, to].map(end => this.#createTransport(end, settings)))
     const ends = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
@@ -72,6 +73,7 @@ export class Piping {
       return this.#pipes.remember([one, other])
     } catch (error) {
       for (const end of ends) this.#pipes.closeTransport(end)
+      for (const end of [from, to]) this.#pipes.dropRouter(end)
       throw error
     }
   }
@@ -80,8 +82,9 @@ export class Piping {
     const chosen = settings.listenInfo || settings.listenIp ? settings : { ...settings, listenInfo: await branch.caller.call('tier.pipeListenInfo', router) }
     const announcement = await branch.caller.call('Router.createPipeTransport', router, chosen) as Announcement
     this.#pipes.tell(encodeNotification('Router.newtransport', [router, null, announcement]))
-    this.#pipes.addTransport(announcement.$, announcement.members.id as string)
-    return { branch, router, transport: announcement.$, members: announcement.members as unknown as TransportEnd['members'] }
+    const end: TransportEnd = { branch, router, transport: announcement.$, members: announcement.members as unknown as TransportEnd['members'] }
+    this.#pipes.addTransport(end)
+    return end
   }
 
   async #connectTransport({ branch, transport }: TransportEnd, { members: { tuple, srtpParameters } }: TransportEnd) {

@@ -3,11 +3,12 @@
 import type { Announcement } from '../lib/codec.ts'
 import { ProtocolError, UnknownOutcomeError, codes, describeError } from '../lib/errors.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Id, decode, encodeFailure, encodeResult } from '../lib/wire.ts'
+import type { CallHead, Head } from '../lib/frame.ts'
+import { type Id, decode, encodeFailure, encodeResult, normalize } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
-import { type Head, canonical, headOf } from '../lib/head.ts'
 
 export { unknownMethod } from '../lib/wire.ts'
+export type { CallHead } from '../lib/frame.ts'
 
 /** A session on a tier below. */
 export interface Branch {
@@ -24,9 +25,6 @@ export interface Replies {
   /** Answers with what a promise comes to. */
   settle(id: Id | null | undefined, promise: Promise<unknown>): void
 }
-
-/** The head of a request or a notification. */
-export type CallHead = Head & { method: string }
 
 // When this much waits for a client that reads too slowly, whoever below sends more has to wait.
 const MAX_BACKLOG_BYTES = 256 * 1024
@@ -103,8 +101,7 @@ export abstract class ProxySession implements Replies {
   #receive(frame: Frame, head?: Head) {
     if (this.#waiting) return void this.#waiting.push(frame)
     try {
-      head ??= headOf(frame)
-      if (!head) ({ frame, head } = canonical(frame))
+      ({ frame, head } = normalize(frame, head))
       if (head.method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', head.id)
       if (head.id === null) throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
       this.dispatch(head as CallHead, frame)

@@ -12,11 +12,11 @@ export class Bucket {
     return true
   }
 
-  /** Takes one that may not be refused. False when as many were owed as come in a second. */
-  owe(rate: number): boolean {
+  /** Takes one that may not be refused. Answers how long to wait before more is taken, in ms. */
+  owe(rate: number): number {
     this.#fill(rate)
     this.#level -= 1 / rate
-    return this.#level > -1
+    return Math.max(0, -this.#level * 1000)
   }
 
   // The level is in seconds, so that the rate may change.

@@ -3,10 +3,11 @@
 
 import { MAX_DURATION } from '../lib/duration.ts'
 import { AccessError, ProtocolError, codes, describeError } from '../lib/errors.ts'
-import { type Head, headOf } from '../lib/head.ts'
+import { SMALL_FRAME, peekHeader } from '../lib/frame-header.ts'
+import type { Head } from '../lib/frame.ts'
 import { Layer } from '../lib/layer.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { decode, encodeFailure, encodeResult } from '../lib/wire.ts'
+import { decode, encodeFailure, encodeResult, headerOf } from '../lib/wire.ts'
 import type { Grant, Tokens } from './tokens.ts'
 
 const AUTHENTICATE = 'tier.authenticate'
@@ -38,11 +39,16 @@ export class Gate extends Layer {
     return this.#grant
   }
 
-  override receive(frame: Frame, head: Head | undefined = headOf(frame)) {
+  override receive(frame: Frame, head: Head | undefined = this.#headerOf(frame)) {
     if (this.#closed) return
     if (this.#verifying) this.#waiting.push(frame)
     else if (head?.method === AUTHENTICATE || !this.#grant) void this.#authenticate(frame)
     else this.emit('frame', frame, head)
+  }
+
+  // What is large is no authentication, and its depth is not checked yet.
+  #headerOf(frame: Frame) {
+    return frame.length < SMALL_FRAME ? headerOf(frame) : peekHeader(frame)
   }
 
   // → {"id": 1, "method": "tier.authenticate", "params": [{"token": "…"}]}

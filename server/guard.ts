@@ -2,33 +2,43 @@
 // touched nobody.
 
 import { AccessError, LimitError, ProtocolError, codes, describeError } from '../lib/errors.ts'
-import { type Head, type ReadHead, canonical, headOf } from '../lib/head.ts'
+import { checkDepth, peekHeader } from '../lib/frame-header.ts'
+import type { CallHead, Head, Id } from '../lib/frame.ts'
 import { Layer } from '../lib/layer.ts'
-import { isAnswered, methods } from '../lib/methods.ts'
-import { scan } from '../lib/scan.ts'
+import { type MethodRow, isAnswered, methods } from '../lib/methods.ts'
 import { scopeOf } from '../lib/scopes.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Id, decode, encodeFailure, encodeNotification, encodeRequest, notUnique } from '../lib/wire.ts'
+import { decode, encodeFailure, encodeNotification, encodeRequest, headerOf, normalize, notUnique } from '../lib/wire.ts'
 import { Bucket } from './bucket.ts'
-import { Census, type Expected } from './census.ts'
+import { Census, type Reservation } from './census.ts'
 import { type SessionLimits, lower } from './limits.ts'
 import type { Grant } from './tokens.ts'
 
-type CallHead = Head & { method: string }
+interface InFlight {
+  bytes: number
+  /** In ms, of performance.now(). */
+  since: number
+  reservation: Reservation | undefined
+}
+
+// Some calls are never answered: those that a recall gave up, and a few of mediasoup's own. What they hold is free then.
+const ANSWER_TIMEOUT_MS = 60_000
 
 export class Guard extends Layer {
   readonly #limits: SessionLimits
   readonly #grant: () => Grant | undefined
   readonly #bucket = new Bucket()
   readonly #census = new Census()
-  // The bytes of each request.
-  readonly #inFlight = new Map<Id, number>()
-  readonly #expected = new Map<Id, Expected>()
+  // In the order in which they were sent.
+  readonly #inFlight = new Map<Id, InFlight>()
   #bytesInFlight = 0
   #recall: Id | undefined
   // The limits of the session, and the grant that they follow from.
   #granted: Grant | undefined
   #effective: SessionLimits
+  // The link is not read while somebody above asks for that, or more was sent than may be.
+  #paused = false
+  #throttle: NodeJS.Timeout | undefined
   #closed = false
 
   /** @param grant what the token of the session allows now; undefined where there are no tokens */
@@ -36,18 +46,15 @@ export class Guard extends Layer {
     super(below)
     this.#limits = this.#effective = limits
     this.#grant = grant
+    below.once('close', () => clearTimeout(this.#throttle))
   }
 
-  override receive(frame: Frame, known?: Head) {
+  override receive(frame: Frame, head: Head | undefined = peekHeader(frame)) {
     if (this.#closed) return
-    const read = isRead(known) ? known : headOf(frame)
-    let head: Head | undefined = read
     try {
-      const { depth, plain } = scan(frame, read)
       const limits = this.#limitsNow()
-      if (depth > limits.depth) throw new LimitError(codes.depth, `a message nests at most ${limits.depth} levels deep`)
-      // Whoever reads the frame after us must not read another method than we do: of two keys, JSON.parse takes the last.
-      if (!head || !plain) ({ frame, head } = canonical(frame))
+      checkDepth(frame, limits.depth)
+      ;({ frame, head } = normalize(frame, head))
       if (head.method !== undefined) frame = this.#check(head as CallHead, frame, limits)
     } catch (error) {
       return this.below.send(encodeFailure(head?.id ?? (error as ProtocolError).id ?? null, describeError(error)))
@@ -56,12 +63,27 @@ export class Guard extends Layer {
   }
 
   override send(frame: Frame, head?: Head) {
-    if (typeof frame === 'string') this.#told(frame, head ?? headOf(frame))
+    try {
+      if (typeof frame === 'string') this.#told(frame, head ?? headerOf(frame))
+    } catch {
+      // A tier below sent no message: the client is to judge it.
+    }
     this.below.send(frame, head)
+  }
+
+  override pause() {
+    this.#paused = true
+    super.pause()
+  }
+
+  override resume() {
+    this.#paused = false
+    if (!this.#throttle) super.resume()
   }
 
   override close(error?: Error) {
     this.#closed = true
+    clearTimeout(this.#throttle)
     super.close(error)
   }
 
@@ -84,51 +106,80 @@ export class Guard extends Layer {
     if (closes) frame = bare(head, frame)
     if (id === undefined) {
       if (row && isAnswered(row.role)) throw new ProtocolError(codes.request, `${method} is answered, so it needs an id`)
-      // To refuse what nobody waits for would leave the two ends with different objects. Packets and bytes are not counted.
-      if (typeof frame === 'string' && !this.#bucket.owe(limits.rate)) this.close(new LimitError(codes.rate, `a session sends at most ${limits.rate} messages per second`))
+      if (!isPayload(row, frame)) this.#slowDown(limits.rate)
     } else {
       this.#depart(id, head, frame, limits)
     }
-    if (closes) this.#census.closed(row, handle)
+    if (closes) this.#census.closed(row.kind, handle)
     return frame
   }
 
+  /** To refuse what nobody waits for would leave the two ends with different objects: it is read when its time has come. */
+  #slowDown(rate: number) {
+    const delay = this.#bucket.owe(rate)
+    if (delay === Infinity) return this.close(new LimitError(codes.rate, `a session sends at most ${rate} messages per second`))
+    if (delay === 0) return
+    clearTimeout(this.#throttle)
+    this.#throttle = setTimeout(this.#goOn, delay).unref()
+    super.pause()
+  }
+
+  #goOn = () => {
+    this.#throttle = undefined
+    if (!this.#paused) super.resume()
+  }
+
   #depart(id: Id, head: CallHead, frame: Frame, limits: SessionLimits) {
-    if (head.method === 'tier.recall') this.#recalled(id)
+    this.#expire()
     if (this.#inFlight.has(id)) throw notUnique(id)
     if (!this.#bucket.take(limits.rate)) throw new LimitError(codes.rate, `a session asks at most ${limits.rate} times per second`)
     if (this.#inFlight.size >= limits.inFlight) throw new LimitError(codes.inFlight, `a session waits for at most ${limits.inFlight} answers`)
     const bytes = frame.length
     if (this.#bytesInFlight + bytes > limits.bytesInFlight) throw new LimitError(codes.inFlight, `the requests of a session that are not answered have at most ${limits.bytesInFlight} bytes`)
-    const expected = this.#census.asked(head, frame, limits)
-    if (expected) this.#expected.set(id, expected)
-    this.#inFlight.set(id, bytes)
+    const reservation = this.#census.asked(head, frame, limits)
+    this.#inFlight.set(id, { bytes, since: performance.now(), reservation })
     this.#bytesInFlight += bytes
+    if (head.method === 'tier.recall') this.#recalls(id, frame)
   }
 
-  /** Nothing that was asked before is answered. */
-  #recalled(id: Id) {
-    this.#inFlight.clear()
-    this.#expected.clear()
-    this.#bytesInFlight = 0
+  #recalls(id: Id, frame: Frame) {
+    const { params: [options] } = decode(frame) as unknown as { params: [{ nodes?: unknown } | undefined] }
+    const nodes = Object(options).nodes as unknown
     this.#recall = id
+    this.#census.recalls(Array.isArray(nodes) ? new Set(nodes) : undefined)
+  }
+
+  /** Nobody waits any more for what was asked so long ago. */
+  #expire() {
+    const deadline = performance.now() - ANSWER_TIMEOUT_MS
+    for (const [id, { since, reservation }] of this.#inFlight) {
+      if (since > deadline) return
+      this.#forget(id)
+      if (reservation) this.#census.release(reservation)
+    }
+  }
+
+  #forget(id: Id): InFlight | undefined {
+    const request = this.#inFlight.get(id)
+    if (!request) return undefined
+    this.#inFlight.delete(id)
+    this.#bytesInFlight -= request.bytes
+    return request
   }
 
   #told(frame: string, head: Head | undefined) {
     if (!head) return
-    if (head.method !== undefined) return this.#census.told(head as CallHead, frame)
-    const id = head.id!
-    this.#bytesInFlight -= this.#inFlight.get(id) ?? 0
-    this.#inFlight.delete(id)
-    if (id === this.#recall) this.#census.recalled(frame)
-    const expected = this.#expected.size ? this.#expected.get(id) : undefined
-    if (!expected) return
-    this.#expected.delete(id)
-    this.#census.answered(expected, frame)
+    const { id, method } = head
+    if (method !== undefined) return this.#census.told(head as CallHead, frame)
+    const request = this.#forget(id!)
+    if (id != null && id === this.#recall) this.#census.recallAnswered(frame)
+    else if (!request || request.reservation) this.#census.answered(frame, request?.reservation)
   }
 }
 
-const isRead = (head: Head | undefined): head is ReadHead => head?.length !== undefined
+/** Packets, and messages of bytes, are not counted. */
+const isPayload = (row: MethodRow | undefined, frame: Frame) =>
+  typeof frame !== 'string' && (row?.role === 'media' || row?.member === 'send')
 
 /** What is counted as closed has to be closed: so it goes on without what somebody behind us could refuse. */
 function bare(head: CallHead, frame: Frame): Frame {

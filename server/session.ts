@@ -1,14 +1,15 @@
 // One session on a leaf: takes its client's messages apart, and hands them to who sees to them.
 
 import { ProtocolError, codes, describeError } from '../lib/errors.ts'
-import type { Head } from '../lib/head.ts'
+import type { Head } from '../lib/frame.ts'
 import type { Frame, Link } from '../lib/tier.ts'
+import { isOfTier } from '../lib/tier-model.ts'
 import { type Message, decode, encodeFailure } from '../lib/wire.ts'
 import { Calls } from './calls.ts'
 import { Events } from './events.ts'
 import type { Leaf } from './leaf.ts'
 import { Objects } from './objects.ts'
-import { TierCalls, isOfTier } from './tier-calls.ts'
+import { TierCalls } from './tier-calls.ts'
 
 /** Sends the client a frame; with its head, where that is known, so that it need not be read again. */
 export type Send = (frame: Frame, head?: Head) => void

@@ -13,9 +13,6 @@ import type { Leaf } from './leaf.ts'
 import type { Objects } from './objects.ts'
 import type { Send } from './session.ts'
 
-/** Whether a method is not mediasoup's. */
-export const isOfTier = (method: string) => method.startsWith('tier.') || method === 'rpc.discover'
-
 interface TierCallsOptions {
   leaf: Leaf
   objects: Objects

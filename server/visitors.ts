@@ -1,6 +1,6 @@
 // How many sessions there are, and from where.
 
-import { isIPv6 } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import type { Limits } from './limits.ts'
 
 export class Visitors {
@@ -35,10 +35,7 @@ export class Visitors {
 
 /** Whoever has one address of IPv6 has the 2^64 of its network: they count as one. */
 export function networkOf(address: string): string {
-  const mapped = address.replace(/^::ffff:(?=\d+\.)/, '')
-  if (!isIPv6(mapped)) return mapped
-  const [head = '', tail = ''] = mapped.replace(/%.*/, '').split('::')
-  const [before, after] = [head, tail].map(part => part ? part.split(':') : [])
-  const zeros = mapped.includes('::') ? Array<string>(Math.max(0, 8 - before!.length - after!.length)).fill('0') : []
-  return [...before!, ...zeros, ...after!].slice(0, 4).join(':')
+  if (!ipaddr.isValid(address)) return address
+  const parsed = ipaddr.process(address) // One of IPv4 may be written as IPv6.
+  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).map(part => part.toString(16)).join(':') : parsed.toString()
 }

@@ -6,9 +6,8 @@ import { ConnectionError } from '../../lib/errors.ts'
 import type { Hello } from '../../lib/hello.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
-import { decode } from '../../lib/wire.ts'
+import { decode, headerOf } from '../../lib/wire.ts'
 import { Caller } from '../caller.ts'
-import { headOf } from '../../lib/head.ts'
 import { PlacedWorkers } from '../placement/placed-workers.ts'
 
 export type ChildEvents = {
@@ -113,7 +112,7 @@ export class Child extends EventEmitter<ChildEvents> {
     link.on('regained', () => this.#setLost(false))
     const caller = new Caller(link, { name: this.tier.name, timeout: this.#timeout })
     link.on('frame', frame => {
-      const head = headOf(frame)
+      const head = headerOf(frame)
       if (caller.takes(head?.id, frame)) return
       if (head?.method === 'tier.forgot') return link.close() // Another one in its place: it has to be asked again.
       if (head?.method !== 'tier.load') return

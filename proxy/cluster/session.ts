@@ -2,13 +2,16 @@
 
 import pRetry from 'p-retry'
 import type { Announcement } from '../../lib/codec.ts'
+import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
+import { effectOf } from '../../lib/effects.ts'
 import { ConnectionError, DrainingError, SessionError, describeError, reviveError } from '../../lib/errors.ts'
-import { type Head, announcedNodes, headOf, kept, nodeOf } from '../../lib/head.ts'
+import { nodeOf } from '../../lib/frame-header.ts'
+import type { Head } from '../../lib/frame.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { discover } from '../../lib/openrpc.ts'
 import { type SessionKey, keyBelow } from '../../lib/opening.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
-import { type Failure, type Handle, type Id, decode, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
+import { type Failure, type Handle, type Id, decode, encodeNotification, normalizeIfMessage, notUnique, unknownHandle } from '../../lib/wire.ts'
 import { Caller, TIMEOUT_CHECKS, timeoutError } from '../caller.ts'
 import type { Cluster } from '../horizontal.ts'
 import { type Found, Pipes } from '../pipes.ts'
@@ -26,10 +29,6 @@ interface InFlight {
 
 const RESUMING = { retries: Infinity, factor: 1.5, minTimeout: 50, maxTimeout: 500 }
 
-// The parent of a new Router: what an answer says in its first bytes.
-const ROUTER = /"result":\{"\$":"([^"]+)","kind":"Router","of":"([^"]+)"/
-const WORKER = /"result":\{"\$":"([^"]+)","kind":"Worker"/
-
 export class ClusterSession extends ProxySession {
   /** The tiers above: none of them may be below. */
   via: string[] = []
@@ -38,8 +37,6 @@ export class ClusterSession extends ProxySession {
   // From the node in a handle to the child behind which it is; null for what was behind a child that is gone.
   readonly #routes = new Map<string, ChildBranch | null>()
   readonly #inFlight = new Map<Id, InFlight>()
-  // Its Workers with their Routers: to say that they died, and which pipes end with them.
-  readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
   readonly #key: SessionKey | undefined
   readonly #pipes: Pipes
   readonly #piping: Piping
@@ -103,9 +100,9 @@ export class ClusterSession extends ProxySession {
       case 'rpc.discover': return this.answer(id, discover())
       case 'mediasoup.createWorker': return this.#place(head, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
-      case 'Router.close': this.#pipes.routerClosed(handle!); break
-      case 'Worker.close': for (const router of this.#workers.get(handle!)?.routers ?? []) this.#pipes.routerClosed(router); break
-      default: if (method.endsWith('.close')) this.#pipes.objectClosed(handle!)
+      // A Worker is known until its process is gone.
+      case 'Worker.close': for (const router of this.#pipes.objects.childrenOf(handle!)) this.#pipes.objects.remove(router.handle); break
+      default: if (effectOf(method) === 'closes') this.#pipes.objects.remove(handle!, method.slice(0, method.indexOf('.')))
     }
     const branch = handle === undefined ? undefined : this.#routes.get(nodeOf(handle))
     if (branch) return this.#forward(branch, head, frame)
@@ -172,12 +169,8 @@ export class ClusterSession extends ProxySession {
   async #recallAll(): Promise<Announcement[]> {
     const branches = (await Promise.allSettled(this.#branches.values())).filter(result => result.status === 'fulfilled').map(({ value }) => value)
     const found = (await Promise.all(branches.map(branch => this.#recallOf(branch)))).flat()
-    this.#workers.clear()
-    for (const { branch, announcement: { $, kind, of } } of found) {
-      this.#routes.set(nodeOf($), branch)
-      if (kind === 'Worker') this.#workers.set($, { branch, routers: new Set() })
-      if (kind === 'Router') this.#workers.get(of!)?.routers.add($)
-    }
+    this.#pipes.clear()
+    for (const { branch, announcement: { $, kind, of } } of found) this.#add(branch, { handle: $, kind, of })
     this.#pipes.restore(found)
     return found.map(({ announcement }) => announcement)
   }
@@ -190,7 +183,8 @@ export class ClusterSession extends ProxySession {
     }
   }
 
-  #fromChild(branch: ChildBranch, frame: Frame, head: Head | undefined = headOf(frame)) {
+  #fromChild(branch: ChildBranch, received: Frame, known: Head | undefined) {
+    const { frame, head } = normalizeIfMessage(received, known)
     this.holdBack(branch.link)
     if (branch.caller.takes(head?.id, frame)) return
     if (head?.method === 'tier.forgot') this.forgotten(branch)
@@ -200,33 +194,35 @@ export class ClusterSession extends ProxySession {
   }
 
   #heard(branch: ChildBranch, frame: Frame, head: Head | undefined) {
-    for (const node of announcedNodes(frame)) this.#routes.set(node, branch)
     if (head?.method === undefined) {
       if (this.#answered(branch, head?.id, frame)) this.link.send(frame, head)
       return
     }
+    const announced = effectOf(head.method) === 'announces' ? announcedBy(frame) : undefined
+    if (announced) this.#routes.set(nodeOf(announced.handle), branch)
     this.link.send(frame, head)
     if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
-    if (head.method === 'Worker.died' || head.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)
+  }
+
+  /** An object is there: its node is behind that child. Of all that there are, only Workers, Routers and parts of pipes are kept. */
+  #add(branch: ChildBranch, { handle, kind, of }: Created) {
+    this.#routes.set(nodeOf(handle), branch)
+    if (kind === 'Worker' || (kind === 'Router' && of !== undefined)) this.#pipes.objects.add(handle, kind, of, { branch })
   }
 
   /** Whether somebody still waits for the answer. */
   #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
     const { method, placement } = this.#inFlight.get(id!) ?? {}
     if (id != null && !this.#inFlight.delete(id)) return false
-    if (method === 'mediasoup.createWorker') {
-      const [, worker] = WORKER.exec(frame as string) ?? []
-      if (worker) this.#workers.set(kept(worker), { branch, routers: new Set() })
-      placement!.placed(worker !== undefined)
-      const refusal = worker === undefined && refusalIn(frame)
-      if (!refusal) return true
-      placement!.tryNext(refusal)
-      return false
-    } else if (method === 'Worker.createRouter') {
-      const [, router, worker] = ROUTER.exec(frame as string) ?? []
-      if (router) this.#workers.get(worker!)?.routers.add(kept(router))
-    }
-    return true
+    if (effectOf(method!) !== 'creates') return true
+    const created = createdBy(frame)
+    if (created) this.#add(branch, created)
+    if (!placement) return true
+    placement.placed(created !== undefined)
+    const refusal = !created && refusalIn(frame)
+    if (!refusal) return true
+    placement.tryNext(refusal)
+    return false
   }
 
   #pipe(id: Id, handle: Handle, frame: Frame) {
@@ -243,11 +239,6 @@ export class ClusterSession extends ProxySession {
     this.#forward(branch, head, frame)
   }
 
-  #forgetWorker(handle: Handle) {
-    for (const router of this.#workers.get(handle)?.routers ?? []) this.#pipes.routerClosed(router)
-    this.#workers.delete(handle)
-  }
-
   /** A child died, or was taken out: so did its Workers, and nothing else. */
   #lost(branch: ChildBranch, error: Error) {
     if (!this.#branches.delete(branch.child)) return
@@ -259,9 +250,9 @@ export class ClusterSession extends ProxySession {
       if (request.placement) request.placement.tryNext(error, this.#cluster.has(branch.child.tier) ? branch.child : undefined)
       else this.fail(id, new errors.WorkerClosedError(error.message))
     }
-    for (const [handle, worker] of this.#workers) {
-      if (worker.branch !== branch) continue
-      this.#forgetWorker(handle)
+    for (const { handle, kind, data } of [...this.#pipes.objects.values()]) {
+      if (kind !== 'Worker' || data.branch !== branch) continue
+      this.#pipes.objects.remove(handle)
       this.link.send(encodeNotification('Worker.died', [handle, { died: true, subprocessClosed: true }, { $: 'error', ...describeError(error) }]))
     }
   }

@@ -1,8 +1,8 @@
 // The session below a session on a vertical tier: takes the client's frames as they are or with other params, and what is done
 // with their answers on the way up; and calls of the tier's own.
 
-import type { Head } from '../../lib/head.ts'
-import type { Frame, Link } from '../../lib/tier.ts'
+import type { Frame, Head } from '../../lib/frame.ts'
+import type { Link } from '../../lib/tier.ts'
 import { type Id, encodeRequest } from '../../lib/wire.ts'
 import type { Caller } from '../caller.ts'
 import type { Branch } from '../session.ts'

@@ -2,7 +2,7 @@
 // last user there is gone.
 
 import { errors } from '../../lib/mediasoup.ts'
-import { nodeOf } from '../../lib/head.ts'
+import { nodeOf } from '../../lib/frame-header.ts'
 import type { Location } from '../../lib/hello.ts'
 import type { Frame } from '../../lib/tier.ts'
 import type { Handle } from '../../lib/wire.ts'

@@ -5,14 +5,14 @@ import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
 import type { Draining } from '../../lib/drain.ts'
 import { ConnectionError } from '../../lib/errors.ts'
-import { type Head, headOf } from '../../lib/head.ts'
+import type { Head } from '../../lib/frame.ts'
 import type { Hello } from '../../lib/hello.ts'
 import type { Load, Usage } from '../../lib/load.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { discover } from '../../lib/openrpc.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
-import { type Id, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
+import { type Id, encodeNotification, normalizeIfMessage, notUnique, unknownHandle } from '../../lib/wire.ts'
 import { type Branch, type CallHead, ProxySession, paramsOf, viaOf } from '../session.ts'
 import { Downstream } from './downstream.ts'
 import { ObjectCalls } from './object-calls.ts'
@@ -107,7 +107,8 @@ export class VerticalSession extends ProxySession {
     return { ...hello, mafalda: version, node: this.#node }
   }
 
-  #fromBelow(frame: Frame, head: Head | undefined = headOf(frame)) {
+  #fromBelow(received: Frame, known: Head | undefined) {
+    const { frame, head } = normalizeIfMessage(received, known)
     this.holdBack(this.#below.link)
     if (this.#below.caller.takes(head?.id, frame)) return
     if (head?.method === 'tier.forgot') this.forgotten(this.#below)

@@ -17,7 +17,7 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
   const { results } = JSON.parse(await readFile(file, 'utf8')) as { results: { group: string; rows: { what: string; value: number; ratio?: number; baseline?: string }[] }[] }
   await rm(folder, { recursive: true })
 
-  assert.equal(results.map(({ group }) => group), ['calls', 'throughput', 'hops', 'proxies', 'joins', 'trees', 'events', 'memory', 'routes', 'rtp', 'start', 'links', 'recovery', 'deaths', 'pipes', 'growth', 'delay', 'thousand'])
+  assert.equal(results.map(({ group }) => group), ['calls', 'throughput', 'hops', 'proxies', 'joins', 'trees', 'events', 'memory', 'routes', 'rtp', 'start', 'links', 'recovery', 'deaths', 'pipes', 'growth', 'delay', 'thousand', 'function-calls'])
   for (const { rows } of results) {
     assert.ok(rows.length >= 2)
     for (const { what, value, ratio, baseline } of rows) {

@@ -9,6 +9,7 @@ import { version as mediasoup } from 'mediasoup'
 import { calls } from './groups/calls.ts'
 import { delay } from './groups/delay.ts'
 import { events } from './groups/events.ts'
+import { functionCalls } from './groups/function-calls.ts'
 import { growth } from './groups/growth.ts'
 import { hops } from './groups/hops.ts'
 import { joins } from './groups/joins.ts'
@@ -28,7 +29,7 @@ import { exitOnSignals } from '../kit/processes.ts'
 import type { Row } from './measure.ts'
 import { table } from './table.ts'
 
-const GROUPS = [calls, throughput, hops, proxies, joins, trees, events, memory, routes, rtp, start, links, recovery, deaths, pipes, growth, delay, thousand]
+const GROUPS = [calls, throughput, hops, proxies, joins, trees, events, memory, routes, rtp, start, links, recovery, deaths, pipes, growth, delay, thousand, functionCalls]
 
 const { values: { json }, positionals: names } = parseArgs({ allowPositionals: true, options: { json: { type: 'string', default: 'bench-results.json' }, quick: { type: 'boolean' } } })
 

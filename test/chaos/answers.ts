@@ -1,8 +1,7 @@
 // A tier whose every call is answered in time, or somebody is told.
 
-import { headOf } from '../../lib/head.ts'
 import type { Frame, Link, OpenOptions, Tier } from '../../lib/tier.ts'
-import type { Id } from '../../lib/wire.ts'
+import { type Id, headerOf } from '../../lib/wire.ts'
 
 interface Asked {
   frame: string
@@ -28,7 +27,7 @@ function watch(link: Link, ms: number, onMissing: (frame: string) => void): Link
   const { send, goOn } = link
   let isLost = false
   const sent = (frame: Frame) => {
-    const { id, method } = headOf(frame) ?? {}
+    const { id, method } = headerOf(frame) ?? {}
     if (method === 'tier.recall') recalled()
     if (id != null) asked.set(id, { frame: String(frame), at: performance.now(), waits: isLost || link.holding === true })
   }
@@ -50,7 +49,7 @@ function watch(link: Link, ms: number, onMissing: (frame: string) => void): Link
     goOn.call(link, frame)
   }
   link.on('frame', frame => {
-    const { id, method } = headOf(frame) ?? {}
+    const { id, method } = headerOf(frame) ?? {}
     if (id != null && method === undefined) asked.delete(id)
   })
   const timer = setInterval(() => {

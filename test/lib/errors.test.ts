@@ -22,6 +22,12 @@ test('a ProtocolError keeps its code', () => {
   assert.is((error as ProtocolError).code, -32601)
 })
 
+test('a ConnectionError keeps the code with which the connection was closed', () => {
+  for (const closeCode of [4401, undefined]) {
+    assert.is((travel(new ConnectionError('the connection was lost', { closeCode })) as ConnectionError).closeCode, closeCode)
+  }
+})
+
 test('an error of an unknown class keeps its name', () => {
   const error = travel(Object.assign(new Error('odd'), { name: 'OddError' }))
   assert.instance(error, Error)

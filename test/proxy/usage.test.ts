@@ -6,7 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FakeLeaf } from '../kit/fake-leaf.ts'
 import { type RemoteMediasoup, client } from '../../client/index.ts'
-import { headOf } from '../../lib/head.ts'
+import { headerOf } from '../../lib/wire.ts'
 import type { Link, OpenOptions, Tier } from '../../lib/tier.ts'
 import { encodeNotification } from '../../lib/wire.ts'
 import { horizontal, vertical } from '../../proxy/index.ts'
@@ -31,7 +31,7 @@ function watched(tier: Tier) {
     link.once('close', () => links.delete(link))
     const send = link.send.bind(link)
     link.send = (frame, head) => {
-      sent.push(headOf(frame)?.method ?? '')
+      sent.push(headerOf(frame)?.method ?? '')
       send(frame, head)
     }
     return link
@@ -51,7 +51,7 @@ test('idle sessions ask nothing, and hear the load of the tier below on one sess
   sent.length = 0
   let reports = 0
   const [, ...others] = links
-  others[0]!.on('frame', frame => { if (headOf(frame)?.method === 'tier.usage') reports++ })
+  others[0]!.on('frame', frame => { if (headerOf(frame)?.method === 'tier.usage') reports++ })
   await until(() => reports >= 3)
   assert.equal(sent, [])
   for (const mediasoup of sessions) mediasoup.close()

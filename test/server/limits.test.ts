@@ -6,9 +6,12 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LimitError, connect, remote } from '../../client/index.ts'
 import { codes } from '../../lib/errors.ts'
-import type { Tier } from '../../lib/tier.ts'
+import { type Tier, pair } from '../../lib/tier.ts'
+import { encodeNotification, encodeRequest } from '../../lib/wire.ts'
 import { horizontal, vertical } from '../../proxy/index.ts'
 import { type Limits, leaf, serve } from '../../server/index.ts'
+import { Guard } from '../../server/guard.ts'
+import { sessionDefaults } from '../../server/limits.ts'
 import { Visitors, networkOf } from '../../server/visitors.ts'
 import { afterTest, audio, cleanUp, opus, raw, rejection, run, startLeaf, until } from '../helper.ts'
 import { AUDIENCE, secretIssuer } from '../tokens.ts'
@@ -52,12 +55,62 @@ test('more requests than may come in a second are refused, until time has passed
   await until(async () => (await peer.call('tier.hello')).result)
 })
 
-test('a session that goes on sending what is not answered ends, with 4429 and the reason', async () => {
-  const { url } = await open({ rate: 10 })
-  const [peer, other] = [await raw(url), await use(url)]
-  for (let i = 0; i < 100; i++) peer.send({ jsonrpc: '2.0', method: 'Consumer.close', params: ['no/1'] })
-  assert.equal(await peer.closed, { code: 4429, reason: 'a session sends at most 10 messages per second' })
+test('a session that sends more notifications than it may is read more slowly: all arrive, and other sessions do not notice', async () => {
+  const { url } = await open({ rate: 200 })
+  const [mediasoup, other] = [await use(url), await use(url)]
+  const router = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
+  const dataProducer = await (await router.createDirectTransport()).produceData()
+  for (let i = 0; i < 600; i++) dataProducer.send(`position ${i}`)
   assert.ok(await other.createWorker())
+  const received = async () => (await dataProducer.getStats())[0]!.messagesReceived
+  await until(() => received().then(messages => messages === 600, error => { assert.instance(error, LimitError) }))
+})
+
+test('a session that may send nothing ends when it does, with 4429 and the reason', async () => {
+  const { url } = await open({ rate: 0 })
+  const peer = await raw(url)
+  peer.send({ jsonrpc: '2.0', method: 'Consumer.close', params: ['no/1'] })
+  assert.equal(await peer.closed, { code: 4429, reason: 'a session sends at most 0 messages per second' })
+})
+
+/** A guard that lets frames go nowhere: what it refuses is in `heard`. */
+function guarded(limits: Partial<Limits>) {
+  const [peer, link] = pair()
+  const guard = new Guard(link, { ...sessionDefaults, ...limits })
+  const heard: unknown[] = []
+  peer.on('frame', frame => heard.push(JSON.parse(String(frame))))
+  let paused = 0
+  Object.assign(link, { pause: () => { paused++ } })
+  return { peer, guard, heard, get paused() { return paused } }
+}
+
+test('notifications in binary frames are counted, too, unless they carry packets or messages', async () => {
+  for (const [method, isCounted] of [['Router.updateMediaCodecs', true], ['DataProducer.send', false], ['Producer.send', false]] as const) {
+    const session = guarded({ rate: 5 })
+    for (let i = 0; i < 10; i++) session.peer.send(encodeNotification(method, ['k3x/1', Buffer.alloc(1)]))
+    await new Promise(resolve => setImmediate(resolve))
+    assert.is(session.paused > 0, isCounted, method)
+    session.guard.close()
+  }
+})
+
+test('what is never answered does not count for ever', async () => {
+  const session = guarded({ inFlight: 1, consumers: 1 })
+  const consume = (id: number) => session.peer.send(encodeRequest(id, 'WebRtcTransport.consume', ['k3x/1', {}]))
+  consume(1)
+  consume(2)
+  await until(() => session.heard.length)
+  const { now } = performance
+  performance.now = () => now.call(performance) + 61_000
+  try {
+    consume(3)
+    consume(4)
+    await until(() => session.heard.length === 2)
+  } finally {
+    performance.now = now
+  }
+  assert.equal((session.heard as { id: number; error: { code: number } }[]).map(({ id, error }) => [id, error.code]), [[2, codes.inFlight], [4, codes.inFlight]])
+  session.guard.close()
 })
 
 test('packets are not counted', async () => {
@@ -87,11 +140,13 @@ test('more requests than may be in flight are refused, by their number and by th
   assert.ok((await until(() => peer.heard.find(({ id }) => id === 6))).result)
 })
 
-test('how deep a message nests is limited', async () => {
+test('how deep a message nests is limited, if it is large enough for that to hurt', async () => {
   const { url } = await open({ depth: 5 })
   const peer = await raw(url)
-  assert.is((await peer.call('tier.hello', [[['[[[[[{{{{']]])).error, undefined)
-  assert.equal((await peer.call('tier.hello', [[[[]]]])).error, { code: codes.depth, message: 'a message nests at most 5 levels deep', data: { name: 'LimitError' } })
+  const padding = 'x'.repeat(8_192)
+  assert.is((await peer.call('tier.hello', [[['[[[[[{{{{']]], padding)).error, undefined)
+  assert.is((await peer.call('tier.hello', [[[[]]]])).error, undefined)
+  assert.equal((await peer.call('tier.hello', [[[[]]]], padding)).error, { code: codes.depth, message: 'a message nests at most 5 levels deep', data: { name: 'LimitError' } })
 })
 
 const ONE_EACH = { workers: 1, routers: 1, webRtcServers: 1, transports: 1, producers: 1, consumers: 1, rtpObservers: 1 }
@@ -210,6 +265,39 @@ test('the pipes of pipeToRouter count', async () => {
   await one!.createDirectTransport()
 })
 
+test('a further Producer over a pipe that is there, or is being made, needs no transports', async () => {
+  const { url } = await open({ transports: 3 })
+  const mediasoup = await use(url)
+  const [one, other] = await Promise.all([0, 1].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })))
+  const transport = await one!.createDirectTransport()
+  const [first, second, third] = await Promise.all([1, 2, 3].map(ssrc => transport.produce(audio(ssrc))))
+  await Promise.all([first, second].map(producer => one!.pipeToRouter({ producerId: producer!.id, router: other! })))
+  const { pipeProducer } = await one!.pipeToRouter({ producerId: third!.id, router: other! })
+  await limited(one!.createDirectTransport(), codes.objects, 'a session has at most 3 transports')
+
+  // Without its ends, there is no pipe.
+  transport.close()
+  const again = await other!.createDirectTransport()
+  await until(() => pipeProducer!.closed)
+  other!.close()
+  assert.ok(again.closed)
+  await one!.createDirectTransport()
+  const another = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
+  const producer = await (await one!.createDirectTransport()).produce(audio())
+  await limited(one!.pipeToRouter({ producerId: producer.id, router: another }), codes.objects, 'a session has at most 3 transports')
+})
+
+test('what is being made counts also after the session was recalled', async () => {
+  const { url } = await open({ workers: 1 })
+  const peer = await raw(url)
+  const create = (id: number) => peer.send({ jsonrpc: '2.0', id, method: 'mediasoup.createWorker', params: [{}] })
+  create(1)
+  peer.send({ jsonrpc: '2.0', id: 2, method: 'tier.recall', params: [] })
+  create(3)
+  const { error } = await until(() => peer.heard.find(({ id }) => id === 3))
+  assert.is(error?.code, codes.objects)
+})
+
 test('no message evades the limits', async () => {
   const { url } = await open({ workers: 1, routers: 1 })
   const peer = await raw(url)
@@ -276,6 +364,7 @@ test('more sessions than there may be are refused, in all and of one address; wh
 
 test('a network of IPv6 counts as one address', () => {
   assert.is(networkOf('::ffff:192.0.2.1'), '192.0.2.1')
+  assert.is(networkOf('::ffff:7f00:1'), '127.0.0.1')
   assert.is(networkOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2')
   assert.is(networkOf('2001:db8:1:2::6'), '2001:db8:1:2')
   assert.is(networkOf('2001:db8::6'), '2001:db8:0:0')

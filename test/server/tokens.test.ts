@@ -208,6 +208,21 @@ test('an open link is renewed by tier.authenticate, also for other scopes, but n
   assert.is((await peer.call('mediasoup.createWorker', {})).error, undefined)
 })
 
+test('a token is renewed however the JSON of its message is written', async () => {
+  const { url, issue } = await openWith()
+  const peer = await authenticated(url, await issue())
+  const params = JSON.stringify([{ token: await issue() }])
+  for (const [id, frame] of [
+    ['spaces', `{"jsonrpc": "2.0", "id": "spaces", "method": "tier.authenticate", "params": ${params}}`],
+    ['order', `{"params":${params},"method":"tier.authenticate","id":"order","jsonrpc":"2.0"}`],
+    ['escapes', `{"jsonrpc":"2.0","id":"escapes","method":"tier.authentic\\u0061te","params":${params}}`]
+  ]) {
+    peer.send(frame)
+    const { error } = await until(() => peer.heard.find(message => message.id === id))
+    assert.is(error, undefined, id)
+  }
+})
+
 test('when the token has expired nothing can be asked, what is there lives on in the grace, and it can be renewed', async () => {
   const { url, issue } = await openWith({ grace: 60_000 })
   const peer = await authenticated(url, await issue({ expires: SOON }))
