@@ -54,6 +54,7 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--grace <ms>', 'how long a session outlives its connection').default(30_000).argParser(nonNegativeInteger))
   .addOption(option('--silence <ms>', 'a peer that says nothing for so long is lost').default(socketDefaults.silence).argParser(positiveInteger))
   .addOption(option('--max-payload <bytes>', 'the largest message').default(socketDefaults.maxPayload).argParser(positiveInteger))
+  .addOption(option('--max-memory <bytes>', 'what all sessions together may keep for peers that do not take it, such as 512M; above it, the session that keeps most ends; default: a quarter of the heap or of the memory, whichever is less').argParser(byteCount))
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
   .addOption(option('--vertical', 'let Workers and their Routers span the Workers of the host, or of the hosts'))
   .addOption(option('--policy <policy>', 'where --vertical puts transports: pack fills few Workers, scatter puts each on another one').choices(['pack', 'scatter']).default('pack'))
@@ -141,6 +142,15 @@ function parseAddress(value: string): Address {
     throw new InvalidArgumentError('It must be HOST:PORT with a port from 0 to 65535, for example 0.0.0.0:4000 or [::1]:4000.')
   }
   return { host: (host || '127.0.0.1').replace(/^\[|\]$/g, ''), port: Number(port) }
+}
+
+const UNITS = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
+
+function byteCount(value: string): number {
+  const [, number, unit] = /^(\d+)([KMG]?)$/i.exec(value) ?? []
+  const bytes = Number(number) * UNITS[unit?.toUpperCase() as keyof typeof UNITS]
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new InvalidArgumentError('It must be a positive whole number of bytes, for example 512M or 2G.')
+  return bytes
 }
 
 const collectUrls = (value: string, others: string[] = []): string[] => [...others, parseUrl(value)]

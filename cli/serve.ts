@@ -18,6 +18,7 @@ interface Options extends AccessOptions {
   grace: number
   silence: number
   maxPayload: number
+  maxMemory?: number
   tlsCert?: string
   tlsKey?: string
   tlsCa?: string
@@ -48,9 +49,9 @@ export async function serveTier(urls: string[], options: Options) {
   const local = hosts ? undefined : await host(options, logger)
   const below = (hosts ?? local)!
   const tier = options.vertical ? vertical(below, { policy: options.policy, maxWorkers: hosts && options.maxWorkers }) : below
-  const { listen, grace, silence, maxPayload, limits, insecure, allowOrigin: allowOrigins, drainDeadline } = options
+  const { listen, grace, silence, maxPayload, maxMemory, limits, insecure, allowOrigin: allowOrigins, drainDeadline } = options
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
-  const server = await serve(tier, { ...listen, grace, silence, maxPayload, limits, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
+  const server = await serve(tier, { ...listen, grace, silence, maxPayload, maxMemory, limits, tls, tokens, insecure, allowOrigins, logger }).catch(error => {
     hosts?.close() // What is tried again and again would keep this process.
     throw new Error(explain(error, listen), { cause: error })
   })
@@ -118,7 +119,7 @@ function keepSignals(worker: ms.Worker) {
 
 /** Many hosts as one. */
 function cluster(urls: string[], options: Options, logger: pino.Logger): Horizontal {
-  const access = { silence: options.silence, ...accessOf(options) }
+  const access = { silence: options.silence, maxPayload: options.maxPayload, ...accessOf(options) }
   const tier = horizontal(urls.map(url => remote(url, access)))
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))

@@ -3,7 +3,7 @@
 import { WebSocket } from 'ws'
 import { ConnectionError } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
-import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
+import { CLIENT_MAX_BACKLOG, type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import type { Link, Tier } from '../lib/tier.ts'
 import { type Tls, readTls } from '../lib/tls.ts'
@@ -45,11 +45,11 @@ export function remote(url: Urls, options: RemoteOptions = {}): Tier {
   for (const { protocol, href } of addresses) {
     if (options.tls && protocol !== 'wss:') throw new TypeError(`tls needs a URL like wss://host:port (got ${href})`)
   }
-  const { timeout = 10_000, maxBacklog = socketDefaults.maxBacklog } = options
+  const { timeout = 10_000, maxBacklog = CLIENT_MAX_BACKLOG, maxPayload = socketDefaults.maxPayload } = options
   return {
     name: addresses[0]!.href,
     resumable: true,
-    open: session => openSession(() => dialAny(addresses, options), { timeout, maxBacklog }, session)
+    open: session => openSession(() => dialAny(addresses, options), { timeout, maxBacklog, maxPayload }, session)
   }
 }
 
@@ -88,7 +88,7 @@ async function dial(url: URL, options: RemoteOptions): Promise<Link> {
 }
 
 function openSocket(url: URL, { timeout = 10_000, headers, tls, ...options }: RemoteOptions): Promise<Link> {
-  const { silence = socketDefaults.silence, maxBacklog = socketDefaults.maxBacklog, maxPayload = socketDefaults.maxPayload } = options
+  const { silence = socketDefaults.silence, maxBacklog = CLIENT_MAX_BACKLOG, maxPayload = socketDefaults.maxPayload } = options
   const socket = new WebSocket(url, PROTOCOL, { handshakeTimeout: timeout, headers, maxPayload, ...readTls(tls ?? {}), ...webSocketOptions })
 
   return new Promise((resolve, reject) => {

@@ -151,9 +151,9 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     return [...this].every(({ resumable }) => resumable)
   }
 
-  async open({ key, resume }: OpenOptions = {}): Promise<Link> {
+  async open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
     const [ours, theirs] = pair()
-    const session = new ClusterSession(this, ours, key)
+    const session = new ClusterSession(this, ours, key, budget)
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
     if (resume) await session.revive()

@@ -48,8 +48,8 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
     open
   }
 
-  async function open({ key, resume }: OpenOptions = {}): Promise<Link> {
-    const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume })
+  async function open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
+    const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume, budget })
     const session = key?.session ?? newSessionKey().session
     const [ours, theirs] = pair()
     new SpanSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings, session })

@@ -1,6 +1,7 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on children.
 
 import pRetry from 'p-retry'
+import type { Budget } from '../../lib/budget.ts'
 import type { Announcement } from '../../lib/codec.ts'
 import { ConnectionError, DrainingError, SessionError, describeError, reviveError } from '../../lib/errors.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../../lib/head.ts'
@@ -41,6 +42,7 @@ export class ClusterSession extends ProxySession {
   // Its Workers with their Routers: to say that they died, and which pipes end with them.
   readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
   readonly #key: SessionKey | undefined
+  readonly #budget: Budget | undefined
   readonly #pipes: Pipes
   readonly #piping: Piping
   readonly #placing: Placing
@@ -49,9 +51,10 @@ export class ClusterSession extends ProxySession {
   #tellsLoad = false
 
   /** @param key that of the session, from which those of its sessions on children come */
-  constructor(cluster: Cluster, link: Link, key?: SessionKey) {
+  constructor(cluster: Cluster, link: Link, key?: SessionKey, budget?: Budget) {
     super(link)
     this.#cluster = cluster
+    this.#budget = budget
     this.#key = key
     this.#pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
     this.#piping = new Piping(this.#pipes)
@@ -112,9 +115,10 @@ export class ClusterSession extends ProxySession {
     if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
   }
 
-  #forward(branch: ChildBranch, head: Head, frame: Frame, placement?: Placement) {
+  #forward(branch: ChildBranch, head: CallHead, frame: Frame, placement?: Placement) {
     const { id, method } = head
-    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now(), placement })
+    this.holdOff(branch.link, head)
+    if (id != null) this.#inFlight.set(id, { branch, method, since: performance.now(), placement })
     else placement?.placed(true)
     branch.link.send(frame, head)
   }
@@ -134,9 +138,10 @@ export class ClusterSession extends ProxySession {
   }
 
   async #open(child: Child, resume: boolean): Promise<ChildBranch> {
-    const link = await child.tier.open({ key: this.#key && keyBelow(this.#key, child.tier.name ?? ''), resume })
+    const link = await child.tier.open({ key: this.#key && keyBelow(this.#key, child.tier.name ?? ''), resume, budget: this.#budget })
     const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.#cluster.timeout }) }
     link.on('frame', (frame, head) => this.#fromChild(branch, frame, head))
+    link.on('dropped', error => this.fail(null, error))
     link.once('close', (error = new ConnectionError('the connection to the host was closed')) => {
       const queue = this.queueOf(link)
       if (queue) queue.push(() => this.#lost(branch, error))
@@ -228,7 +233,7 @@ export class ClusterSession extends ProxySession {
     this.settle(id, pipe.then(value => ({ value })))
   }
 
-  #forwardOrFail(branch: ChildBranch | null | undefined, head: Head, frame: Frame) {
+  #forwardOrFail(branch: ChildBranch | null | undefined, head: CallHead, frame: Frame) {
     if (!branch) throw new errors.NotFoundError(unknownHandle('Router', head.handle))
     this.#forward(branch, head, frame)
   }

@@ -48,6 +48,7 @@ export class SpanSession extends ProxySession {
     this.#surroundings = { ...options, below: this.#below }
     this.#begin()
     branch.link.on('frame', (frame, head) => this.#fromBelow(frame, head))
+    branch.link.on('dropped', error => this.fail(null, error))
     branch.link.once('close', error => link.close(error ?? new ConnectionError('the tier below closed the connection')))
     this.#listenToLoad()
   }
@@ -69,6 +70,7 @@ export class SpanSession extends ProxySession {
     const { id, method, handle } = head
     const { spans } = this.#known
     if (id != null && this.#below.isAsked(id)) throw notUnique(id)
+    this.holdOff(this.#below.link, head)
     switch (method) {
       case 'tier.hello': return this.settle(id, this.#greet(viaOf(frame)))
       case 'tier.load': return this.#subscribeToLoad(id)
