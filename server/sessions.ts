@@ -25,6 +25,8 @@ export interface SessionsOptions<P> {
   grace: number
   maxBacklog: number
   budget: Budget
+  /** Called before a session is begun or revived; answers what to call when it ends. Throws when there may be no more. */
+  admit(peer: P): () => void
   /** Is given the link of each session that begins, whose it is, and what the tier makes of it. */
   onSession(link: Link, peer: P, session: Promise<Link>): void
   /** Throws when a session may not go on with another peer than before. */
@@ -48,7 +50,7 @@ export class Sessions<P> {
    */
   async open(carrier: Link, opening: unknown, peer: P, answer: (opened: Opened) => void) {
     if (!isOpening(opening)) throw new ProtocolError(codes.params, 'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames; and maxPayload, in bytes')
-    const { session: id, secret, received, resume = false, maxPayload } = opening
+    const { session: id, secret, received, resume = false, maxPayload = UNSTATED_MAX_PAYLOAD } = opening
     const { tier, grace, budget } = this.#options
     const known = this.#sessions.get(id)
     if (known && !isSame(known.secret, secret)) throw new SessionError(GONE)
@@ -58,7 +60,8 @@ export class Sessions<P> {
     known?.link.end(new ConnectionError('the session was begun anew'))
     const key = { session: id, secret }
     if (resume) return this.#revive(key, carrier, opening, peer, answer)
-    const { link } = this.#begin(key, maxPayload, peer)
+    const { link } = this.#begin(key, peer, this.#options.admit(peer))
+    link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
     this.#options.onSession(link, peer, tier.open({ key, budget }))
   }
@@ -83,17 +86,23 @@ export class Sessions<P> {
   }
 
   /** This process has never had the session; but perhaps the tiers below have what belongs to it. */
-  async #revive(key: SessionKey, carrier: Link, { received, maxPayload }: Opening, peer: P, answer: (opened: Opened) => void) {
+  async #revive(key: SessionKey, carrier: Link, { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening, peer: P, answer: (opened: Opened) => void) {
     const { tier, grace, budget } = this.#options
     if (!tier.resumable) throw new SessionError(GONE)
     let lost: ConnectionError | undefined
     carrier.once('close', error => { lost = error as ConnectionError ?? new ConnectionError('the connection was closed') })
-    const session = await tier.open({ key, resume: true, budget })
+    const leave = this.#options.admit(peer)
+    const session = await tier.open({ key, resume: true, budget }).catch(error => {
+      leave()
+      throw error
+    })
     if (this.#sessions.has(key.session)) {
+      leave()
       session.close()
       throw new ConnectionError('the session was resumed by another connection')
     }
-    const { link } = this.#begin(key, maxPayload, peer, true)
+    const { link } = this.#begin(key, peer, leave, true)
+    link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: null, grace, returns: true }))
     // Who has forgotten as well asks by itself.
     if (received !== null) link.send(FORGOT)
@@ -101,10 +110,9 @@ export class Sessions<P> {
     if (lost) link.lose(lost)
   }
 
-  #begin({ session: id, secret }: SessionKey, maxPayload = UNSTATED_MAX_PAYLOAD, peer: P, isRevived = false): Session<P> {
+  #begin({ session: id, secret }: SessionKey, peer: P, leave: () => void, isRevived = false): Session<P> {
     const { grace, maxBacklog, budget } = this.#options
     const session: Session<P> = { peer, secret, link: new ResumableLink(maxBacklog, budget), isRevived }
-    session.link.maxPayload = maxPayload
     session.link.pause() // Until there is a session on the tier that takes its frames.
     this.#sessions.set(id, session)
     session.link.on('lost', error => {
@@ -118,6 +126,7 @@ export class Sessions<P> {
     session.link.once('close', () => {
       clearTimeout(session.expiry)
       this.#sessions.delete(id)
+      leave()
     })
     return session
   }
