@@ -129,6 +129,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   }
 
   close(error?: Error) {
+    this.#error ??= error
     this.#inbox.clear()
     this.#paused = false
     this.#socket.resume() // The answer to the closing has to be read.
@@ -166,7 +167,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   }
 }
 
-const isMalformed = (error: NodeJS.ErrnoException | undefined) => error?.code?.startsWith('WS_ERR_')
+const isMalformed = (error: Error | undefined) => String((error as NodeJS.ErrnoException | undefined)?.code).startsWith('WS_ERR_')
 
 // Some codes say what no peer has sent (RFC 6455, 7.4): the connection of a tier below may have ended with one.
 const sendable = (code: number = closeCodes.internalError) =>
