@@ -6,7 +6,7 @@ import type { Announcement } from '../../lib/codec.ts'
 import { ConnectionError, DrainingError, SessionError, describeError, reviveError } from '../../lib/errors.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../../lib/head.ts'
 import { errors } from '../../lib/mediasoup.ts'
-import { discover } from '../../lib/openrpc.ts'
+import { encodeDiscovery } from '../../lib/openrpc.ts'
 import { type SessionKey, keyBelow } from '../../lib/opening.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { type Failure, type Handle, type Id, decode, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
@@ -100,7 +100,7 @@ export class ClusterSession extends ProxySession {
       case 'tier.log': return this.#subscribeToLogs(head, frame)
       case 'tier.recall': return this.#recall(id)
       case 'tier.drain': throw new errors.UnsupportedError('a cluster is drained host by host: ask each at its own URL')
-      case 'rpc.discover': return this.answer(id, discover())
+      case 'rpc.discover': return void (id != null && this.tell(encodeDiscovery(id), { id }))
       case 'mediasoup.createWorker': return this.#place(head, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
       case 'Router.close': this.#pipes.routerClosed(handle!); break

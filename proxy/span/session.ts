@@ -9,7 +9,7 @@ import { type Head, headOf } from '../../lib/head.ts'
 import type { Hello } from '../../lib/hello.ts'
 import type { Load } from '../../lib/load.ts'
 import { errors } from '../../lib/mediasoup.ts'
-import { discover } from '../../lib/openrpc.ts'
+import { encodeDiscovery } from '../../lib/openrpc.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
 import { type Id, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
@@ -78,7 +78,7 @@ export class SpanSession extends ProxySession {
       case 'tier.locate': return this.#below.forward(id, method, [spans.homeOf(handle!)])
       case 'tier.recall': return this.#recall(id)
       case 'tier.drain': return this.#below.forward(id, method, paramsOf(frame))
-      case 'rpc.discover': return this.answer(id, discover())
+      case 'rpc.discover': return void (id != null && this.tell(encodeDiscovery(id), { id }))
       case 'mediasoup.createWorker': return this.settle(id, this.#workers.create(paramsOf(frame)[0] as Record<string, unknown>))
     }
     const kind = method.slice(0, method.indexOf('.'))
