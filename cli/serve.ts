@@ -3,6 +3,7 @@
 import type * as ms from 'mediasoup/types'
 import { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
+import { socketDefaults } from '../lib/socket-options.ts'
 import { remote } from '../client/index.ts'
 import { type Horizontal, horizontal, vertical } from '../proxy/index.ts'
 import { type LeafTier, type Limits, type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
@@ -119,7 +120,9 @@ function keepSignals(worker: ms.Worker) {
 
 /** Many hosts as one. */
 function cluster(urls: string[], options: Options, logger: pino.Logger): Horizontal {
-  const access = { silence: options.silence, maxPayload: options.maxPayload, ...accessOf(options) }
+  // Clients may be allowed less than what tiers say to each other.
+  const maxPayload = Math.max(options.maxPayload, socketDefaults.maxPayload)
+  const access = { silence: options.silence, maxPayload, ...accessOf(options) }
   const tier = horizontal(urls.map(url => remote(url, access)))
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))

@@ -39,13 +39,16 @@ export class Budget {
   }
 
   #check() {
-    let sum = 0
-    for (const { held } of this.#holders) sum += held
-    while (sum > this.#max) {
-      const [most] = [...this.#holders].sort((one, other) => other.held - one.held)
-      sum -= most!.held
-      this.#holders.delete(most!)
-      most!.end(new LimitError(codes.inFlight, `all sessions together keep more than ${this.#max} bytes for their peers, and this one kept most: ${most!.held}`))
+    for (;;) {
+      let sum = 0
+      let most: Holder | undefined
+      for (const holder of this.#holders) {
+        sum += holder.held
+        if (!most || holder.held > most.held) most = holder
+      }
+      if (!most || sum <= this.#max) return
+      this.#holders.delete(most)
+      most.end(new LimitError(codes.inFlight, `all sessions together keep more than ${this.#max} bytes for their peers, and this one kept most: ${most.held}`))
     }
   }
 }

@@ -112,7 +112,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   }
 
   #onDrain() {
-    this.#heard = true // Whoever takes what it is sent is there.
+    if (this.#socket.isPaused) this.#heard = true // Whoever takes what it is sent is there.
     while (this.#outbox.length && this.#socket.bufferedAmount <= MAX_HANDED_BYTES) this.#hand(this.#outbox.shift())
     if (!this.#outbox.length) this.emit('drain')
   }
@@ -145,6 +145,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
    * @param comesBack its sessions are resumed where another one takes its place
    */
   leave(comesBack = false) {
+    this.#socket.resume() // As in close().
     this.#socket.close(comesBack ? closeCodes.restart : closeCodes.goingAway, comesBack ? 'the server restarts' : 'the server is shutting down')
   }
 
