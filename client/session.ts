@@ -6,6 +6,7 @@ import { ConnectionError, ProtocolError, codes, reviveError, unknownOutcome } fr
 import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
+import { MAX_MEDIA_BACKLOG_BYTES } from '../lib/outgoing.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, type Message, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
 import { converge } from './converge.ts'
@@ -13,9 +14,6 @@ import type { Entity } from './entity.ts'
 import { Inbox } from './inbox.ts'
 import type { Logger } from './logger.ts'
 import { WorkerImpl, classes } from './objects.ts'
-
-// Packets are dropped, rather than queued, when this much waits to be sent.
-const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
 
 interface Pending {
   method: string

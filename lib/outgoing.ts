@@ -8,7 +8,7 @@ import type { Frame } from './tier.ts'
 import { encodeFailure } from './wire.ts'
 
 // Packets are dropped, rather than queued, when this much waits to be sent.
-const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
+export const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
 
 // Of the backlog: the rest is for what cannot be refused, such as closes.
 const FULL = 3 / 4
