@@ -59,6 +59,7 @@ const serveCommand = () => new Command('serve')
   .addOption(option('--timeout <ms>', 'how long the tiers at the URLs may take to connect (default: 10000), and to answer (default: 30000)').argParser(positiveDuration))
   .addOption(option('--patience <ms>', 'how long a session may wait for the first of the tiers at the URLs to be up').default(5_000).argParser(duration))
   .addOption(option('--mixed-versions', 'let the tiers at the URLs have different versions of mediasoup, as long as all describe its API alike'))
+  .addOption(option('--max-memory <bytes>', 'what all sessions together may keep for peers that do not take it, such as 512M; above it, the session that keeps most ends; default: a quarter of the heap or of the memory, whichever is less').argParser(byteCount))
   .addOption(option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'))
   .addOption(option('--vertical', 'let Workers and their Routers span the Workers of the host, or of the hosts'))
   .addOption(option('--policy <policy>', 'where --vertical puts transports: pack fills few Workers, scatter puts each on another one').choices(['pack', 'scatter']).default('pack'))
@@ -166,6 +167,15 @@ function collectUrls(value: string, others: string[] = []): string[] {
   const isThere = others.some(other => new URL(other).href === new URL(url).href)
   if (isThere) throw new InvalidArgumentError('Each URL is given once.')
   return [...others, url]
+}
+
+const UNITS = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
+
+function byteCount(value: string): number {
+  const [, number, unit] = /^(\d+)([KMG]?)$/i.exec(value) ?? []
+  const bytes = Number(number) * UNITS[unit?.toUpperCase() as keyof typeof UNITS]
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new InvalidArgumentError('It must be a positive whole number of bytes, for example 512M or 2G.')
+  return bytes
 }
 
 function parseUrl(value: string): string {

@@ -3,6 +3,7 @@
 import type * as ms from 'mediasoup/types'
 import { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
+import { socketDefaults } from '../lib/socket-options.ts'
 import { remote } from '../client/index.ts'
 import type { Tier } from '../lib/tier.ts'
 import { horizontal, vertical } from '../proxy/index.ts'
@@ -23,6 +24,7 @@ interface Options extends AccessOptions {
   timeout?: number
   patience: number
   mixedVersions?: boolean
+  maxMemory?: number
   tlsCert?: string
   tlsKey?: string
   tlsCa?: string
@@ -98,8 +100,8 @@ async function tierOf(urls: string[], options: Options, logger: pino.Logger): Pr
   return { tier: options.vertical ? vertical(below, settings) : below, drain: local?.drain }
 }
 
-const serveOptions = ({ grace, silence, maxPayload, maxBacklog, limits, insecure, allowOrigin }: Options) =>
-  ({ grace, silence, maxPayload, maxBacklog, limits, insecure, allowOrigins: allowOrigin })
+const serveOptions = ({ grace, silence, maxPayload, maxBacklog, maxMemory, limits, insecure, allowOrigin }: Options) =>
+  ({ grace, silence, maxPayload, maxBacklog, maxMemory, limits, insecure, allowOrigins: allowOrigin })
 
 /** The mediasoup of this host. */
 async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
@@ -137,7 +139,9 @@ function keepSignals(worker: ms.Worker) {
 /** Many hosts as one. */
 function cluster(urls: string[], options: Options, logger: pino.Logger): Tier {
   const { silence, maxBacklog, timeout, patience, mixedVersions } = options
-  const access = { silence, maxBacklog, timeout, ...accessOf(options) }
+  // Clients may be allowed less than what tiers say to each other.
+  const maxPayload = Math.max(options.maxPayload, socketDefaults.maxPayload)
+  const access = { silence, maxPayload, maxBacklog, timeout, ...accessOf(options) }
   const tier = horizontal(urls.map(url => remote(url, access)), { timeout, patience, mixedVersions })
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))

@@ -25,6 +25,8 @@ export type ConnectionEvents = {
   failed: [error: Error]
   /** There is a connection: the session was resumed and nothing was lost, or, after `died`, there is a new one and Workers can be created again. */
   regained: [resumed: boolean]
+  /** What waited to be sent has left, see `bufferedAmount`. */
+  drain: []
   /** A host is to end: what is on it is to be moved. Told again when its deadline is another one, or a tier in between was replaced. */
   draining: [host: DrainingHost]
   /** The drain of a host was cancelled. */
@@ -49,6 +51,19 @@ export interface DrainingHost {
 /** The connection behind a client. */
 export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
   readonly connected: boolean
+  /**
+   * The bytes of calls and messages that wait to be sent, as of a WebSocket. Whoever sends many at once waits for `drain` when they
+   * are too many: above 192 MiB (three quarters of `maxBacklog`), calls reject, and `send()` of a DataProducer throws, a LimitError.
+   *
+   * @example
+   * ```ts
+   * for (const message of messages) {
+   *   if (connection.bufferedAmount > 1024 * 1024) await once(connection, 'drain')
+   *   dataProducer.send(message)
+   * }
+   * ```
+   */
+  readonly bufferedAmount: number
   /** The load of the tier. Rejects with ConnectionError when it is not connected. */
   getLoad(): Promise<Load>
   /** Where an object of this client is: which leaf, and which Worker there. Rejects with NotFoundError when it is closed. */
@@ -115,6 +130,10 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
     return this.#session !== undefined
   }
 
+  get bufferedAmount() {
+    return this.#session?.bufferedAmount ?? 0
+  }
+
   async open() {
     const link = await this.#tier.open()
     if (this.#closing.signal.aborted) return link.close()
@@ -123,6 +142,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       onWorker: worker => this.#observer.safeEmit('newworker', worker as unknown as ms.Worker),
       onLost: error => this.#onLost(error),
       onRegained: () => this.#onRegained(),
+      onDrain: () => { this.safeEmit('drain') },
       onForgotten: () => this.#subscribeToLogs(),
       onDraining: (host, objects) => this.#onDraining(host, objects),
       onClose: error => this.#onClose(session, error)

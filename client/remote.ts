@@ -5,7 +5,7 @@ import { checkDurations } from '../lib/duration.ts'
 import { ConnectionError } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
 import { OpenLinks } from '../lib/open-links.ts'
-import { type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
+import { CLIENT_MAX_BACKLOG, type SocketOptions, socketDefaults } from '../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../lib/socket.ts'
 import type { Link, Tier } from '../lib/tier.ts'
 import { type Tls, readTls } from '../lib/tls.ts'
@@ -50,7 +50,7 @@ export function remote(url: Urls, options: RemoteOptions = {}): Tier {
   for (const { protocol, href } of addresses) {
     if (options.tls && protocol !== 'wss:') throw new TypeError(`tls needs a URL like wss://host:port (got ${href})`)
   }
-  const { timeout = 10_000, silence, maxBacklog = socketDefaults.maxBacklog } = options
+  const { timeout = 10_000, silence, maxBacklog = CLIENT_MAX_BACKLOG, maxPayload = socketDefaults.maxPayload } = options
   checkDurations({ timeout, silence }, 1)
   const links = new OpenLinks()
   // The one that answered last is the first that is tried next time.
@@ -60,7 +60,7 @@ export function remote(url: Urls, options: RemoteOptions = {}): Tier {
     resumable: true,
     async open(session) {
       links.check()
-      return links.add(await openSession(dialAny, { timeout, maxBacklog }, session))
+      return links.add(await openSession(dialAny, { timeout, maxBacklog, maxPayload }, session))
     },
     close: () => links.close()
   }
@@ -102,7 +102,7 @@ async function dial(url: URL, options: RemoteOptions): Promise<Link> {
 }
 
 function openSocket(url: URL, { timeout = 10_000, headers, tls, ...options }: RemoteOptions): Promise<Link> {
-  const { silence = socketDefaults.silence, maxBacklog = socketDefaults.maxBacklog, maxPayload = socketDefaults.maxPayload } = options
+  const { silence = socketDefaults.silence, maxBacklog = CLIENT_MAX_BACKLOG, maxPayload = socketDefaults.maxPayload } = options
   const socket = new WebSocket(url, PROTOCOL, { handshakeTimeout: timeout, headers, maxPayload, ...readTls(tls ?? {}), ...webSocketOptions })
 
   return new Promise((resolve, reject) => {

@@ -7,6 +7,7 @@ import { ConnectionError, IncompatibleError, reviveError } from '../lib/errors.t
 import { type Opened, type Opening, newSessionKey } from '../lib/opening.ts'
 import { PROTOCOL } from '../lib/hello.ts'
 import { ResumableLink } from '../lib/resumable-link.ts'
+import { UNSTATED_MAX_PAYLOAD } from '../lib/socket-options.ts'
 import type { Frame, Link, OpenOptions } from '../lib/tier.ts'
 import { type Failure, decode, encodeRequest } from '../lib/wire.ts'
 
@@ -14,6 +15,8 @@ export interface ResumeOptions {
   /** How long the tier may take to answer the opening, in ms. */
   timeout: number
   maxBacklog: number
+  /** The largest frame that is accepted, in bytes. */
+  maxPayload: number
 }
 
 // Many clients lose a tier at once: they come back one after another.
@@ -26,8 +29,8 @@ const FIRST_TRY_WITHIN_MS = 50
 const MAX_QUOTED = 200
 
 /** @param dial opens a connection; it is called again for each that breaks. */
-export async function openSession(dial: () => Promise<Link>, options: ResumeOptions, { key = newSessionKey(), resume }: OpenOptions = {}): Promise<Link> {
-  const link = new ResumableLink(options.maxBacklog)
+export async function openSession(dial: () => Promise<Link>, options: ResumeOptions, { key = newSessionKey(), resume, budget }: OpenOptions = {}): Promise<Link> {
+  const link = new ResumableLink(options.maxBacklog, budget)
   const { grace, returns } = await carry(link, await dial(), { ...key, received: resume ? null : 0, resume }, options)
   link.on('lost', error => void regain(error))
   return link
@@ -62,12 +65,12 @@ export async function openSession(dial: () => Promise<Link>, options: ResumeOpti
 }
 
 /** Makes a connection the carrier of a session. */
-function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout }: ResumeOptions): Promise<Opened> {
+function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout, maxPayload }: ResumeOptions): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => fail(new ConnectionError(`the tier did not open the session within ${timeout} ms`)), timeout)
     carrier.once('frame', onFrame)
     carrier.once('close', fail)
-    carrier.send(encodeRequest(0, 'tier.open', [opening]))
+    carrier.send(encodeRequest(0, 'tier.open', [{ ...opening, maxPayload }]))
 
     // The next frame may follow in the same turn.
     function onFrame(frame: Frame) {
@@ -77,6 +80,7 @@ function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout }
         // Closed here meanwhile: so is the session, with this connection.
         if (link.ended) return fail(new ConnectionError('the connection was closed by this client'))
         if (opened.received === null && opening.received !== null) link.restart()
+        link.maxPayload = opened.maxPayload ?? UNSTATED_MAX_PAYLOAD
         link.attach(carrier, opened.received ?? 0)
         resolve(opened)
       } catch (error) {
@@ -101,9 +105,9 @@ function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout }
 function openedBy(frame: Frame): Opened {
   const { error, result } = answerIn(frame)
   if (error) throw reviveError(error)
-  const { received, grace, returns } = Object(result) as Partial<Opened>
+  const { received, grace, returns, maxPayload } = Object(result) as Partial<Opened>
   if ((received !== null && typeof received !== 'number') || typeof grace !== 'number') throw new IncompatibleError(`the tier must speak ${PROTOCOL}: it answered tier.open with ${frame.toString().slice(0, MAX_QUOTED)}`)
-  return { received, grace: clampDuration(grace), returns }
+  return { received, grace: clampDuration(grace), returns, maxPayload: typeof maxPayload === 'number' ? maxPayload : undefined }
 }
 
 function answerIn(frame: Frame): { error?: Failure; result?: unknown } {

@@ -6,6 +6,7 @@ import { ConnectionError, ProtocolError, codes, reviveError, unknownOutcome } fr
 import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
+import { MAX_MEDIA_BACKLOG_BYTES } from '../lib/outgoing.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, type Message, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
 import { converge } from './converge.ts'
@@ -13,9 +14,6 @@ import type { Entity } from './entity.ts'
 import { Inbox } from './inbox.ts'
 import type { Logger } from './logger.ts'
 import { WorkerImpl, classes } from './objects.ts'
-
-// Packets are dropped, rather than queued, when this much waits to be sent.
-const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
 
 interface Pending {
   method: string
@@ -34,6 +32,8 @@ export interface SessionOptions {
   onLost(error: Error): void
   /** It was replaced: nothing was lost. */
   onRegained(): void
+  /** What waited to be sent has left. */
+  onDrain(): void
   /** The tier has forgotten what it was told. */
   onForgotten(): void
   /** A host is to end, or is not any more: with its Workers that end with it, and all else that is there. */
@@ -73,12 +73,18 @@ export class Session {
       options.onLost(error)
     })
     link.on('regained', options.onRegained)
+    link.on('drain', options.onDrain)
+    link.on('dropped', error => this.logger.error('Channel', error.message))
     link.on('close', error => inbox.put(error ?? new ConnectionError('the connection was closed by the tier')))
   }
 
   /** Why it ended, if it did. */
   get lost() {
     return this.#lost
+  }
+
+  get bufferedAmount() {
+    return this.#link.bufferedAmount
   }
 
   /** Ends the session: closes what it owns, and rejects what is in flight. */
@@ -152,6 +158,7 @@ export class Session {
 
   // ← {"id": 12, "result": {"value": …, "live": {"paused": true}}}
   #answered({ id, result, error }: Extract<Message, { method?: undefined }>) {
+    if (id === null && error) return this.logger.error('Channel', `a message was refused: ${error.message}`)
     const pending = this.#pending.get(id!)
     if (!pending && (id as number) <= this.#lastForgotten) return
     if (!pending) throw new ProtocolError(codes.request, `an answer came to a request that is not in flight (${JSON.stringify({ id, error })})`)

@@ -26,6 +26,8 @@ export const codes = {
   objects: -32013,
   /** and more sessions than there may be. */
   sessions: -32014,
+  /** A message, or an answer, that is larger than its reader takes. */
+  size: -32015,
   /** The session that was to be resumed is gone. */
   session: -32001,
   /** The host drains. */
@@ -86,7 +88,7 @@ export class AccessError extends Error {
   }
 }
 
-/** More than the limits of the tier, or of the token, allow. `code` says of which limit: `codes.rate`, `inFlight`, `depth`, `objects` or `sessions`. */
+/** More than the limits of the tier, or of the token, allow. `code` says of which limit: `codes.rate`, `inFlight`, `depth`, `objects`, `sessions` or `size`. */
 export class LimitError extends Error {
   override name = 'LimitError'
   readonly code: number

@@ -14,6 +14,8 @@ export interface Opening extends SessionKey {
   received: number | null
   /** The session must be there: it is not to be begun. */
   resume?: boolean
+  /** The largest frame that the client takes, in bytes. */
+  maxPayload?: number
 }
 
 export interface Opened {
@@ -23,6 +25,8 @@ export interface Opened {
   grace: number
   /** A tier that cannot be reached comes back, and its sessions with it. */
   returns?: boolean
+  /** The largest frame that the tier takes, in bytes. */
+  maxPayload?: number
 }
 
 const SESSION_BYTES = 12
@@ -56,8 +60,10 @@ export function openingOf(frame: Frame): { id: Id; opening: unknown } | undefine
 }
 
 export const isOpening = (value: unknown): value is Opening => {
-  const { session, secret, received } = Object(value) as Partial<Opening>
-  return isKey(session) && isKey(secret) && (received === null || (Number.isSafeInteger(received) && received! >= 0))
+  const { session, secret, received, maxPayload } = Object(value) as Partial<Opening>
+  return isKey(session) && isKey(secret) && (received === null || isCount(received)) && (maxPayload === undefined || isCount(maxPayload))
 }
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
 
 const isKey = (value: unknown) => typeof value === 'string' && /^[\w-]{16,64}$/.test(value)

@@ -1,8 +1,10 @@
 // The OpenRPC document of the protocol, derived from the two models. `rpc.discover` answers with it.
 
 import { type MethodRole, isAnswered, methods } from './methods.ts'
+import type { Frame } from './frame.ts'
 import { type TierMethod, tierMethods } from './tier-model.ts'
 import { version } from './version.ts'
+import type { Id } from './wire.ts'
 
 const handle = { name: 'handle', required: true, schema: { $ref: '#/components/schemas/Handle' } }
 const args = { name: 'arguments', description: "mediasoup's own arguments, one position each", schema: {} }
@@ -87,3 +89,7 @@ const schemas = {
   }
 }
 
+let encoded: string | undefined
+
+/** The answer to `rpc.discover`. It is long and easily asked for: all answers share one text. */
+export const encodeDiscovery = (id: Id): Frame => `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${encoded ??= JSON.stringify(discover())}}`

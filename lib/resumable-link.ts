@@ -2,8 +2,11 @@
 // not acknowledged, and sends them again on the next socket: each arrives once, and in order.
 
 import { EventEmitter } from 'node:events'
+import type { Budget, Holder } from './budget.ts'
 import { ConnectionError, ProtocolError, closeCodes, codes, finalCodes } from './errors.ts'
 import type { Frame, Head } from './frame.ts'
+import { admit } from './outgoing.ts'
+import { UNSTATED_MAX_PAYLOAD } from './socket-options.ts'
 import type { Link, LinkEvents } from './tier.ts'
 
 // The peer hears how much has arrived when there is this much to say, and otherwise within a second.
@@ -16,8 +19,11 @@ const RELEASED_FRAMES = 1_024
 
 const ACKNOWLEDGEMENT = '{"jsonrpc":"2.0","method":"tier.ack","params":['
 
-export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
+export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Holder {
+  /** The largest frame that the peer takes, in bytes. */
+  maxPayload = UNSTATED_MAX_PAYLOAD
   readonly #maxBacklog: number
+  readonly #budget: Budget | undefined
   /** What carries it at the moment. */
   #carrier: Link | undefined
   // The frames from number #released on; those before #acknowledged have arrived.
@@ -36,10 +42,15 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
   #lost = false
   #ended = false
 
-  /** @param maxBacklog how many bytes may wait for the peer before the session is given up */
-  constructor(maxBacklog: number) {
+  /**
+   * @param maxBacklog how many bytes may wait for the peer before the session is given up
+   * @param budget counts those of all sessions
+   */
+  constructor(maxBacklog: number, budget?: Budget) {
     super()
     this.#maxBacklog = maxBacklog
+    this.#budget = budget
+    if (budget) this.once('close', budget.enter(this))
   }
 
   /** How many frames have arrived. */
@@ -51,9 +62,13 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     return this.#ended
   }
 
-  /** Without a carrier, whatever can wait has to. */
+  /** Without a carrier, all that is kept. */
   get bufferedAmount() {
-    return this.#carrier ? this.#carrier.bufferedAmount : Infinity
+    return this.#carrier ? this.#carrier.bufferedAmount : this.#backlog
+  }
+
+  get held() {
+    return this.#backlog
   }
 
   /**
@@ -73,6 +88,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     carrier.on('drain', () => { if (this.#carrier === carrier) this.emit('drain') })
     carrier.on('close', error => { if (this.#carrier === carrier) this.lose(error) })
     if (this.#paused) carrier.pause()
+    else carrier.resume() // What came right behind the opening is read now.
     this.#handed = arrived
     this.#hand()
     if (before === undefined && !this.#lost) return
@@ -117,14 +133,33 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     for (; this.#handed < this.#released + this.#outbox.length; this.#handed++) this.#carrier.send(this.#outbox[this.#handed - this.#released]!)
   }
 
-  send(frame: Frame) {
+  send(given: Frame, head?: Head) {
     if (this.#ended) return
+    const frame = this.#isOrdinary(given) ? given : this.#admit(given, head)
+    if (frame === undefined) return
     this.#outbox.push(frame)
     this.#backlog += frame.length
-    if (this.#backlog > this.#maxBacklog) return this.end(new ConnectionError(`the connection was lost: the peer reads too slowly: more than ${this.#maxBacklog} bytes wait for it`))
+    if (this.#backlog > this.#maxBacklog) return this.end(new ConnectionError(`the connection was lost: more than ${this.#maxBacklog} bytes wait for the peer`))
+    this.#budget?.add(frame.length)
+    if (this.#ended) return
     if (!this.#carrier || this.#holding) return
     this.#handed++
     this.#carrier.send(frame)
+  }
+
+  // Most frames need no closer look.
+  #isOrdinary(frame: Frame): boolean {
+    return typeof frame === 'string' && frame.length * 3 <= this.maxPayload && (this.#backlog + frame.length) * 2 <= this.#maxBacklog
+  }
+
+  /** What is sent of a frame. */
+  #admit(given: Frame, head?: Head): Frame | undefined {
+    const room = { maxPayload: this.maxPayload, waiting: this.bufferedAmount, backlog: this.#backlog, maxBacklog: this.#maxBacklog, connected: this.#carrier !== undefined }
+    const { frame, answer, dropped } = admit(given, head, room)
+    // As if the peer had answered, and so not in the middle of the call.
+    if (answer !== undefined) queueMicrotask(() => { if (!this.#ended) this.emit('frame', answer) })
+    if (dropped) this.emit('dropped', dropped)
+    return frame
   }
 
   pause() {
@@ -158,6 +193,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     this.#ended = true
     clearTimeout(this.#timer)
     this.#outbox = []
+    this.#backlog = 0
   }
 
   /** The carrier is gone. */

@@ -5,6 +5,7 @@ import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { ConnectionError, closeCodes } from './errors.ts'
 import { gather } from './gather.ts'
+import { FrameQueue } from './queue.ts'
 import type { SocketOptions } from './socket-options.ts'
 import type { Frame, Link, LinkEvents } from './tier.ts'
 
@@ -16,12 +17,25 @@ export const webSocketOptions = {
 
 const MAX_REASON_BYTES = 123
 
+// The socket is handed no more than this at once; the rest waits here, where a text is not copied yet.
+const MAX_HANDED_BYTES = 1024 * 1024
+
+// While the link is paused, this much is read all the same: so that pings and the end are.
+const MAX_HELD_BYTES = 256 * 1024
+
+// The intervals of the watch without a word of the peer, or, while it is not read, in which it takes nothing.
+const [MAX_SILENT, MAX_STUCK] = [3, 9]
+
 export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   readonly #socket: WebSocket
   readonly #stream: Writable
   readonly #maxBacklog: number
+  readonly #outbox = new FrameQueue()
+  readonly #inbox = new FrameQueue()
   #heard = true
   #corked = false
+  #paused = false
+  #delivering = false
   #error: Error | undefined
 
   /** @param stream what the WebSocket writes to */
@@ -34,15 +48,18 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
     const heard = () => { this.#heard = true }
     socket.on('message', (data: Buffer, isBinary) => {
       this.#heard = true
-      this.emit('frame', isBinary ? data : data.toString())
+      this.#receive(isBinary ? data : data.toString())
     })
     socket.on('ping', heard)
     socket.on('pong', heard)
     socket.on('error', error => { this.#error ??= error })
-    stream.on('drain', () => this.emit('drain'))
+    stream.on('drain', () => this.#onDrain())
     const watch = this.#watch(silence)
     socket.on('close', (code, reason) => {
       clearInterval(watch)
+      this.#outbox.clear()
+      this.#paused = false
+      this.#deliver()
       const why = this.#error ?? (code === closeCodes.normal ? undefined : new Error(reason.toString() || `code ${code}`))
       // What is no WebSocket, or too large, would come again.
       const closeCode = code === closeCodes.abnormal && isMalformed(why) ? closeCodes.internalError : code
@@ -51,25 +68,53 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   }
 
   get bufferedAmount() {
-    return this.#socket.bufferedAmount
+    return this.#socket.bufferedAmount + this.#outbox.size
   }
 
+  /** What arrives is held from now on, and, above a bound, not read. */
   pause() {
-    this.#socket.pause()
+    this.#paused = true
   }
 
   resume() {
-    this.#socket.resume()
+    this.#paused = false
+    this.#deliver()
+    if (!this.#paused) this.#socket.resume()
+  }
+
+  #receive(frame: Frame) {
+    if (!this.#paused && !this.#delivering && !this.#inbox.length) return void this.emit('frame', frame)
+    this.#inbox.push(frame)
+    if (this.#inbox.size > MAX_HELD_BYTES) this.#socket.pause()
+  }
+
+  // Whoever hears a frame may pause the link, or resume it.
+  #deliver() {
+    if (this.#delivering) return
+    this.#delivering = true
+    try {
+      while (this.#inbox.length && !this.#paused) this.emit('frame', this.#inbox.shift())
+    } finally {
+      this.#delivering = false
+    }
   }
 
   send(frame: Frame) {
     if (this.#socket.readyState !== this.#socket.OPEN) return
-    if (this.#socket.bufferedAmount > this.#maxBacklog) {
-      this.#lose(`the peer reads too slowly: more than ${this.#maxBacklog} bytes wait for it`)
-    } else {
-      this.#cork()
-      this.#socket.send(frame)
-    }
+    if (!this.#outbox.length && this.#socket.bufferedAmount <= MAX_HANDED_BYTES) return this.#hand(frame)
+    if (this.bufferedAmount > this.#maxBacklog) return this.#lose(`more than ${this.#maxBacklog} bytes wait for the peer`)
+    this.#outbox.push(frame)
+  }
+
+  #hand(frame: Frame) {
+    this.#cork()
+    this.#socket.send(frame)
+  }
+
+  #onDrain() {
+    if (this.#socket.isPaused) this.#heard = true // Whoever takes what it is sent is there.
+    while (this.#outbox.length && this.#socket.bufferedAmount <= MAX_HANDED_BYTES) this.#hand(this.#outbox.shift())
+    if (!this.#outbox.length) this.emit('drain')
   }
 
   // What is sent in one turn of the event loop leaves with one system call, and as one record of TLS: these cost more than all of our own work.
@@ -84,7 +129,12 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   }
 
   close(error?: Error) {
-    this.resume() // The answer to the closing has to be read.
+    this.#error ??= error
+    this.#inbox.clear()
+    this.#paused = false
+    this.#socket.resume() // The answer to the closing has to be read.
+    while (!error && this.#outbox.length) this.#hand(this.#outbox.shift())
+    this.#outbox.clear()
     const reason = Buffer.from(error?.message ?? '').subarray(0, MAX_REASON_BYTES).toString()
     this.#socket.close(error ? sendable((error as ConnectionError).closeCode) : closeCodes.normal, reason.replace(/\uFFFD+$/, ''))
   }
@@ -95,6 +145,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
    * @param comesBack its sessions are resumed where another one takes its place
    */
   leave(comesBack = false) {
+    this.#socket.resume() // As in close().
     this.#socket.close(comesBack ? closeCodes.restart : closeCodes.gone, comesBack ? 'the server restarts' : 'the server is shutting down')
   }
 
@@ -102,11 +153,13 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   #watch(silence: number) {
     let missed = 0
     return setInterval(() => {
-      missed = this.#heard || this.#socket.isPaused ? 0 : missed + 1
+      const isUnread = this.#socket.isPaused
+      const isMissing = !this.#heard && (!isUnread || this.#socket.bufferedAmount > 0)
+      missed = isMissing ? missed + 1 : 0
       this.#heard = false
-      if (missed >= 3) this.#lose(`the peer has been silent for ${silence} ms`)
+      if (missed >= (isUnread ? MAX_STUCK : MAX_SILENT)) this.#lose(`the peer has been silent for ${silence * missed / MAX_SILENT} ms`)
       else if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping()
-    }, silence / 3).unref()
+    }, silence / MAX_SILENT).unref()
   }
 
   #lose(why: string) {
@@ -115,7 +168,7 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
   }
 }
 
-const isMalformed = (error: NodeJS.ErrnoException | undefined) => error?.code?.startsWith('WS_ERR_')
+const isMalformed = (error: Error | undefined) => String((error as NodeJS.ErrnoException | undefined)?.code).startsWith('WS_ERR_')
 
 // Some codes say what no peer has sent (RFC 6455, 7.4): the connection of a tier below may have ended with one.
 const sendable = (code: number = closeCodes.internalError) =>

@@ -1,6 +1,7 @@
 // The algebra: whatever speaks the protocol is a Tier, and a session on it is a Link of frames.
 
 import { EventEmitter } from 'node:events'
+import type { Budget } from './budget.ts'
 import type { Frame, Head, SessionKey } from './frame.ts'
 
 export type { Frame } from './frame.ts'
@@ -10,6 +11,8 @@ export interface OpenOptions {
   key?: SessionKey
   /** The session is there, but whoever opens it has no memory of it: a process took the place of another. */
   resume?: boolean
+  /** Counts what waits to be sent, with that of all other sessions in the process. */
+  budget?: Budget
 }
 
 /** Anything that speaks the protocol: a local mediasoup, a remote URL, or a combination of tiers. */
@@ -40,6 +43,8 @@ export type LinkEvents = {
   lost: [error: Error]
   /** It is carried again: nothing was lost. */
   regained: []
+  /** A message that nobody answers was not sent: the peer does not take one so large. */
+  dropped: [error: Error]
   close: [error?: Error]
 }
 
@@ -52,14 +57,16 @@ export type LinkEvents = {
  */
 export interface Link extends EventEmitter<LinkEvents> {
   /**
-   * Frames sent after the link has closed are dropped: `close` tells.
+   * Frames sent after the link has closed are dropped: `close` tells. A request that is too large, or for which there is no
+   * room, is not sent, and answered with an error.
    *
+   * @throws LimitError when there is no room for a message that nobody answers, such as that of a DataProducer
    * @param head that of the frame, if it is known: so that whoever is next in this process need not read it
    */
   send(frame: Frame, head?: Head): void
   /** Bytes that wait to leave this process on the way to the peer. */
   readonly bufferedAmount: number
-  /** Asks the peer to hold back: what it sends waits on its side, and is in its `bufferedAmount`. A little may still arrive. */
+  /** Asks the peer to hold back: what it sends waits on its side, and is in its `bufferedAmount`. */
   pause(): void
   resume(): void
   /**

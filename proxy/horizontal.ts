@@ -213,10 +213,10 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     return [...this].every(({ resumable }) => resumable)
   }
 
-  async open({ key, resume }: OpenOptions = {}): Promise<Link> {
+  async open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
     this.#links.check()
     const [ours, theirs] = pair()
-    const session = new ClusterSession(this, this.#links.add(ours), key)
+    const session = new ClusterSession(this, this.#links.add(ours), key, budget)
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
     if (resume) await session.revive()

@@ -1,7 +1,8 @@
 // What sessions on proxies have in common: a client's frames come in, and are dispatched by their heads.
 
 import type { Announcement } from '../lib/codec.ts'
-import { ProtocolError, UnknownOutcomeError, codes, describeError } from '../lib/errors.ts'
+import { LimitError, ProtocolError, UnknownOutcomeError, codes, describeError } from '../lib/errors.ts'
+import { methods } from '../lib/methods.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import type { CallHead, Head } from '../lib/frame.ts'
 import { type Id, decode, encodeFailure, encodeResult, normalize } from '../lib/wire.ts'
@@ -29,9 +30,14 @@ export interface Replies {
 // When this much waits for a client that reads too slowly, whoever below sends more has to wait.
 const MAX_BACKLOG_BYTES = 256 * 1024
 
+// When this much waits for a tier below, it is asked nothing more, and what is not answered makes the client wait.
+const MAX_WAITING_BYTES = 16 * 1024 * 1024
+
 export abstract class ProxySession implements Replies {
   protected readonly link: Link
   readonly #held = new Set<Link>()
+  // The tiers below for which the client waits.
+  readonly #blocking = new Set<Link>()
   // What came from either side while the client is to be told all that there is: from itself, and from those below that have told it.
   #waiting: Frame[] | undefined
   readonly #later = new Map<Link, (() => void)[]>()
@@ -59,6 +65,29 @@ export abstract class ProxySession implements Replies {
   #letGo() {
     for (const link of this.#held) link.resume()
     this.#held.clear()
+  }
+
+  /**
+   * Something goes to a tier below. If that does not take what waits for it already, calls are refused, so that those to others
+   * go on; only a message that nobody answers makes the client wait. A tier in this process sees to that itself, and asks to wait.
+   *
+   * @throws LimitError
+   */
+  protected holdOff(below: Link, { id, method }: CallHead) {
+    const { bufferedAmount } = below
+    if (bufferedAmount <= MAX_WAITING_BYTES || !methods.has(method)) return
+    if (id != null && bufferedAmount < Infinity) {
+      throw new LimitError(codes.inFlight, `${method} was refused: the tier below does not keep up, and ${bufferedAmount} bytes wait for it`)
+    }
+    if (this.#blocking.has(below)) return
+    this.#blocking.add(below)
+    this.link.pause()
+    const goOn = () => {
+      below.off('drain', goOn).off('close', goOn)
+      this.#blocking.delete(below)
+      if (!this.#blocking.size) this.link.resume()
+    }
+    below.on('drain', goOn).on('close', goOn)
   }
 
   /** Answers what there is; the client's frames wait for that. */

@@ -56,10 +56,10 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
     close: () => tier.close()
   }
 
-  async function open({ key, resume }: OpenOptions = {}): Promise<Link> {
+  async function open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
     await tierLoad.join()
     try {
-      const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume })
+      const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume, budget })
       below.once('close', () => tierLoad.leave())
       const session = key?.session ?? newSessionKey().session
       const [ours, theirs] = pair()

@@ -1,14 +1,12 @@
 // What happens to the objects of a session, as its client is told.
 
 import { encodeValue } from '../lib/codec.ts'
+import { MAX_MEDIA_BACKLOG_BYTES } from '../lib/outgoing.ts'
 import type { Link } from '../lib/tier.ts'
 import { encodeNotification } from '../lib/wire.ts'
 import type { Entry, Listener, MediasoupObject } from './entry.ts'
 import type { Objects } from './objects.ts'
 import type { Send } from './session.ts'
-
-// Packets are dropped, rather than queued, when this much waits to be sent.
-const MAX_MEDIA_BACKLOG_BYTES = 1024 * 1024
 
 export class Events implements Listener {
   /** appData of the objects that calls are about to create: their answers announce them, so no event needs to. */

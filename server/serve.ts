@@ -6,6 +6,8 @@ import { type Duplex } from 'node:stream'
 import { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { checkDurations } from '../lib/duration.ts'
+import { BoundedLink } from '../lib/bounded-link.ts'
+import { Budget } from '../lib/budget.ts'
 import { AccessError, ConnectionError, LimitError, ProtocolError, closeCodes, codes, describeError } from '../lib/errors.ts'
 import { PROTOCOL } from '../lib/hello.ts'
 import { openingOf } from '../lib/opening.ts'
@@ -39,6 +41,11 @@ export interface ServeOptions extends SocketOptions {
   allowOrigins?: string[]
   /** How long a session outlives its connection, in ms; 0: not at all. Default 30 s. */
   grace?: number
+  /**
+   * How many bytes all sessions together may keep for peers that do not take them, here and on the tiers below. Above it, the
+   * session that keeps most ends. Default: a quarter of what V8's heap, or the memory of the machine, may be.
+   */
+  maxMemory?: number
   /** Default: warnings and errors, to stdout. */
   logger?: pino.Logger
 }
@@ -87,9 +94,10 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   // A session may outlive its connection, and a connection may be none yet.
   const [connections, tenants] = [new Visitors(limits), new Visitors(limits)]
   const tokens = tokenOptions && await createTokens(tokenOptions, logger)
+  const budget = new Budget(options.maxMemory)
   const links = new Set<SocketLink>()
   const open = new Set<Link>()
-  const sessions = new Sessions<Peer>({ tier, grace, maxBacklog, admit, onSession: (...session) => void openSession(...session), onResume: checkResume })
+  const sessions = new Sessions<Peer>({ tier, grace, maxBacklog, budget, admit, onSession: (...session) => void openSession(...session), onResume: checkResume })
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
   const secure = createHttp(answer, tls, logger)
   const { http } = secure
@@ -179,14 +187,15 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   // The first frame says which session the connection belongs to; without that it is one of its own, which ends with it.
   async function begin(link: Link, frame: Frame, peer: Peer) {
     let opening: ReturnType<typeof openingOf>
+    link.pause() // What follows waits until there is a session that takes it.
     try {
       opening = openingOf(frame)
       if (!opening) {
         link.once('close', admit(peer))
-        return openSession(link, peer, tier.open(), frame)
+        return openSession(new BoundedLink(link, budget), peer, tier.open({ budget }), frame)
       }
       const { id } = opening
-      await sessions.open(link, opening.opening, peer, opened => link.send(encodeResult(id, opened)))
+      await sessions.open(link, opening.opening, peer, opened => link.send(encodeResult(id, { ...opened, maxPayload })))
     } catch (error) {
       link.send(encodeFailure(opening?.id ?? (error instanceof ProtocolError ? error.id : null), describeError(error)))
       const { closeCode } = error instanceof LimitError ? error : { closeCode: closeCodes.internalError }
@@ -207,7 +216,10 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     before.gate = now.gate
   }
 
-  /** @param first a frame that has come already */
+  /**
+   * @param link is paused
+   * @param first a frame that has come already
+   */
   async function openSession(link: Link, peer: Peer, opened: Promise<Link>, first?: Frame) {
     const { address } = peer
     const guard = new Guard(link, limits, () => peer.gate?.grant)
@@ -219,16 +231,14 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       logger.info({ peer: address, sessions: open.size, reason: error?.message }, 'session closed')
     })
     logger.info({ peer: address, sessions: open.size, subject: peer.gate?.grant?.subject }, 'session opened')
-    const early: Frame[] = []
-    const keep = (frame: Frame) => { early.push(frame) }
-    guard.on('frame', keep)
-    if (first !== undefined) guard.receive(first)
+    link.once('dropped', ({ message: reason }) => logger.warn({ peer: address, reason }, 'a message was not sent: this is the first of its session'))
     try {
       const session = await opened
       if (closed) return session.close()
-      guard.off('frame', keep)
       join(guard, session)
-      for (const frame of early) session.send(frame)
+      pace(guard, session, Math.min(MAX_UNREAD_BYTES, maxBacklog / 2))
+      if (first !== undefined) guard.receive(first)
+      guard.resume()
     } catch (error) {
       logger.error({ peer: address, err: error }, 'the tier could not be opened')
       guard.close(error as Error)
@@ -247,6 +257,18 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     http.closeAllConnections()
     await closed
   }
+}
+
+// When this much waits for a client, it is not asked for more.
+const MAX_UNREAD_BYTES = 1024 * 1024
+
+/** A client that does not take its answers, or whose messages the tier cannot take, is not read. */
+function pace(client: Link, session: Link, maxUnread: number) {
+  const mustWait = () => client.bufferedAmount > maxUnread || session.bufferedAmount === Infinity
+  const goOn = () => { if (!mustWait()) client.resume() }
+  client.on('frame', () => { if (mustWait()) client.pause() })
+  client.on('drain', goOn)
+  session.on('drain', goOn)
 }
 
 // RFC 6750, 2.1

@@ -2,8 +2,10 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import { ConnectionError, ProtocolError, SessionError, codes } from '../lib/errors.ts'
-import { type Opened, type SessionKey, isOpening } from '../lib/opening.ts'
+import type { Budget } from '../lib/budget.ts'
+import { type Opened, type Opening, type SessionKey, isOpening } from '../lib/opening.ts'
 import { ResumableLink } from '../lib/resumable-link.ts'
+import { UNSTATED_MAX_PAYLOAD } from '../lib/socket-options.ts'
 import type { Link, Tier } from '../lib/tier.ts'
 import { encodeNotification } from '../lib/wire.ts'
 
@@ -22,6 +24,7 @@ export interface SessionsOptions<P> {
   /** How long a session outlives its connection, in ms. */
   grace: number
   maxBacklog: number
+  budget: Budget
   /** Called before a session is begun or revived; answers what to call when it ends. Throws when there may be no more. */
   admit(peer: P): () => void
   /** Is given the link of each session that begins, whose it is, and what the tier makes of it. */
@@ -46,20 +49,21 @@ export class Sessions<P> {
    * @throws ProtocolError for what is no opening; SessionError when the session is not there, or somebody else's.
    */
   async open(carrier: Link, opening: unknown, peer: P, answer: (opened: Opened) => void) {
-    if (!isOpening(opening)) throw new ProtocolError(codes.params, 'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames')
-    const { session: id, secret, received, resume = false } = opening
-    const { tier, grace } = this.#options
+    if (!isOpening(opening)) throw new ProtocolError(codes.params, 'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames; and maxPayload, in bytes')
+    const { session: id, secret, received, resume = false, maxPayload = UNSTATED_MAX_PAYLOAD } = opening
+    const { tier, grace, budget } = this.#options
     const known = this.#sessions.get(id)
     if (known && !isSame(known.secret, secret)) throw new SessionError(GONE)
     if (known) this.#options.onResume(known.peer, peer)
-    if (known && resume) return this.#goOn(known, carrier, received, answer)
+    if (known && resume) return this.#goOn(known, carrier, opening, answer)
     if (!resume && received !== 0) throw new SessionError(GONE)
     known?.link.end(new ConnectionError('the session was begun anew'))
     const key = { session: id, secret }
-    if (resume) return this.#revive(key, carrier, received === null, peer, answer)
+    if (resume) return this.#revive(key, carrier, opening, peer, answer)
     const { link } = this.#begin(key, peer, this.#options.admit(peer))
+    link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
-    this.#options.onSession(link, peer, tier.open({ key }))
+    this.#options.onSession(link, peer, tier.open({ key, budget }))
   }
 
   /** Ends those that have no connection; those that have one end with it. */
@@ -68,8 +72,9 @@ export class Sessions<P> {
     for (const { link, expiry } of this.#sessions.values()) if (expiry) link.end()
   }
 
-  #goOn({ link, isRevived }: Session<P>, carrier: Link, received: number | null, answer: (opened: Opened) => void) {
+  #goOn({ link, isRevived }: Session<P>, carrier: Link, { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening, answer: (opened: Opened) => void) {
     const { tier, grace } = this.#options
+    link.maxPayload = maxPayload
     // That we have forgotten, the client has heard when it says something: the connection may have broken before.
     const isUnheard = isRevived && link.received === 0 && received !== null
     if (received === null || isUnheard) {
@@ -81,13 +86,13 @@ export class Sessions<P> {
   }
 
   /** This process has never had the session; but perhaps the tiers below have what belongs to it. */
-  async #revive(key: SessionKey, carrier: Link, hasForgotten: boolean, peer: P, answer: (opened: Opened) => void) {
-    const { tier, grace } = this.#options
+  async #revive(key: SessionKey, carrier: Link, { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening, peer: P, answer: (opened: Opened) => void) {
+    const { tier, grace, budget } = this.#options
     if (!tier.resumable) throw new SessionError(GONE)
     let lost: ConnectionError | undefined
     carrier.once('close', error => { lost = error as ConnectionError ?? new ConnectionError('the connection was closed') })
     const leave = this.#options.admit(peer)
-    const session = await tier.open({ key, resume: true }).catch(error => {
+    const session = await tier.open({ key, resume: true, budget }).catch(error => {
       leave()
       throw error
     })
@@ -97,16 +102,18 @@ export class Sessions<P> {
       throw new ConnectionError('the session was resumed by another connection')
     }
     const { link } = this.#begin(key, peer, leave, true)
+    link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: null, grace, returns: true }))
     // Who has forgotten as well asks by itself.
-    if (!hasForgotten) link.send(FORGOT)
+    if (received !== null) link.send(FORGOT)
     this.#options.onSession(link, peer, Promise.resolve(session))
     if (lost) link.lose(lost)
   }
 
   #begin({ session: id, secret }: SessionKey, peer: P, leave: () => void, isRevived = false): Session<P> {
-    const { grace, maxBacklog } = this.#options
-    const session: Session<P> = { peer, secret, link: new ResumableLink(maxBacklog), isRevived }
+    const { grace, maxBacklog, budget } = this.#options
+    const session: Session<P> = { peer, secret, link: new ResumableLink(maxBacklog, budget), isRevived }
+    session.link.pause() // Until there is a session on the tier that takes its frames.
     this.#sessions.set(id, session)
     session.link.on('lost', error => {
       if (this.#closing) return session.link.end(error)

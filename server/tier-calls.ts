@@ -6,7 +6,7 @@ import { ProtocolError, codes } from '../lib/errors.ts'
 import { LOG_LEVELS, type Location } from '../lib/hello.ts'
 import type { Load, Usage } from '../lib/load.ts'
 import { errors } from '../lib/mediasoup.ts'
-import { discover } from '../lib/openrpc.ts'
+import { encodeDiscovery } from '../lib/openrpc.ts'
 import type { Link } from '../lib/tier.ts'
 import { type Handle, type Id, encodeNotification, encodeResult, unknownHandle, unknownMethod } from '../lib/wire.ts'
 import type { Leaf } from './leaf.ts'
@@ -40,7 +40,7 @@ export class TierCalls {
   }
 
   request(id: Id, method: string, params: unknown[]) {
-    this.#send(encodeResult(id, this.#resultOf(method, params)), { id })
+    this.#send(method === 'rpc.discover' ? encodeDiscovery(id) : encodeResult(id, this.#resultOf(method, params)), { id })
     if (method === 'tier.recall' && this.#leaf.drain.state.draining) this.#tellDraining()
   }
 
@@ -73,7 +73,6 @@ export class TierCalls {
         this.#onRecall()
         return this.#objects.announce()
       }
-      case 'rpc.discover': return discover()
       default: throw unknownMethod(method)
     }
   }

@@ -1,6 +1,7 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on children.
 
 import pRetry from 'p-retry'
+import type { Budget } from '../../lib/budget.ts'
 import type { Announcement } from '../../lib/codec.ts'
 import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
 import { effectOf } from '../../lib/effects.ts'
@@ -8,7 +9,7 @@ import { ConnectionError, DrainingError, SessionError, describeError, reviveErro
 import { nodeOf } from '../../lib/frame-header.ts'
 import type { Head } from '../../lib/frame.ts'
 import { errors } from '../../lib/mediasoup.ts'
-import { discover } from '../../lib/openrpc.ts'
+import { encodeDiscovery } from '../../lib/openrpc.ts'
 import { type SessionKey, keyBelow } from '../../lib/opening.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { type Failure, type Handle, type Id, decode, encodeNotification, normalizeIfMessage, notUnique, unknownHandle } from '../../lib/wire.ts'
@@ -38,6 +39,7 @@ export class ClusterSession extends ProxySession {
   readonly #routes = new Map<string, ChildBranch | null>()
   readonly #inFlight = new Map<Id, InFlight>()
   readonly #key: SessionKey | undefined
+  readonly #budget: Budget | undefined
   readonly #pipes: Pipes
   readonly #piping: Piping
   readonly #placing: Placing
@@ -48,9 +50,10 @@ export class ClusterSession extends ProxySession {
   #tellsUsage = false
 
   /** @param key that of the session, from which those of its sessions on children come */
-  constructor(cluster: Cluster, link: Link, key?: SessionKey) {
+  constructor(cluster: Cluster, link: Link, key?: SessionKey, budget?: Budget) {
     super(link)
     this.#cluster = cluster
+    this.#budget = budget
     this.#key = key
     this.#pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
     this.#piping = new Piping(this.#pipes)
@@ -97,7 +100,7 @@ export class ClusterSession extends ProxySession {
       case 'tier.log': return this.#subscribeToLogs(head, frame)
       case 'tier.recall': return this.#recall(id)
       case 'tier.drain': throw new errors.UnsupportedError('a cluster is drained host by host: ask each at its own URL')
-      case 'rpc.discover': return this.answer(id, discover())
+      case 'rpc.discover': return void (id != null && this.tell(encodeDiscovery(id), { id }))
       case 'mediasoup.createWorker': return this.#place(head, frame)
       case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
       // A Worker is known until its process is gone.
@@ -118,9 +121,10 @@ export class ClusterSession extends ProxySession {
     return hello
   }
 
-  #forward(branch: ChildBranch, head: Head, frame: Frame, placement?: Placement) {
+  #forward(branch: ChildBranch, head: CallHead, frame: Frame, placement?: Placement) {
     const { id, method } = head
-    if (id != null) this.#inFlight.set(id, { branch, method: method!, since: performance.now(), placement })
+    this.holdOff(branch.link, head)
+    if (id != null) this.#inFlight.set(id, { branch, method, since: performance.now(), placement })
     else placement?.placed(true)
     branch.link.send(frame, head)
   }
@@ -140,9 +144,10 @@ export class ClusterSession extends ProxySession {
   }
 
   async #open(child: Child, resume: boolean): Promise<ChildBranch> {
-    const link = await child.tier.open({ key: this.#key && keyBelow(this.#key, child.tier.name ?? ''), resume })
+    const link = await child.tier.open({ key: this.#key && keyBelow(this.#key, child.tier.name ?? ''), resume, budget: this.#budget })
     const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.#cluster.timeout }) }
     link.on('frame', (frame, head) => this.#fromChild(branch, frame, head))
+    link.on('dropped', error => this.fail(null, error))
     link.once('close', (error = new ConnectionError('the connection to the host was closed')) => {
       const queue = this.queueOf(link)
       if (queue) queue.push(() => this.#lost(branch, error))
@@ -234,7 +239,7 @@ export class ClusterSession extends ProxySession {
     this.settle(id, pipe.then(value => ({ value })))
   }
 
-  #forwardOrFail(branch: ChildBranch | null | undefined, head: Head, frame: Frame) {
+  #forwardOrFail(branch: ChildBranch | null | undefined, head: CallHead, frame: Frame) {
     if (!branch) throw new errors.NotFoundError(unknownHandle('Router', head.handle))
     this.#forward(branch, head, frame)
   }

@@ -9,7 +9,7 @@ import type { Head } from '../../lib/frame.ts'
 import type { Hello } from '../../lib/hello.ts'
 import type { Load, Usage } from '../../lib/load.ts'
 import { errors } from '../../lib/mediasoup.ts'
-import { discover } from '../../lib/openrpc.ts'
+import { encodeDiscovery } from '../../lib/openrpc.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
 import { type Id, encodeNotification, normalizeIfMessage, notUnique, unknownHandle } from '../../lib/wire.ts'
@@ -51,6 +51,7 @@ export class VerticalSession extends ProxySession {
     this.#context = { ...options, below: this.#below }
     this.#begin()
     branch.link.on('frame', (frame, head) => this.#fromBelow(frame, head))
+    branch.link.on('dropped', error => this.fail(null, error))
     branch.link.once('close', error => link.close(error ?? new ConnectionError('the tier below closed the connection')))
     this.#listenToUsage()
   }
@@ -73,6 +74,7 @@ export class VerticalSession extends ProxySession {
     const { id, method, handle } = head
     const { tables } = this.#state
     if (id != null && this.#below.isAsked(id)) throw notUnique(id)
+    this.holdOff(this.#below.link, head)
     switch (method) {
       case 'tier.hello': return this.settle(id, this.#greet(viaOf(frame)))
       case 'tier.load': return this.#subscribeToLoad(id, frame)
@@ -81,7 +83,7 @@ export class VerticalSession extends ProxySession {
       case 'tier.locate': return this.#below.forward(id, method, [tables.homeOf(handle!)])
       case 'tier.recall': return this.#recall(id)
       case 'tier.drain': return this.#below.forward(id, method, paramsOf(frame))
-      case 'rpc.discover': return this.answer(id, discover())
+      case 'rpc.discover': return void (id != null && this.tell(encodeDiscovery(id), { id }))
       case 'mediasoup.createWorker': return this.settle(id, this.#workers.create(paramsOf(frame)[0] as Record<string, unknown>))
     }
     const kind = method.slice(0, method.indexOf('.'))

@@ -62,6 +62,7 @@ test('a wrong value is wrong usage: the option and the value are named, with the
     await fails(['serve', '--listen', address], 2, new RegExp(`'--listen <host:port>' argument '${address}' is invalid\\. It must be HOST:PORT`))
   }
   await fails(['serve', ...LISTEN, '--silence', 'long'], 2, /'--silence <ms>' argument 'long' is invalid\. It must be a whole number from 1 to 2147483647 ms, which is 24\.8 days/)
+  await fails(['serve', ...LISTEN, '--max-memory', '5X'], 2, /positive whole number of bytes, for example 512M or 2G/)
   await fails(['serve', ...LISTEN, '--max-payload', '0'], 2, /'--max-payload <bytes>' argument '0' is invalid/)
   await fails(['serve', ...LISTEN, '--log-level', 'loud'], 2, /'--log-level <level>' argument 'loud' is invalid\. Allowed choices are/)
 })
@@ -240,6 +241,22 @@ test('a watermark is a share', async () => {
 
 test('a URL that is none of a WebSocket is wrong usage', async () => {
   await fails(['serve', ...LISTEN, 'http://127.0.0.1:4000'], 2, /must be like ws:\/\/host:port/)
+})
+
+test('--max-memory bounds what all sessions keep for peers that do not read; others go on', async () => {
+  const { url, lines } = await startLeaf(['--max-memory', '8M'])
+  const mediasoup = await connect(url)
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  for (let i = 0; i < 8; i++) {
+    const greedy = await raw(url)
+    await greedy.call('tier.open', { session: `session-of-a-test-${i}`, secret: 'secret-of-that-session', received: 0 })
+    greedy.socket.pause()
+    for (let id = 0; id < 1_000; id++) greedy.send({ jsonrpc: '2.0', id, method: 'rpc.discover', params: [] })
+  }
+  const reason = await until(() => lines.map(line => JSON.parse(line)).find(({ msg }) => msg === 'session closed')?.reason as string | undefined)
+  assert.match(reason, /all sessions together keep more than 8388608 bytes for their peers, and this one kept most/)
+  assert.ok((await worker.createRouter()).id)
 })
 
 test.run()

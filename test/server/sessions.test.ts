@@ -19,7 +19,7 @@ async function open(options?: ServeOptions) {
 test('a session goes on where its frames ended, in both directions, and each is carried out once', async () => {
   const { url } = await open()
   const first = await raw(url)
-  assert.equal((await first.call('tier.open', { ...key, received: 0 })).result, { received: 0, grace: 30_000 })
+  assert.equal((await first.call('tier.open', { ...key, received: 0 })).result, { received: 0, grace: 30_000, maxPayload: 9 * 1024 * 1024 })
   const { result } = await first.call('mediasoup.createWorker', {})
   const worker = (result as { $: string }).$
   const { result: router } = await first.call('Worker.createRouter', worker, {})
@@ -27,7 +27,7 @@ test('a session goes on where its frames ended, in both directions, and each is 
 
   // It has heard of the Worker only, so the Router is announced again, and not made again.
   const second = await raw(url)
-  assert.equal((await second.call('tier.open', { ...key, received: 1, resume: true })).result, { received: 2, grace: 30_000 })
+  assert.equal((await second.call('tier.open', { ...key, received: 1, resume: true })).result, { received: 2, grace: 30_000, maxPayload: 9 * 1024 * 1024 })
   await until(() => second.heard.length > 1)
   assert.equal(second.heard[1]!.result, router)
   const { result: dump } = await second.call('Worker.dump', worker)
