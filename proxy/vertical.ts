@@ -38,7 +38,6 @@ export interface SpanSettings {
  */
 export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, linger = 5_000 }: VerticalOptions = {}): Tier {
   const node = randomBytes(6).toString('base64url')
-  let serial = 0
   const settings = { policy: policy === 'scatter' ? scatter : pack(watermark), maxWorkers, linger }
 
   return {
@@ -50,9 +49,18 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
 
   async function open({ key, resume }: OpenOptions = {}): Promise<Link> {
     const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume })
-    const session = key?.session ?? newSessionKey().session
+    const own = key ?? newSessionKey()
     const [ours, theirs] = pair()
-    new SpanSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings, session })
+    new SpanSession({
+      link: ours,
+      branch: { link: below, caller: new Caller(below) },
+      tier: node,
+      // A process that takes the place of this one comes to the same name.
+      node: keyBelow(own, 'handles').session,
+      settings,
+      session: own.session,
+      isNew: resume
+    })
     return theirs
   }
 }

@@ -2,7 +2,7 @@
 
 import type * as ms from 'mediasoup/types'
 import { decodeValue, encodeValue } from '../lib/codec.ts'
-import { describeError } from '../lib/errors.ts'
+import { describeError, unknownOutcome } from '../lib/errors.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
 import type { Frame } from '../lib/tier.ts'
@@ -31,7 +31,7 @@ export class Calls {
   readonly #objects: Objects
   readonly #events: Events
   readonly #send: Send
-  readonly #inFlight = new Set<Id>()
+  readonly #inFlight = new Map<Id, string>()
   #recalls = 0
   #ended = false
   // What is called of mediasoup itself.
@@ -60,7 +60,7 @@ export class Calls {
     const call = object[row.member]!(...args)
     if (target) mend(target.root.object)
     const promise = target?.lease?.during(call) ?? call
-    this.#inFlight.add(id)
+    this.#inFlight.set(id, method)
     if (creates) this.#events.creating.add(creates)
 
     // One microtask after the call is done, so that its answer keeps its place among the events.
@@ -79,9 +79,12 @@ export class Calls {
     if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params, entry))
   }
 
-  /** Nobody waits for what is in flight. */
+  /** A tier in between was replaced: whoever still waits for an answer cannot know what came of the call, and what it makes is closed. */
   forget() {
     this.#recalls++
+    for (const [id, method] of this.#inFlight) {
+      this.#send(encodeFailure(id, describeError(unknownOutcome(method))), { id })
+    }
     this.#inFlight.clear()
   }
 

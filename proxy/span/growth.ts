@@ -2,6 +2,7 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement, Reference } from '../../lib/codec.ts'
+import { nodeOf } from '../../lib/head.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { type Handle, unknownHandle } from '../../lib/wire.ts'
@@ -27,8 +28,16 @@ export class Growth {
   readonly #session: string
   readonly #timer = setInterval(() => void this.#measure(), INTERVAL_MS).unref()
 
-  /** @param session the id by which parts are found again */
-  constructor(spans: Spans, replicas: Replicas, below: Caller, settings: SpanSettings, session: string) {
+  readonly #onNode: (node: string) => void
+
+  /**
+   * @param session the id by which parts are found again
+   * @param onNode is told where each Worker below is
+   */
+  constructor(
+    spans: Spans, replicas: Replicas, below: Caller, settings: SpanSettings, session: string, onNode: (node: string) => void
+  ) {
+    this.#onNode = onNode
     this.#spans = spans
     this.#replicas = replicas
     this.#below = below
@@ -139,6 +148,7 @@ export class Growth {
     try {
       const announcement = await this.#below.call('mediasoup.createWorker', tagged(options, this.#session, { of, ordinal, settings })) as Announcement
       placed(true)
+      this.#onNode(nodeOf(announcement.$))
       return announcement
     } catch (error) {
       placed(false)

@@ -16,6 +16,8 @@ export interface Surroundings {
   /** The id of the session, by which parts are found again. */
   session: string
   nextHandle(): Handle
+  /** A Worker below is on a node. */
+  onNode(node: string): void
 }
 
 export class Knowledge {
@@ -28,14 +30,14 @@ export class Knowledge {
   readonly pipes: Pipes
   readonly replicas: Replicas
 
-  constructor({ below, settings, session, nextHandle }: Surroundings) {
+  constructor({ below, settings, session, nextHandle, onNode }: Surroundings) {
     this.below = below
     this.session = session
     this.nextHandle = nextHandle
     this.pipes = new Pipes(session, () => {}, handle => this.replicas.ended(handle))
     this.replicas = new Replicas(this.pipes, below, settings.linger)
     this.spans = new Spans(this.pipes, new Objects(this.replicas, worker => this.growth.giveBackLater(worker)))
-    this.growth = new Growth(this.spans, this.replicas, below.caller, settings, session)
+    this.growth = new Growth(this.spans, this.replicas, below.caller, settings, session, onNode)
   }
 
   end() {

@@ -113,6 +113,10 @@ export class Objects {
     if (replica) this.#replicas.release(replica)
   }
 
+  *handles(): Generator<Handle> {
+    for (const known of [this.placed, this.#produced, this.#consumers]) yield* known.keys()
+  }
+
   /** A transport, Producer, Consumer, … was closed. */
   remove(handle: Handle) {
     const placed = this.placed.get(handle)

@@ -30,6 +30,11 @@ export class Spans {
     this.objects = objects
   }
 
+  /** Of all that has parts. */
+  handles(): Handle[] {
+    return [this.workers, this.routers, this.servers].flatMap(known => [...known.keys()])
+  }
+
   // Workers
 
   addWorker(handle: Handle, settings: Record<string, unknown>, { appData }: Announcement): SpanningWorker {
