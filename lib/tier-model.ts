@@ -188,6 +188,9 @@ export const tierModel = {
       params: [param('recalled', object({ id: { type: ['string', 'number'] }, entries: { type: 'array', items: entry }, done: strings }, ['id', 'entries']), true)]
     }
   },
+  'tier.nodes': {
+    told: { summary: 'Nodes on which the session has what no handle of the client names', params: [param('nodes', strings, true)] }
+  },
   'rpc.discover': {
     sent: { summary: 'The OpenRPC document of the tier', scope: undefined, params: [], result: { type: 'object' }, inProxy: 'own' }
   }

@@ -7,6 +7,7 @@ import { effectOf, isEnd } from '../lib/effects.ts'
 import { nodeOf } from '../lib/frame-header.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { ObjectTree, type TreeNode } from '../lib/object-tree.ts'
+import type { Entry } from '../lib/recall.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, encodeNotification } from '../lib/wire.ts'
 import type { Branch } from './session.ts'
@@ -112,10 +113,19 @@ export class Pipes {
     this.objects.remove(router)
   }
 
-  /** All that is on these nodes was told: parts that are not there are gone. */
-  reconcile(nodes: ReadonlySet<string>, there: ReadonlyMap<Handle, unknown>) {
-    const gone = [...this.objects.values()].filter(node => isPart(node) && nodes.has(nodeOf(node.handle)) && !there.has(node.handle))
-    for (const { handle } of gone) this.objects.remove(handle)
+  /** What is on nodes was told again: a part that is missing has ended, and those that are there are paused alike. */
+  reconcile(nodes: ReadonlySet<string>, there: ReadonlyMap<Handle, Entry>) {
+    for (const { handle, data: { leg } } of [...this.objects.values()].filter(node => isPart(node) && nodes.has(nodeOf(node.handle)))) {
+      const entry = there.get(handle)
+      if (!entry) this.objects.remove(handle)
+      else if (leg?.follows) this.#comparePaused(leg, entry)
+    }
+  }
+
+  #comparePaused(leg: Leg, [handle, , , { paused, producerPaused, dataProducerPaused }]: Entry) {
+    const isPaused = Boolean(producerPaused ?? dataProducerPaused)
+    if (handle === leg.from.handle && isPaused !== leg.paused) this.#pause(leg, isPaused)
+    else if (handle === leg.to?.handle && Boolean(paused) !== leg.paused) this.#pause(leg, leg.paused)
   }
 
   /** Nothing is known any more: all is about to be told. */

@@ -1,7 +1,6 @@
 // What sessions on proxies have in common: a client's frames come in, and are dispatched by their heads.
 
-import type { Announcement } from '../lib/codec.ts'
-import { LimitError, ProtocolError, UnknownOutcomeError, codes, describeError } from '../lib/errors.ts'
+import { LimitError, ProtocolError, codes, describeError } from '../lib/errors.ts'
 import { methods } from '../lib/methods.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import type { CallHead, Head } from '../lib/frame.ts'
@@ -38,13 +37,10 @@ export abstract class ProxySession implements Replies {
   readonly #held = new Set<Link>()
   // The tiers below for which the client waits.
   readonly #blocking = new Set<Link>()
-  // What came from either side while the client is to be told all that there is: from itself, and from those below that have told it.
-  #waiting: Frame[] | undefined
-  readonly #later = new Map<Link, (() => void)[]>()
 
   constructor(link: Link) {
     this.link = link
-    link.on('frame', (frame, head) => this.#receive(frame, head))
+    link.on('frame', (frame, head) => this.receive(frame, head))
     link.on('drain', () => this.#letGo())
     link.once('close', () => this.end())
   }
@@ -90,45 +86,8 @@ export abstract class ProxySession implements Replies {
     below.on('drain', goOn).on('close', goOn)
   }
 
-  /** Answers what there is; the client's frames wait for that. */
-  protected answerRecall(id: Id | null | undefined, recalled: Promise<Announcement[]>) {
-    const waiting: Frame[] = this.#waiting = []
-    const goOn = () => {
-      this.#waiting = undefined
-      const later = [...this.#later.values()].flat()
-      this.#later.clear()
-      for (const deliver of later) deliver()
-      for (const frame of waiting) this.#receive(frame)
-    }
-    this.settle(id, recalled)
-    recalled.then(goOn, goOn)
-  }
-
-  /** All that there is on a tier below. Nothing that it was asked before is answered. */
-  protected async recallFrom(branch: Branch): Promise<Announcement[]> {
-    branch.caller.forgotten()
-    try {
-      return await branch.caller.recall(() => this.#later.set(branch.link, []))
-    } catch (error) {
-      if (error instanceof UnknownOutcomeError) return this.recallFrom(branch) // It has forgotten meanwhile.
-      throw error
-    }
-  }
-
-  /** Where what comes from below has to wait: what it has told before, all that there is, is not told here yet. */
-  protected queueOf(below: Link): (() => void)[] | undefined {
-    return this.#later.get(below)
-  }
-
-  /** A tier below has forgotten all; whoever is above asks anew. */
-  protected forgotten({ link, caller }: Branch) {
-    this.#later.delete(link)
-    caller.forgotten()
-    link.discard?.()
-  }
-
-  #receive(frame: Frame, head?: Head) {
-    if (this.#waiting) return void this.#waiting.push(frame)
+  /** Dispatches a frame that came from the client, now or before. */
+  protected receive(frame: Frame, head?: Head) {
     try {
       ({ frame, head } = normalize(frame, head))
       if (head.method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', head.id)
