@@ -13,7 +13,7 @@ export type Scope = (typeof SCOPES)[number]
 /** A JSON schema. */
 export type Schema = Readonly<Record<string, unknown>>
 
-interface Param {
+export interface Param {
   name: string
   required?: boolean
   schema: Schema
@@ -42,7 +42,7 @@ interface Sent {
 }
 
 /** What a tier tells. */
-interface Told {
+export interface Told {
   summary: string
   params: readonly Param[]
 }
