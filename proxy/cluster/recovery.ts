@@ -78,6 +78,11 @@ export class Recovery {
     return this.#resuming.has(child)
   }
 
+  /** Whether there is anything that waits, or may have to. */
+  get isActive(): boolean {
+    return this.#isNew || this.#waiting.size > 0
+  }
+
   /** Keeps a frame for a node if that has to wait. */
   keeps(node: string, frame: Frame, head: CallHead): boolean {
     let queue = this.#waiting.get(node)

@@ -76,7 +76,7 @@ export class ClusterSession extends ProxySession implements Recoverable {
   protected override dispatch(head: CallHead, frame: Frame) {
     const { id, method, handle } = head
     if (id != null && this.#inFlight.has(id)) throw notUnique(id)
-    if (handle !== undefined && this.#recovery.keeps(nodeOf(handle), frame, head)) return
+    if (this.#recovery.isActive && handle !== undefined && this.#recovery.keeps(nodeOf(handle), frame, head)) return
     switch (method) {
       case 'tier.hello': {
         this.via = viaOf(frame)

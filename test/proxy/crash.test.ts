@@ -305,17 +305,17 @@ test('a spanning tier in the process of its application outlives the tier below,
   assert.ok(await worker.createRouter())
 })
 
-test('a Worker that carried nothing when the tier below was replaced is kept if it carries something since', async () => {
-  const linger = 12_000
+test('a Worker that carries nothing after the tier below was replaced is kept if it carries something since', async () => {
+  const linger = 5_000
   const { mediasoup, replace } = await stageInProcess({ policy: 'scatter', maxWorkers: 2, linger })
   const router = await (await mediasoup.createWorker()).createRouter()
   await router.createDirectTransport()
   const first = await router.createDirectTransport()
   const place = await mediasoup.connection.locate(first)
-  first.close()
-  const isOver = performance.now() + linger
   await replace()
   await until(() => router.dump().then(() => true, () => false)) // What was sent to the one that died is lost.
+  first.close()
+  const isOver = performance.now() + linger
   const second = await router.createDirectTransport()
   assert.equal(await mediasoup.connection.locate(second), place)
   await until(() => performance.now() > isOver + 200)
@@ -489,8 +489,7 @@ test('a session of which the leaves have nothing any more dies with the error th
   const [error] = await died
   assert.ok(error instanceof Error)
   await until(() => heard.includes('died'))
-  await until(() => regained.length)
-  assert.equal(regained, [false], 'it is not told that a session goes on of which nothing is left')
+  assert.equal(regained, [], 'it is not told that a session goes on of which nothing is left')
   assert.instance(await rejection(worker.createRouter()), mediasoup.errors.WorkerClosedError)
 })
 
