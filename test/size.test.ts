@@ -121,7 +121,7 @@ test('--max-payload also holds for what a tier takes from those below, if it is 
   const transport = await router.createDirectTransport()
   const producerId = 'x'.repeat(10 * MiB)
   const error = await rejection(transport.consume({ producerId, rtpCapabilities: router.rtpCapabilities }))
-  assert.is(error.message, `Producer with id "${producerId}" not found`)
+  assert.ok(error.message === `Producer with id "${producerId}" not found`, error.message.slice(0, 200))
 })
 
 test('the answer to an opening says what the tier takes; who sends more all the same is cut, alone', async () => {
