@@ -85,7 +85,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const tokens = tokenOptions && await createTokens(tokenOptions, logger)
   const links = new Set<SocketLink>()
   const open = new Set<Link>()
-  const sessions = new Sessions<Peer>({ tier, grace, maxBacklog, onSession: (...session) => void openSession(...session), onResume: checkResume })
+  const sessions = new Sessions<Peer>({ tier, grace, maxBacklog, admit, onSession: (...session) => void openSession(...session), onResume: checkResume })
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
   const secure = createHttp(answer, tls, logger)
   const { http } = secure
@@ -147,6 +147,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     } catch (error) {
       return refuse(socket, 401, (error as Error).message)
     }
+    if (closing) return refuse(socket, 503, 'the server is shutting down')
     sockets.handleUpgrade(request, socket, head, webSocket => onSocket(webSocket, socket, request, grant))
   }
 
@@ -176,13 +177,24 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     let opening: ReturnType<typeof openingOf>
     try {
       opening = openingOf(frame)
-      if (!opening) return openSession(link, peer, tier.open(), frame)
+      if (!opening) {
+        link.once('close', admit(peer))
+        return openSession(link, peer, tier.open(), frame)
+      }
       const { id } = opening
       await sessions.open(link, opening.opening, peer, opened => link.send(encodeResult(id, opened)))
     } catch (error) {
       link.send(encodeFailure(opening?.id ?? (error instanceof ProtocolError ? error.id : null), describeError(error)))
-      link.close(new ConnectionError((error as Error).message, { closeCode: closeCodes.internalError }))
+      const { closeCode } = error instanceof LimitError ? error : { closeCode: closeCodes.internalError }
+      link.close(new ConnectionError((error as Error).message, { closeCode }))
     }
+  }
+
+  /** Counts one more session of a peer, before anything is opened for it. Answers what to call when the session ends. Throws a LimitError. */
+  function admit({ address }: Peer): () => void {
+    const refusal = tenants.refusal(address)
+    if (refusal) throw new LimitError(codes.sessions, refusal[1])
+    return tenants.enter(address)
   }
 
   /** A session that is on another connection now is still that of the same subject, and has the rights of the token there. */
@@ -194,9 +206,6 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   /** @param first a frame that has come already */
   async function openSession(link: Link, peer: Peer, opened: Promise<Link>, first?: Frame) {
     const { address } = peer
-    const refusal = tenants.refusal(address)
-    if (refusal) return link.close(new LimitError(codes.sessions, refusal[1]))
-    link.once('close', tenants.enter(address))
     const guard = new Guard(link, limits, () => peer.gate?.grant)
     open.add(guard)
     let closed = false

@@ -22,6 +22,8 @@ export interface SessionsOptions<P> {
   /** How long a session outlives its connection, in ms. */
   grace: number
   maxBacklog: number
+  /** Called before a session is begun or revived; answers what to call when it ends. Throws when there may be no more. */
+  admit(peer: P): () => void
   /** Is given the link of each session that begins, whose it is, and what the tier makes of it. */
   onSession(link: Link, peer: P, session: Promise<Link>): void
   /** Throws when a session may not go on with another peer than before. */
@@ -55,7 +57,7 @@ export class Sessions<P> {
     known?.link.end(new ConnectionError('the session was begun anew'))
     const key = { session: id, secret }
     if (resume) return this.#revive(key, carrier, received === null, peer, answer)
-    const { link } = this.#begin(key, peer)
+    const { link } = this.#begin(key, peer, this.#options.admit(peer))
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
     this.#options.onSession(link, peer, tier.open({ key }))
   }
@@ -84,12 +86,17 @@ export class Sessions<P> {
     if (!tier.resumable) throw new SessionError(GONE)
     let lost: ConnectionError | undefined
     carrier.once('close', error => { lost = error as ConnectionError ?? new ConnectionError('the connection was closed') })
-    const session = await tier.open({ key, resume: true })
+    const leave = this.#options.admit(peer)
+    const session = await tier.open({ key, resume: true }).catch(error => {
+      leave()
+      throw error
+    })
     if (this.#sessions.has(key.session)) {
+      leave()
       session.close()
       throw new ConnectionError('the session was resumed by another connection')
     }
-    const { link } = this.#begin(key, peer, true)
+    const { link } = this.#begin(key, peer, leave, true)
     link.attach(carrier, 0, () => answer({ received: null, grace, returns: true }))
     // Who has forgotten as well asks by itself.
     if (!hasForgotten) link.send(FORGOT)
@@ -97,7 +104,7 @@ export class Sessions<P> {
     if (lost) link.lose(lost)
   }
 
-  #begin({ session: id, secret }: SessionKey, peer: P, isRevived = false): Session<P> {
+  #begin({ session: id, secret }: SessionKey, peer: P, leave: () => void, isRevived = false): Session<P> {
     const { grace, maxBacklog } = this.#options
     const session: Session<P> = { peer, secret, link: new ResumableLink(maxBacklog), isRevived }
     this.#sessions.set(id, session)
@@ -112,6 +119,7 @@ export class Sessions<P> {
     session.link.once('close', () => {
       clearTimeout(session.expiry)
       this.#sessions.delete(id)
+      leave()
     })
     return session
   }

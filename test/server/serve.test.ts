@@ -1,13 +1,18 @@
 // The server: its HTTP side, who may open a session, and what becomes of slow peers.
 
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { Server as HttpServer } from 'node:http'
 import { connect as connectSocket } from 'node:net'
+import { SignJWT } from 'jose'
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
+import { pino } from 'pino'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
 import { ConnectionError, connect } from '../../client/index.ts'
+import { codes } from '../../lib/errors.ts'
 import { PROTOCOL } from '../../lib/hello.ts'
 import { pair } from '../../lib/tier.ts'
 import { encodeNotification } from '../../lib/wire.ts'
@@ -246,6 +251,91 @@ test('however the session on a tier below ends, that of the client ends with a c
     peer.send(encodeNotification('tier.log', []))
     assert.is((await peer.closed).code, [1000, 1012, 4001].includes(code) ? code : 1011)
   }
+})
+
+/** A tier that counts its sessions. */
+function countingTier(open: () => Promise<void> = async () => {}) {
+  const counts = { opened: 0, closed: 0 }
+  return {
+    counts,
+    async open() {
+      counts.opened++
+      await open()
+      const [ours, theirs] = pair()
+      ours.once('close', () => counts.closed++)
+      return theirs
+    }
+  }
+}
+
+const opening = (session: number) => ({ session: `a-session-of-a-test-${session}`, secret: 'its-own-secret-0123456789', received: 0 })
+
+/** Leaves sessions behind in their grace period: without connections. */
+async function leaveSessions(url: string, count: number) {
+  for (let i = 0; i < count; i++) {
+    const peer = await raw(url)
+    await peer.call('tier.open', opening(i))
+    peer.socket.terminate()
+    await peer.closed
+  }
+}
+
+test('a session that is refused opens nothing on the tier, and is told why', async () => {
+  const tier = countingTier()
+  const server = await serve(tier, { limits: { sessions: 3 }, grace: 60_000 })
+  afterTest(() => server.close())
+  await leaveSessions(server.url, 3)
+  for (let i = 3; i < 6; i++) {
+    const peer = await raw(server.url)
+    const { error } = await peer.call('tier.open', opening(i))
+    assert.equal([error?.code, error?.message], [codes.sessions, 'this tier has its 3 sessions'])
+    assert.equal(await peer.closed, { code: 4429, reason: 'this tier has its 3 sessions' })
+  }
+  const peer = await raw(server.url)
+  peer.send({ jsonrpc: '2.0', id: 1, method: 'tier.hello', params: [] })
+  assert.is((await peer.closed).code, 4429)
+  assert.equal(tier.counts, { opened: 3, closed: 0 })
+  await server.close()
+  await until(() => tier.counts.closed === 3)
+})
+
+test('a session that is refused while the tier cannot be reached leaves no rejection behind', async () => {
+  const rejections: unknown[] = []
+  const listener = (reason: unknown) => rejections.push(reason)
+  process.on('unhandledRejection', listener)
+  afterTest(() => process.off('unhandledRejection', listener))
+  let reachable = true
+  const tier = countingTier(async () => { if (!reachable) throw new ConnectionError('the tier cannot be reached') })
+  const server = await serve(tier, { limits: { sessions: 1 }, grace: 60_000, logger: pino({ level: 'silent' }) })
+  afterTest(() => server.close())
+  await leaveSessions(server.url, 1)
+  reachable = false
+  const peer = await raw(server.url)
+  await peer.call('tier.open', opening(1))
+  await peer.closed
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(rejections, [])
+})
+
+test('a server closes although the token of an upgrade is being verified', async () => {
+  const secret = randomBytes(32)
+  const server = await serve(leaf(localMediasoup), { tokens: { secret, audience: 'a-test' } })
+  const token = await new SignJWT({ scope: 'create' }).setProtectedHeader({ alg: 'HS256' }).setSubject('app').setAudience('a-test').setExpirationTime('1h').sign(secret)
+  const peer = await speak(server.url)
+  // In the turn in which the upgrade is read, before the token is verified.
+  let closed: Promise<void> | undefined
+  const emit = HttpServer.prototype.emit as (event: string, ...args: unknown[]) => boolean
+  HttpServer.prototype.emit = function (this: HttpServer, event: string, ...args: unknown[]) {
+    const result = emit.call(this, event, ...args)
+    if (event === 'upgrade') closed ??= server.close()
+    return result
+  }
+  afterTest(() => { HttpServer.prototype.emit = emit })
+  peer.say(upgrade().replace('\r\n\r\n', `\r\nAuthorization: Bearer ${token}\r\n\r\n`))
+  await until(() => closed !== undefined)
+  await closed
+  await until(() => peer.heard().endsWith('\n'))
+  assert.match(peer.heard(), /^HTTP\/1\.1 503 [^]*the server is shutting down/)
 })
 
 test.run()
