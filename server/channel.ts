@@ -6,11 +6,13 @@ import type * as ms from 'mediasoup/types'
 
 /** The part of flatbuffers' Builder that is needed. */
 interface Builder {
-  /** A table or vector was begun, and not ended. */
+  /** A table was begun, and not ended. */
   isNested: boolean
   clear(): void
-  /** Called before each table, vector and string; throws if one was begun, and not ended. */
+  /** Called before each table and vector; throws if a table was begun, and not ended. */
   notNested(): void
+  /** Writes the byte that ends the string before it calls notNested(). */
+  createString(text: string): number
 }
 
 /** Lets each message of a Worker begin with an empty builder. The Worker is closed when that fails. */
@@ -25,6 +27,7 @@ export async function isolateMessages(worker: ms.Worker): Promise<ms.Worker> {
     begun = false
     builder.clear()
   }
+  const createString = builder.createString.bind(builder)
   // mediasoup encodes and sends a message synchronously. So what is still begun, when another message begins or when the
   // microtask runs, belongs to a call that has failed.
   builder.notNested = () => {
@@ -32,6 +35,10 @@ export async function isolateMessages(worker: ms.Worker): Promise<ms.Worker> {
     if (begun) return
     begun = true
     queueMicrotask(end)
+  }
+  builder.createString = text => {
+    builder.notNested()
+    return createString(text)
   }
   return worker
 }

@@ -5,6 +5,7 @@ import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type RemoteMediasoup, client } from '../../client/index.ts'
+import { isolateMessages } from '../../server/channel.ts'
 import { leaf } from '../../server/index.ts'
 import { afterTest, audio, cleanUp, opus, rejection } from '../helper.ts'
 
@@ -53,6 +54,31 @@ test('calls that arrive with one that fails are answered', async () => {
   ]
   const outcomes = await Promise.allSettled(calls)
   assert.equal(outcomes.map(({ status }) => status), ['rejected', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+})
+
+test('what follows half a message in the same turn is encoded as if there was none', async () => {
+  const worker = await isolateMessages(await localMediasoup.createWorker())
+  afterTest(() => worker.close())
+  interface Builder { startObject(fields: number): void; createString(text: string): number; clear(): void; asUint8Array(): Uint8Array }
+  const encoded: string[] = []
+  const item = {
+    pack(builder: Builder) {
+      const encode = () => {
+        builder.createString('text')
+        return Buffer.from(builder.asUint8Array()).toString('hex')
+      }
+      builder.clear()
+      encoded.push(encode())
+      builder.startObject(1) // And it is not ended.
+      encoded.push(encode())
+      throw new Error('this is not sent')
+    }
+  }
+  await rejection(worker.updateSettings({ logTags: [item as unknown as ms.WorkerLogTag] }))
+  const [whole, after] = encoded
+  assert.is(after, whole)
+  assert.ok(whole)
+  await worker.createRouter()
 })
 
 test('a new Worker has made nothing that its process could observe', async () => {
