@@ -3,6 +3,7 @@
 import type { Announcement } from '../lib/codec.ts'
 import { ProtocolError, UnknownOutcomeError, codes, describeError } from '../lib/errors.ts'
 import type { Frame, Link } from '../lib/tier.ts'
+import { peekHeader } from '../lib/frame-header.ts'
 import type { CallHead, Head } from '../lib/frame.ts'
 import { type Id, decode, encodeFailure, encodeResult, normalize } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
@@ -101,7 +102,8 @@ export abstract class ProxySession implements Replies {
   #receive(frame: Frame, head?: Head) {
     if (this.#waiting) return void this.#waiting.push(frame)
     try {
-      ({ frame, head } = normalize(frame, head))
+      head ??= peekHeader(frame)
+      if (!head) ({ frame, head } = normalize(frame))
       if (head.method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', head.id)
       if (head.id === null) throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
       this.dispatch(head as CallHead, frame)
