@@ -71,7 +71,8 @@ export function decode(frame: Frame, head: Head | undefined = peekHeader(frame))
  * A frame with its keys in order, and its header. It is the frame itself, unless its JSON is written in another way than PROTOCOL.md
  * asks for. Throws a ProtocolError for what is no message.
  */
-export function normalize(frame: Frame, head: Head | undefined = peekHeader(frame)): { frame: Frame; head: Head } {
+export function normalize(frame: Frame): { frame: Frame; head: Head } {
+  const head = peekHeader(frame)
   if (head) return { frame, head }
   const message = decode(frame)
   return { frame: encodeMessage(message), head: headIn(message) }
@@ -83,9 +84,10 @@ function encodeMessage({ id, method, params, result, error }: Loose): Frame {
 }
 
 /** The same of a frame from a tier below. What is no message has no header, and stays as it is: its receiver is to judge it. */
-export function normalizeIfMessage(frame: Frame, head?: Head): { frame: Frame; head: Head | undefined } {
+export function normalizeIfMessage(frame: Frame, head = peekHeader(frame)): { frame: Frame; head: Head | undefined } {
+  if (head) return { frame, head }
   try {
-    return normalize(frame, head)
+    return normalize(frame)
   } catch {
     return { frame, head: undefined }
   }

@@ -3,6 +3,7 @@
 import { LimitError, ProtocolError, codes, describeError } from '../lib/errors.ts'
 import { methods } from '../lib/methods.ts'
 import type { Frame, Link } from '../lib/tier.ts'
+import { peekHeader } from '../lib/frame-header.ts'
 import type { CallHead, Head } from '../lib/frame.ts'
 import { type Id, decode, encodeFailure, encodeResult, normalize } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
@@ -89,7 +90,8 @@ export abstract class ProxySession implements Replies {
   /** Dispatches a frame that came from the client, now or before. */
   protected receive(frame: Frame, head?: Head) {
     try {
-      ({ frame, head } = normalize(frame, head))
+      head ??= peekHeader(frame)
+      if (!head) ({ frame, head } = normalize(frame))
       if (head.method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', head.id)
       if (head.id === null) throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
       this.dispatch(head as CallHead, frame)

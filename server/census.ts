@@ -96,7 +96,7 @@ export class Census {
     } else if (method === 'tier.recalled') {
       const { params: [{ entries, done = [] }] } = decode(frame) as unknown as { params: [{ entries: Recalled[]; done?: string[] }] }
       this.#recalled(entries)
-      this.#settle(new Set(done))
+      if (done.length) this.#settle(new Set(done))
     }
   }
 

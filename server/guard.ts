@@ -54,7 +54,7 @@ export class Guard extends Layer {
     try {
       const limits = this.#limitsNow()
       checkDepth(frame, limits.depth)
-      ;({ frame, head } = normalize(frame, head))
+      if (!head) ({ frame, head } = normalize(frame))
       if (head.method !== undefined) frame = this.#check(head as CallHead, frame, limits)
     } catch (error) {
       return this.below.send(encodeFailure(head?.id ?? (error as ProtocolError).id ?? null, describeError(error)))
