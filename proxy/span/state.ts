@@ -1,5 +1,5 @@
-// What a session on a vertical tier knows of its client's objects, and who sees to them: until the client recalls all that
-// there is, when it is found anew.
+// What a session on a vertical tier knows of its client's objects, and who sees to them: until the
+// client recalls all that there is, when it is found anew.
 
 import type { Handle } from '../../lib/wire.ts'
 import { Pipes } from '../pipes.ts'
