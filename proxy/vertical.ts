@@ -43,9 +43,10 @@ export interface VerticalSettings {
  * Makes the Routers of a tier span its Workers.
  *
  * @example
- * ```ts await serve(vertical(leaf(mediasoup)), { port: 4000 })                                  //
- * beyond a core await serve(vertical(horizontal([remote('ws://a:4000'), remote('ws://b:4000')])))
- * // beyond a host ```
+ * ```ts
+ * await serve(vertical(leaf(mediasoup))) // beyond a core
+ * await serve(vertical(horizontal([remote('ws://a:4000'), remote('ws://b:4000')]))) // beyond a host
+ * ```
  */
 export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, linger = 5_000 }: VerticalOptions = {}): Tier {
   checkDurations({ linger })
