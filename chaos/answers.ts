@@ -7,7 +7,7 @@ import type { Id } from '../lib/wire.ts'
 interface Asked {
   frame: string
   at: number
-  /** For a connection, or for what a tier that has forgotten is asked first. */
+  /** For a connection. */
   waits: boolean
 }
 
@@ -25,15 +25,14 @@ export function answering(tier: Tier, ms: number, onMissing: (frame: string) => 
 
 function watch(link: Link, ms: number, onMissing: (frame: string) => void): Link {
   const asked = new Map<Id, Asked>()
-  const { send, goOn } = link
+  const { send } = link
   let isLost = false
   const sent = (frame: Frame) => {
-    const { id, method } = headOf(frame) ?? {}
-    if (method === 'tier.recall') recalled()
-    if (id != null) asked.set(id, { frame: String(frame), at: performance.now(), waits: isLost || link.holding === true })
+    const { id } = headOf(frame) ?? {}
+    if (id != null) asked.set(id, { frame: String(frame), at: performance.now(), waits: isLost })
   }
-  // What was asked before is not answered any more; what has waited here follows.
-  const recalled = () => {
+  // What was sent before the connection was lost is not answered any more by a tier that is new.
+  const forgotten = () => {
     for (const [id, request] of asked) {
       if (!request.waits) asked.delete(id)
       request.waits = false
@@ -45,13 +44,10 @@ function watch(link: Link, ms: number, onMissing: (frame: string) => void): Link
     sent(frame)
     send.call(link, frame)
   }
-  if (goOn) link.goOn = frame => {
-    sent(frame)
-    goOn.call(link, frame)
-  }
   link.on('frame', frame => {
     const { id, method } = headOf(frame) ?? {}
     if (id != null && method === undefined) asked.delete(id)
+    if (method === 'tier.forgot' && !String(frame).includes('"nodes"')) forgotten()
   })
   const timer = setInterval(() => {
     for (const [id, { frame, at }] of asked) {

@@ -23,7 +23,10 @@ export type ConnectionEvents = {
   died: [error: Error]
   /** A try to open a new session failed; the next one follows. */
   failed: [error: Error]
-  /** There is a connection: the session was resumed and nothing was lost, or, after `died`, there is a new one and Workers can be created again. */
+  /**
+   * There is a connection. True: the session was resumed; where a tier was replaced meanwhile, what is gone has been told before, and something
+   * is left. False, after `died`: there is a new session, and Workers can be created again.
+   */
   regained: [resumed: boolean]
   /** A host is to end: what is on it is to be moved. Told again when its deadline is another one, or a tier in between was replaced. */
   draining: [host: DrainingHost]

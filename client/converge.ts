@@ -1,9 +1,10 @@
 // After a tier has forgotten a session, or another one took its place: brings the client's objects to what the hosts say of
 // them, with the events that the difference implies.
 
-import type { Announcement } from '../lib/codec.ts'
 import { ConnectionError } from '../lib/errors.ts'
+import { nodeOf } from '../lib/head.ts'
 import type { ObjectKind } from '../lib/methods.ts'
+import { type Entry, byNode } from '../lib/recall.ts'
 import type { Handle } from '../lib/wire.ts'
 import type { Entity } from './entity.ts'
 import { WorkerImpl } from './objects.ts'
@@ -41,18 +42,40 @@ const SWITCHES: Partial<Record<string, [on: string, off: string]>> = {
   dataProducerPaused: ['dataproducerpause', 'dataproducerresume']
 }
 
-/**
- * @param announcements all objects that there are, parents first
- * @param close closes on its host what is not known here
- */
-export function converge(entities: ReadonlyMap<Handle, Entity>, announcements: Announcement[], close: (announcement: Announcement) => void) {
-  const there = new Set(announcements.map(({ $ }) => $))
-  for (const entity of [...entities.values()]) if (!there.has(entity.handle)) end(entity)
-  for (const announcement of announcements) {
-    const { $, of, members } = announcement
-    const entity = entities.get($)
-    if (entity) tellChanges(entity, members)
-    else if (of === undefined || entities.has(of)) close(announcement)
+/** Objects of one session and their nodes, while a tier tells what is left of them. */
+export class Reconciliation {
+  readonly #entities: Map<Handle, Entity>
+  // What has not been told of each node yet; parents first.
+  readonly #missing: Map<string, Set<Handle>>
+  readonly #close: (kind: string, handle: Handle) => void
+
+  /** @param close closes on its host what is not known here */
+  constructor(entities: Map<Handle, Entity>, nodes: Iterable<string>, close: (kind: string, handle: Handle) => void) {
+    const wanted = new Set(nodes)
+    this.#entities = entities
+    this.#missing = byNode([...entities.keys()].filter(handle => wanted.has(nodeOf(handle))))
+    this.#close = close
+  }
+
+  /** These objects are there. Live members are taken over now: events that follow are newer. */
+  told(entries: Entry[]) {
+    for (const [handle, kind, of, live] of entries) {
+      const entity = this.#entities.get(handle)
+      this.#missing.get(nodeOf(handle))?.delete(handle)
+      if (entity) tellChanges(entity, live)
+      // What is on an unknown object is closed with it.
+      else if (of === null || this.#entities.has(of)) this.#close(kind, handle)
+    }
+  }
+
+  /** All objects of a node have been told: the others are gone. */
+  done(node: string) {
+    for (const handle of this.#missing.get(node) ?? []) {
+      const entity = this.#entities.get(handle)
+      if (entity) end(entity)
+      this.#entities.delete(handle)
+    }
+    this.#missing.delete(node)
   }
 }
 
@@ -61,7 +84,9 @@ function end(entity: Entity) {
   else entity.end(ENDINGS[entity.row.kind as ObjectKind])
 }
 
-function tellChanges(entity: Entity, members: Record<string, unknown>) {
+function tellChanges(entity: Entity, live: Record<string, unknown>) {
+  // What is left out is undefined.
+  const members = Object.fromEntries(entity.row.live.map(name => [name, live[name]]))
   const changes = entity.differences(members)
   entity.update(members)
   for (const name of changes) {

@@ -46,6 +46,11 @@ function caster(name: string) {
 }
 
 class WorkerImpl extends classOf('Worker') {
+  /** Nothing of it will be told any more. */
+  get isGone() {
+    return this.members.subprocessClosed === true
+  }
+
   /** The connection to its host is lost, or the worker died. */
   die(error: Error) {
     if (!this.closed) return this.end('died', error)

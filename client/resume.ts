@@ -76,7 +76,9 @@ function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout }
         const opened = openedBy(frame)
         // Closed here meanwhile: so is the session, with this connection.
         if (link.ended) return fail(new ConnectionError('the connection was closed by this client'))
-        if (opened.received === null && opening.received !== null) link.restart()
+        if (opened.received === null && opening.received !== null) {
+          for (const unsent of link.restart()) link.send(unsent)
+        }
         link.attach(carrier, opened.received ?? 0)
         resolve(opened)
       } catch (error) {

@@ -2,14 +2,16 @@
 
 import { type Announcement, GONE, type Reference, decodeValue } from '../lib/codec.ts'
 import type { Draining } from '../lib/drain.ts'
-import { ConnectionError, ProtocolError, codes, reviveError, unknownOutcome } from '../lib/errors.ts'
+import { ConnectionError, ProtocolError, UnknownOutcomeError, codes, reviveError, unknownOutcome } from '../lib/errors.ts'
 import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
+import { type Recalled, type RecallOptions, byNode } from '../lib/recall.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, type Message, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
-import { converge } from './converge.ts'
+import { Reconciliation } from './converge.ts'
 import type { Entity } from './entity.ts'
+import { GivenUp } from './given-up.ts'
 import { Inbox } from './inbox.ts'
 import type { Logger } from './logger.ts'
 import { WorkerImpl, classes } from './objects.ts'
@@ -32,7 +34,7 @@ export interface SessionOptions {
   onWorker(worker: Entity): void
   /** The connection broke, and is being replaced. */
   onLost(error: Error): void
-  /** It was replaced: nothing was lost. */
+  /** It was replaced, and the session goes on with what is left of it. */
   onRegained(): void
   /** The tier has forgotten what it was told. */
   onForgotten(): void
@@ -54,11 +56,16 @@ export class Session {
   readonly #created = new Map<number, Entity>()
   #nextId = 0
   #nextToken = 0
-  // The last request before the connection was lost, for those that wait for it; and the last one that was forgotten: an answer may
-  // come, but is expected no more.
+  // The last request that was sent before the connection was lost: those after it wait for the next one.
   #lastSent = 0
-  #lastForgotten = 0
-  #recalls = 0
+  readonly #givenUp = new GivenUp()
+  // Nodes of the session that no handle of ours names: hosts with parts of what spans them.
+  readonly #hiddenNodes = new Set<string>()
+  // What is being reconciled: by the id of the request that it is told for, and of each node the last one.
+  readonly #recalls = new Map<Id, Reconciliation>()
+  readonly #recalled = new Map<string, Reconciliation>()
+  #isLinkLost = false
+  #isReconciling = false
   #lost: Error | undefined
 
   constructor(link: Link, options: SessionOptions) {
@@ -68,11 +75,15 @@ export class Session {
     const inbox = new Inbox<Frame | Error>(item => item instanceof Error ? this.#lose(item) : this.#receive(item))
     link.on('frame', frame => inbox.put(frame))
     link.on('lost', error => {
-      // From now on, what is asked waits here.
-      if (!link.holding) this.#lastSent = this.#nextId
+      this.#lastSent = this.#nextId
+      this.#isLinkLost = true
       options.onLost(error)
     })
-    link.on('regained', options.onRegained)
+    link.on('regained', hasForgotten => {
+      this.#isLinkLost = false
+      this.#isReconciling ||= hasForgotten
+      this.#tellRegained()
+    })
     link.on('close', error => inbox.put(error ?? new ConnectionError('the connection was closed by the tier')))
   }
 
@@ -153,7 +164,7 @@ export class Session {
   // ← {"id": 12, "result": {"value": …, "live": {"paused": true}}}
   #answered({ id, result, error }: Extract<Message, { method?: undefined }>) {
     const pending = this.#pending.get(id!)
-    if (!pending && (id as number) <= this.#lastForgotten) return
+    if (!pending && this.#givenUp.delete(id!)) return this.#closeUnknown(result)
     if (!pending) throw new ProtocolError(codes.request, `an answer came to a request that is not in flight (${JSON.stringify({ id, error })})`)
     this.#pending.delete(id!)
     try {
@@ -181,7 +192,9 @@ export class Session {
   // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
   #notified(method: string, params: unknown[]) {
     if (method === 'tier.load' || method === 'tier.usage') return
-    if (method === 'tier.forgot') return this.#forgotten()
+    if (method === 'tier.forgot') return this.#forgotten((params[0] as { nodes?: string[] } | undefined)?.nodes)
+    if (method === 'tier.recalled') return this.#told(params[0] as Recalled)
+    if (method === 'tier.nodes') return (params[0] as string[]).forEach(node => this.#hiddenNodes.add(node))
     if (method === 'tier.draining') return this.#draining(params[0] as Draining)
     if (method === 'tier.log') return this.logger.hear(params as [LogLevel, string, string])
     const [handle, live, ...args] = params
@@ -191,29 +204,83 @@ export class Session {
     if (live) entity.update(live as Record<string, unknown>)
     for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#resolve) ?? undefined
     if (args.includes(GONE)) return
-    if (entity.row.kind === 'Worker' && event === 'subprocessclose') this.#entities.delete(entity.handle)
+    if (entity instanceof WorkerImpl && entity.isGone) this.#entities.delete(entity.handle)
     entity.receive(event, args)
   }
 
-  // ← {"method": "tier.forgot", "params": []}
-  // What was in flight was lost, or not; what there is, the hosts know.
-  #forgotten() {
-    const last = this.#link.holding ? this.#lastSent : this.#nextId
-    for (const [id, { method, token, reject }] of this.#pending) {
-      if ((id as number) > last) continue
-      this.#pending.delete(id)
-      this.#creating.delete(token!)
-      reject(unknownOutcome(method))
-    }
-    this.#lastForgotten = last
-    const recalls = ++this.#recalls
-    this.#recall().then(
-      announcements => {
-        if (recalls === this.#recalls) converge(this.#entities, announcements as Announcement[], ({ kind, $ }) => this.notify(`${kind}.close`, [$]))
-      },
-      error => this.logger.warn('Client', `tier.recall failed: ${error.message}`) // It has forgotten again, or is gone.
+  // ← {"method": "tier.forgot", "params": [{"nodes": ["k3x"]}]}
+  // What there is, the hosts know. Without nodes, the tier itself is new: whether what was in flight was carried out is not known.
+  #forgotten(nodes?: string[]) {
+    if (!nodes) this.#giveUpSent()
+    const workers = this.#liveWorkers().length
+    const named = nodes ?? [...new Set([...byNode(this.#entities.keys()).keys(), ...this.#hiddenNodes])]
+    this.#recall(named).then(
+      () => !nodes && this.#reconciled(workers),
+      error => {
+        if (error instanceof UnknownOutcomeError) return // It has forgotten again, and is asked again.
+        this.logger.warn('Client', `tier.recall failed: ${error.message}`)
+        if (!nodes) this.#reconciled(workers)
+      }
     )
     this.#options.onForgotten()
+  }
+
+  #giveUpSent() {
+    for (const [id, { method, token, reject }] of this.#pending) {
+      if ((id as number) > this.#lastSent) continue
+      this.#pending.delete(id)
+      this.#creating.delete(token!)
+      this.#givenUp.add(id)
+      reject(unknownOutcome(method))
+    }
+  }
+
+  async #recall(nodes: string[]) {
+    const reconciliation = new Reconciliation(this.#entities, nodes, (kind, handle) => this.notify(`${kind}.close`, [handle]))
+    for (const node of nodes) this.#recalled.set(node, reconciliation)
+    const request = this.request('tier.recall', [{ nodes } satisfies RecallOptions])
+    const id = this.#nextId
+    this.#recalls.set(id, reconciliation)
+    try {
+      await request
+      this.#done(reconciliation, nodes)
+    } finally {
+      this.#recalls.delete(id)
+    }
+  }
+
+  // ← {"method": "tier.recalled", "params": [{"id": 31, "entries": [["k3x/1", "Worker", null, {}], …], "done": ["k3x"]}]}
+  #told({ id, entries, done = [] }: Recalled) {
+    const reconciliation = this.#recalls.get(id)
+    if (!reconciliation) return
+    reconciliation.told(entries)
+    this.#done(reconciliation, done)
+  }
+
+  #done(reconciliation: Reconciliation, nodes: string[]) {
+    for (const node of nodes) {
+      if (this.#recalled.get(node) !== reconciliation) continue // It was forgotten again, and is asked again.
+      this.#recalled.delete(node)
+      reconciliation.done(node)
+    }
+  }
+
+  /** Nothing is left of a session that has lost all its Workers. */
+  #reconciled(workersBefore: number) {
+    this.#isReconciling = false
+    if (!workersBefore || this.#liveWorkers().length) return this.#tellRegained()
+    this.#lose(new ConnectionError('the session is gone: nothing was left of it when the tier was replaced'))
+    this.#link.close()
+  }
+
+  #tellRegained() {
+    if (!this.#isLinkLost && !this.#isReconciling) this.#options.onRegained()
+  }
+
+  /** An answer came to a call that was given up: nobody knows what it has made. */
+  #closeUnknown(result: unknown) {
+    const { $, kind } = Object(result) as Partial<Announcement>
+    if ($ !== undefined && kind !== undefined) this.notify(`${kind}.close`, [$])
   }
 
   // ← {"method": "tier.draining", "params": [{"node": "k3x", "deadline": 60000, "workers": ["k3x/1"]}]}
@@ -223,16 +290,6 @@ export class Session {
     this.#options.onDraining(host, {
       workers: all.filter(({ handle }) => ending.has(handle)),
       there: all.filter(({ handle }) => handle.startsWith(`${host.node}/`))
-    })
-  }
-
-  #recall(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const id = ++this.#nextId
-      this.#pending.set(id, { method: 'tier.recall', role: undefined, target: undefined, token: undefined, resolve, reject })
-      const frame = encodeRequest(id, 'tier.recall', [])
-      if (this.#link.goOn) this.#link.goOn(frame)
-      else this.#link.send(frame)
     })
   }
 
@@ -273,6 +330,10 @@ export class Session {
     this.#pending.clear()
     this.#creating.clear()
     this.#entities.clear()
+  }
+
+  #liveWorkers() {
+    return this.#workers().filter(({ closed }) => !closed)
   }
 
   #workers() {

@@ -12,8 +12,10 @@ export interface Hello {
   mediasoup: string
   /** See `digest` in methods.ts. */
   model: string
-  /** Names the tier's process, and starts every handle that it gives out. */
+  /** Names the tier's process, and, of a leaf, starts every handle that it gives out. */
   node: string
+  /** Not a leaf: what it has is on other tiers. */
+  proxy?: boolean
   /** What mediasoup there answers synchronously; the client answers in its place. */
   workerBin: string
   supportedRtpCapabilities: ms.RouterRtpCapabilities

@@ -5,35 +5,28 @@ import { EventEmitter } from 'node:events'
 import { ConnectionError, ProtocolError, closeCodes, codes, finalCodes } from './errors.ts'
 import type { Head } from './first-bytes.ts'
 import type { Frame, Link, LinkEvents } from './tier.ts'
+import { decode, encodeNotification } from './wire.ts'
 
 // The peer hears how much has arrived when there is this much to say, and otherwise within a second.
 const ACKNOWLEDGED_FRAMES = 512
 const ACKNOWLEDGED_BYTES = 256 * 1024
 const ACKNOWLEDGED_MS = 1_000
 
-// Acknowledged frames are let go in batches of at least this many.
-const RELEASED_FRAMES = 1_024
-
-const ACKNOWLEDGEMENT = '{"jsonrpc":"2.0","method":"tier.ack","params":['
-
 export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
   readonly #maxBacklog: number
   /** What carries it at the moment. */
   #carrier: Link | undefined
-  // The frames from number #released on; those before #acknowledged have arrived.
+  // The frames that the peer may not have, the first of which has the number #acknowledged; so many were given to a carrier.
   #outbox: Frame[] = []
-  #released = 0
   #acknowledged = 0
-  #backlog = 0
-  // Those before this number were given to a carrier.
   #handed = 0
-  // The peer has forgotten all, and is not to be sent what it was not sent before, until it is asked what there is.
-  #holding = false
+  #backlog = 0
   #received = 0
   #unsaid = { frames: 0, bytes: 0 }
   #timer: NodeJS.Timeout | undefined
   #paused = false
-  #lost = false
+  #begun = false
+  #restarted = false
   #ended = false
 
   /** @param maxBacklog how many bytes may wait for the peer before the session is given up */
@@ -73,48 +66,23 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     carrier.on('drain', () => { if (this.#carrier === carrier) this.emit('drain') })
     carrier.on('close', error => { if (this.#carrier === carrier) this.lose(error) })
     if (this.#paused) carrier.pause()
-    this.#handed = arrived
-    this.#hand()
-    if (before === undefined && !this.#lost) return
-    this.#lost = false
-    this.emit('regained')
+    for (const frame of this.#outbox) carrier.send(frame)
+    this.#handed = this.#outbox.length
+    const [isFirst, hasForgotten] = [!this.#begun, this.#restarted]
+    this.#begun = true
+    this.#restarted = false
+    if (isFirst) return
+    this.emit('regained', hasForgotten)
     this.emit('drain')
   }
 
-  /** The other end has forgotten all: what was sent to it, and came from it, counts no more. What it was not sent yet has to wait. */
-  restart() {
-    this.#outbox = this.#outbox.slice(this.#handed - this.#released)
-    this.#backlog = this.#outbox.reduce((sum, { length }) => sum + length, 0)
-    this.#released = this.#acknowledged = this.#handed = this.#received = 0
-    this.#holding = true
-  }
-
-  /** Whether what is sent waits for goOn(), or discard(). */
-  get holding() {
-    return this.#holding
-  }
-
-  goOn(first: Frame) {
-    if (this.#holding) {
-      this.#outbox.unshift(first)
-      this.#backlog += first.length
-      this.#holding = false
-      this.#hand()
-    } else {
-      this.send(first)
-    }
-  }
-
-  discard() {
-    if (!this.#holding) return
+  /** The peer has forgotten the session: both ends count from 0 again. Answers the frames that it was not sent yet. */
+  restart(): Frame[] {
+    const unsent = this.#outbox.slice(this.#handed)
     this.#outbox = []
-    this.#backlog = 0
-    this.#holding = false
-  }
-
-  #hand() {
-    if (!this.#carrier || this.#holding) return
-    for (; this.#handed < this.#released + this.#outbox.length; this.#handed++) this.#carrier.send(this.#outbox[this.#handed - this.#released]!)
+    this.#acknowledged = this.#handed = this.#backlog = this.#received = 0
+    this.#restarted = true
+    return unsent
   }
 
   send(frame: Frame) {
@@ -122,7 +90,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     this.#outbox.push(frame)
     this.#backlog += frame.length
     if (this.#backlog > this.#maxBacklog) return this.end(new ConnectionError(`the connection was lost: the peer reads too slowly: more than ${this.#maxBacklog} bytes wait for it`))
-    if (!this.#carrier || this.#holding) return
+    if (!this.#carrier) return
     this.#handed++
     this.#carrier.send(frame)
   }
@@ -164,14 +132,14 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
   lose(error: Error | undefined) {
     if (this.#ended || !error || isFinal(error as ConnectionError)) return this.end(error)
     this.#carrier = undefined
-    this.#lost = true
     this.emit('lost', error)
   }
 
   #receive(frame: Frame, head?: Head) {
-    if (typeof frame === 'string' && frame.startsWith(ACKNOWLEDGEMENT)) {
+    const arrived = acknowledgedBy(frame)
+    if (arrived !== undefined) {
       try {
-        this.#release(Number(frame.slice(ACKNOWLEDGEMENT.length, -2)))
+        this.#release(arrived)
       } catch (error) {
         this.end(error as Error)
       }
@@ -190,21 +158,36 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#unsaid = { frames: 0, bytes: 0 }
-    this.#carrier?.send(`${ACKNOWLEDGEMENT}${this.#received}]}`)
+    this.#carrier?.send(encodeNotification('tier.ack', [this.#received]))
   }
 
   /** The peer has that many frames. */
   #release(arrived: number) {
-    const sent = this.#released + this.#outbox.length
+    const sent = this.#acknowledged + this.#outbox.length
     if (!Number.isInteger(arrived) || arrived < this.#acknowledged || arrived > sent) {
       throw new ProtocolError(codes.params, `the peer must have ${this.#acknowledged} to ${sent} frames (it says ${arrived})`)
     }
-    for (let i = this.#acknowledged; i < arrived; i++) this.#backlog -= this.#outbox[i - this.#released]!.length
+    const released = this.#outbox.splice(0, arrived - this.#acknowledged)
+    for (const { length } of released) this.#backlog -= length
     this.#acknowledged = arrived
-    const released = arrived - this.#released
-    if (released < RELEASED_FRAMES && arrived < sent) return
-    this.#outbox.splice(0, released)
-    this.#released = arrived
+    this.#handed = Math.max(0, this.#handed - released.length)
+  }
+}
+
+const ACKNOWLEDGEMENT = '{"jsonrpc":"2.0","method":"tier.ack","params":['
+// However much space its JSON has.
+const MAX_ACKNOWLEDGEMENT = 256
+
+/** How many frames the peer has, if that is what a frame says: written as we write it, or in another way. */
+function acknowledgedBy(frame: Frame): number | undefined {
+  if (typeof frame !== 'string') return undefined
+  if (frame.startsWith(ACKNOWLEDGEMENT)) return Number(frame.slice(ACKNOWLEDGEMENT.length, -2))
+  if (frame.length > MAX_ACKNOWLEDGEMENT || !frame.includes('tier.ack')) return undefined
+  try {
+    const message = decode(frame)
+    return message.method === 'tier.ack' && message.id === undefined ? Number(message.params[0]) : undefined
+  } catch {
+    return undefined // Whoever is to read it says what is wrong with it.
   }
 }
 

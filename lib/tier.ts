@@ -40,8 +40,8 @@ export type LinkEvents = {
   drain: []
   /** What carried it broke, and is being replaced; only of a link that outlives its sockets. */
   lost: [error: Error]
-  /** It is carried again: nothing was lost. */
-  regained: []
+  /** It is carried again: nothing was lost, unless the peer has forgotten what it was sent. */
+  regained: [hasForgotten: boolean]
   close: [error?: Error]
 }
 
@@ -64,15 +64,6 @@ export interface Link extends EventEmitter<LinkEvents> {
   /** Asks the peer to hold back: what it sends waits on its side, and is in its `bufferedAmount`. A little may still arrive. */
   pause(): void
   resume(): void
-  /**
-   * After the peer has forgotten all, what waited for a connection meanwhile goes on, behind this frame. Only of a link that outlives
-   * its sockets.
-   */
-  goOn?(first: Frame): void
-  /** Whether it waits for that. */
-  readonly holding?: boolean
-  /** After the peer has forgotten all, nothing of what waited for a connection is sent. */
-  discard?(): void
   /** Ends the session; both ends emit `close`, the other one with the error if there is one. */
   close(error?: Error): void
 }

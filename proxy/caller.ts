@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Announcement } from '../lib/codec.ts'
 import { ConnectionError, reviveError, unknownOutcome } from '../lib/errors.ts'
+import type { RecallOptions, Recalled } from '../lib/recall.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Id, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
 
@@ -13,9 +14,15 @@ export interface CallerOptions {
   timeout?: number
 }
 
+/** Is given what `tier.recalled` tells, before anything that follows arrives. */
+export type OnRecalled = (recalled: Recalled) => void
+
 interface Pending {
   method: string
   since: number
+  onRecalled: OnRecalled | undefined
+  /** It was sent on a connection that broke. */
+  isUncertain: boolean
   resolve(result: unknown): void
   reject(error: Error): void
 }
@@ -37,6 +44,9 @@ export class Caller {
   constructor(link: Link, { name, timeout }: CallerOptions = {}) {
     this.#link = link
     const timer = timeout === undefined ? undefined : setInterval(() => this.#checkTimeouts(timeout, name), timeout / TIMEOUT_CHECKS).unref()
+    link.on('lost', () => {
+      for (const pending of this.#pending.values()) pending.isUncertain = true
+    })
     link.once('close', error => {
       clearInterval(timer)
       this.#fail(error)
@@ -47,20 +57,16 @@ export class Caller {
     return this.#ask(method, params)
   }
 
-  /** @param onAnswered is called before anything that follows the answer arrives */
-  async recall(onAnswered: () => void): Promise<Announcement[]> {
-    return await this.#ask('tier.recall', [], onAnswered) as Announcement[]
+  /** Asks what a session has on nodes, and answers how many objects. */
+  async recall(options: RecallOptions, onRecalled: OnRecalled): Promise<number> {
+    return (await this.#ask('tier.recall', [options], onRecalled) as { count: number }).count
   }
 
-  #ask(method: string, params: unknown[], onAnswered?: () => void): Promise<unknown> {
+  #ask(method: string, params: unknown[], onRecalled?: OnRecalled): Promise<unknown> {
     if (this.#closed) return Promise.reject(this.#closed)
     const id = this.#prefix + ++this.#serial
     return new Promise((resolve, reject) => {
-      const answered = (result: unknown) => {
-        onAnswered?.()
-        resolve(result)
-      }
-      this.#pending.set(id, { method, since: performance.now(), resolve: answered, reject })
+      this.#pending.set(id, { method, since: performance.now(), onRecalled, isUncertain: false, resolve, reject })
       this.#link.send(encodeRequest(id, method, params))
     })
   }
@@ -73,7 +79,10 @@ export class Caller {
   takes(id: Id | null | undefined, frame: Frame): boolean {
     if (typeof id !== 'string' || !id.startsWith(this.#prefix)) return false
     const pending = this.#pending.get(id)
-    if (!pending) return true // It took too long, or the tier had forgotten.
+    if (!pending) {
+      this.closeUnknown(frame) // It took too long, or the tier had forgotten.
+      return true
+    }
     this.#pending.delete(id!)
     const { error, result } = decode(frame) as Extract<ReturnType<typeof decode>, { method?: undefined }>
     if (error) pending.reject(reviveError(error))
@@ -81,15 +90,34 @@ export class Caller {
     return true
   }
 
-  /** The tier has forgotten what it was asked. */
+  // ← {"method": "tier.recalled", "params": [{"id": "…", "entries": [["k3x/1", "Worker", null, {}], …], "done": ["k3x"]}]}
+  told(frame: Frame) {
+    const [recalled] = (decode(frame) as unknown as { params: [Recalled] }).params
+    const pending = this.#pending.get(recalled.id)
+    if (!pending) return
+    pending.since = performance.now()
+    pending.onRecalled?.(recalled)
+  }
+
+  /** Nobody knows what the answer to a call that was given up has made. */
+  closeUnknown(frame: Frame) {
+    if (typeof frame !== 'string') return
+    const { result } = decode(frame) as { result?: Partial<Announcement> | null }
+    if (result?.$ !== undefined && result.kind !== undefined) this.notify(`${result.kind}.close`, result.$)
+  }
+
+  /** The tier is another one than before: what it was asked before its connection broke is not answered any more. */
   forgotten() {
-    for (const { method, reject } of this.#pending.values()) reject(unknownOutcome(method))
-    this.#pending.clear()
+    for (const [id, { method, isUncertain, reject }] of this.#pending) {
+      if (!isUncertain) continue
+      this.#pending.delete(id)
+      reject(unknownOutcome(method))
+    }
   }
 
   #checkTimeouts(timeout: number, name = '') {
     for (const [id, { method, since, reject }] of this.#pending) {
-      if (performance.now() - since < timeout) return // They are in the order in which they were sent.
+      if (performance.now() - since < timeout) continue
       this.#pending.delete(id)
       reject(timeoutError(name, method, timeout))
     }

@@ -219,7 +219,7 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     const session = new ClusterSession(this, this.#links.add(ours), key)
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
-    if (resume) await session.revive()
+    if (resume) session.revive()
     return theirs
   }
 
@@ -313,6 +313,6 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   async hello(via: string[] = []): Promise<Hello> {
     if (via.includes(this.node)) throw new IncompatibleError('tiers must not form a cycle: this one is above and below itself')
     const first = await this.#waitForFirst()
-    return { ...first.hello!, protocol: PROTOCOL, mafalda: version, node: this.node }
+    return { ...first.hello!, protocol: PROTOCOL, mafalda: version, node: this.node, proxy: true }
   }
 }

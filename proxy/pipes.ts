@@ -3,6 +3,8 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../lib/codec.ts'
+import { nodeOf } from '../lib/head.ts'
+import type { Entry } from '../lib/recall.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, encodeNotification } from '../lib/wire.ts'
 import type { Branch } from './session.ts'
@@ -118,6 +120,24 @@ export class Pipes {
     named.delete(undefined)
     for (const [name, parts] of named) if (parts[0]!.announcement.kind === 'PipeTransport') this.#restorePair(name as string, parts)
     for (const [name, parts] of named) if (parts[0]!.announcement.kind !== 'PipeTransport') this.#restoreLeg(name as string, parts)
+  }
+
+  /** What is on nodes was told again: a part that is missing has ended, and those that are there are paused alike. */
+  reconcile(nodes: ReadonlySet<string>, there: ReadonlyMap<Handle, Entry>) {
+    if (!nodes.size) return
+    for (const handle of [...this.#legOf.keys(), ...this.#transports]) {
+      if (!nodes.has(nodeOf(handle))) continue
+      const entry = there.get(handle)
+      const leg = this.#legOf.get(handle)
+      if (!entry) this.objectClosed(handle)
+      else if (leg?.follows) this.#comparePaused(leg, entry)
+    }
+  }
+
+  #comparePaused(leg: Leg, [handle, , , { paused, producerPaused, dataProducerPaused }]: Entry) {
+    const isPaused = Boolean(producerPaused ?? dataProducerPaused)
+    if (handle === leg.from.handle && isPaused !== leg.paused) this.#pause(leg, isPaused)
+    else if (handle === leg.to?.handle && Boolean(paused) !== leg.paused) this.#pause(leg, leg.paused)
   }
 
   // Whoever made them may have been gone before they were connected.

@@ -1,7 +1,6 @@
 // What sessions on proxies have in common: a client's frames come in, and are dispatched by their heads.
 
-import type { Announcement } from '../lib/codec.ts'
-import { ProtocolError, UnknownOutcomeError, codes, describeError } from '../lib/errors.ts'
+import { ProtocolError, codes, describeError } from '../lib/errors.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Id, decode, encodeFailure, encodeResult } from '../lib/wire.ts'
 import type { Caller } from './caller.ts'
@@ -34,13 +33,10 @@ const MAX_BACKLOG_BYTES = 256 * 1024
 export abstract class ProxySession implements Replies {
   protected readonly link: Link
   readonly #held = new Set<Link>()
-  // What came from either side while the client is to be told all that there is: from itself, and from those below that have told it.
-  #waiting: Frame[] | undefined
-  readonly #later = new Map<Link, (() => void)[]>()
 
   constructor(link: Link) {
     this.link = link
-    link.on('frame', (frame, head) => this.#receive(frame, head))
+    link.on('frame', (frame, head) => this.receive(frame, head))
     link.on('drain', () => this.#letGo())
     link.once('close', () => this.end())
   }
@@ -63,45 +59,8 @@ export abstract class ProxySession implements Replies {
     this.#held.clear()
   }
 
-  /** Answers what there is; the client's frames wait for that. */
-  protected answerRecall(id: Id | null | undefined, recalled: Promise<Announcement[]>) {
-    const waiting: Frame[] = this.#waiting = []
-    const goOn = () => {
-      this.#waiting = undefined
-      const later = [...this.#later.values()].flat()
-      this.#later.clear()
-      for (const deliver of later) deliver()
-      for (const frame of waiting) this.#receive(frame)
-    }
-    this.settle(id, recalled)
-    recalled.then(goOn, goOn)
-  }
-
-  /** All that there is on a tier below. Nothing that it was asked before is answered. */
-  protected async recallFrom(branch: Branch): Promise<Announcement[]> {
-    branch.caller.forgotten()
-    try {
-      return await branch.caller.recall(() => this.#later.set(branch.link, []))
-    } catch (error) {
-      if (error instanceof UnknownOutcomeError) return this.recallFrom(branch) // It has forgotten meanwhile.
-      throw error
-    }
-  }
-
-  /** Where what comes from below has to wait: what it has told before, all that there is, is not told here yet. */
-  protected queueOf(below: Link): (() => void)[] | undefined {
-    return this.#later.get(below)
-  }
-
-  /** A tier below has forgotten all; whoever is above asks anew. */
-  protected forgotten({ link, caller }: Branch) {
-    this.#later.delete(link)
-    caller.forgotten()
-    link.discard?.()
-  }
-
-  #receive(frame: Frame, head?: Head) {
-    if (this.#waiting) return void this.#waiting.push(frame)
+  /** Dispatches a frame that came from the client, now or before. */
+  protected receive(frame: Frame, head?: Head) {
     try {
       head ??= headOf(frame)
       if (!head) ({ frame, head } = canonical(frame))

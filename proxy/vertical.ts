@@ -51,7 +51,6 @@ export interface VerticalSettings {
 export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, linger = 5_000 }: VerticalOptions = {}): Tier {
   checkDurations({ linger })
   const node = randomBytes(6).toString('base64url')
-  let serial = 0
   const tierLoad = new TierLoad(tier, node)
   const settings: VerticalSettings = { policy: policy === 'scatter' ? scatter : pack(watermark), maxWorkers, linger, tierLoad, closed: newClosedCache() }
 
@@ -68,9 +67,18 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
     try {
       const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume })
       below.once('close', () => tierLoad.leave())
-      const session = key?.session ?? newSessionKey().session
+      const own = key ?? newSessionKey()
       const [ours, theirs] = pair()
-      new VerticalSession({ link: ours, branch: { link: below, caller: new Caller(below) }, node, nextHandle: () => `${node}/${++serial}`, settings, session })
+      new VerticalSession({
+        link: ours,
+        branch: { link: below, caller: new Caller(below) },
+        tier: node,
+        // A process that takes the place of this one comes to the same name.
+        node: keyBelow(own, 'handles').session,
+        settings,
+        session: own.session,
+        isNew: resume
+      })
       return theirs
     } catch (error) {
       tierLoad.leave()

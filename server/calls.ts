@@ -2,7 +2,7 @@
 
 import type * as ms from 'mediasoup/types'
 import { decodeValue, encodeValue } from '../lib/codec.ts'
-import { describeError } from '../lib/errors.ts'
+import { describeError, unknownOutcome } from '../lib/errors.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../lib/methods.ts'
 import type { Frame } from '../lib/tier.ts'
@@ -86,9 +86,12 @@ export class Calls {
     if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
   }
 
-  /** Nobody waits for what is in flight. */
+  /** A tier in between was replaced: whoever still waits for an answer cannot know what came of the call, and what it makes is closed. */
   forget() {
-    for (const { timer } of this.#inFlight.values()) clearTimeout(timer)
+    for (const { id, timer, row: { kind, member } } of this.#inFlight.values()) {
+      clearTimeout(timer)
+      this.#send(encodeFailure(id, describeError(unknownOutcome(`${kind}.${member}`))), { id })
+    }
     this.#inFlight.clear()
   }
 

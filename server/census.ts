@@ -5,6 +5,7 @@ import type { Announcement, Reference } from '../lib/codec.ts'
 import { LimitError, codes } from '../lib/errors.ts'
 import { type Head, kept } from '../lib/head.ts'
 import { type MethodRow, type ObjectKind, kinds, methods } from '../lib/methods.ts'
+import type { Recalled } from '../lib/recall.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, decode } from '../lib/wire.ts'
 import { type Group, type SessionLimits, groupOf } from './limits.ts'
@@ -48,7 +49,9 @@ for (const { kind, events } of kinds.values()) {
 }
 
 export class Census {
-  #tally = new Tally()
+  readonly #tally = new Tally()
+  // What was told of nodes that are not told to the end yet.
+  readonly #recalledHandles = new Set<Handle>()
 
   /** Throws a LimitError when the session has enough of what it asks for. */
   asked({ method, handle }: CallHead, frame: Frame, limits: SessionLimits): Expected | undefined {
@@ -71,12 +74,13 @@ export class Census {
     if (server !== undefined) this.#tally.attach(handle, server)
   }
 
-  /** The tier tells all that there is. */
-  recalled(frame: Frame) {
-    const { result } = decode(frame) as { result?: unknown }
-    if (!Array.isArray(result)) return
-    this.#tally = new Tally()
-    for (const { $, kind, of } of result as Announcement[]) this.#tally.add($, kind, of)
+  // ← {"method": "tier.recalled", "params": [{"id": 31, "entries": [["k3x/1", "Worker", null, {}]], "done": ["k3x"]}]}
+  #recalled({ entries, done = [] }: Recalled) {
+    for (const [handle, kind, of] of entries) {
+      this.#recalledHandles.add(handle)
+      this.#tally.add(handle, kind, of ?? undefined)
+    }
+    this.#tally.retain(new Set(done), this.#recalledHandles)
   }
 
   /** The client closes an object. */
@@ -86,6 +90,7 @@ export class Census {
 
   /** The tier tells something. */
   told({ method, handle }: CallHead, frame: Frame) {
+    if (method === 'tier.recalled') return this.#recalled((decode(frame) as unknown as { params: [Recalled] }).params[0])
     const change = changes.get(method)
     if (change === 'birth') {
       const { params: [on, , announcement] } = decode(frame) as unknown as { params: [Handle, unknown, Partial<Announcement> | undefined] }

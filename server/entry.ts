@@ -3,6 +3,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Announcement } from '../lib/codec.ts'
 import { type EventRole, type KindRow, type ObjectKind, kinds } from '../lib/methods.ts'
+import type { Entry as Recalled } from '../lib/recall.ts'
 import type { Handle } from '../lib/wire.ts'
 import { WorkerLease } from './lease.ts'
 
@@ -65,6 +66,16 @@ export class Entry {
     for (const name of this.row.fixed) members[name] = this.#member(name)
     Object.assign(members, this.changes())
     return { $: this.handle, kind: this.kind, of: this.parent?.handle, appData: this.object.appData, members }
+  }
+
+  /** Told again: its live members, and of its fixed ones those that are asked for. */
+  recall(names: readonly string[]): Recalled {
+    this.#told = []
+    const live = this.changes() ?? {}
+    const of = this.parent?.handle ?? null
+    if (!names.length) return [this.handle, this.kind, of, live]
+    const fixed = names.filter(name => name === 'appData' || this.row.fixed.includes(name))
+    return [this.handle, this.kind, of, live, Object.fromEntries(fixed.map(name => [name, this.#member(name)]))]
   }
 
   /** The live members that are not as last told; what is undefined is null on the wire. */

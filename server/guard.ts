@@ -25,7 +25,6 @@ export class Guard extends Layer {
   readonly #inFlight = new Map<Id, number>()
   readonly #expected = new Map<Id, Expected>()
   #bytesInFlight = 0
-  #recall: Id | undefined
   // The limits of the session, and the grant that they follow from.
   #granted: Grant | undefined
   #effective: SessionLimits
@@ -94,7 +93,6 @@ export class Guard extends Layer {
   }
 
   #depart(id: Id, head: CallHead, frame: Frame, limits: SessionLimits) {
-    if (head.method === 'tier.recall') this.#recalled(id)
     if (this.#inFlight.has(id)) throw notUnique(id)
     if (!this.#bucket.take(limits.rate)) throw new LimitError(codes.rate, `a session asks at most ${limits.rate} times per second`)
     if (this.#inFlight.size >= limits.inFlight) throw new LimitError(codes.inFlight, `a session waits for at most ${limits.inFlight} answers`)
@@ -106,21 +104,12 @@ export class Guard extends Layer {
     this.#bytesInFlight += bytes
   }
 
-  /** Nothing that was asked before is answered. */
-  #recalled(id: Id) {
-    this.#inFlight.clear()
-    this.#expected.clear()
-    this.#bytesInFlight = 0
-    this.#recall = id
-  }
-
   #told(frame: string, head: Head | undefined) {
     if (!head) return
     if (head.method !== undefined) return this.#census.told(head as CallHead, frame)
     const id = head.id!
     this.#bytesInFlight -= this.#inFlight.get(id) ?? 0
     this.#inFlight.delete(id)
-    if (id === this.#recall) this.#census.recalled(frame)
     const expected = this.#expected.size ? this.#expected.get(id) : undefined
     if (!expected) return
     this.#expected.delete(id)

@@ -1,9 +1,10 @@
 // The objects that a session has on a leaf, by their handles.
 
 import { Closed } from '../lib/closed.ts'
-import type { Announcement, Reference } from '../lib/codec.ts'
+import type { Reference } from '../lib/codec.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { Kind } from '../lib/model.ts'
+import type { Entry as Recalled } from '../lib/recall.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
 import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './entry.ts'
 import type { Leaf } from './leaf.ts'
@@ -51,11 +52,6 @@ export class Objects {
     return entry && (entry.announced ? { $: entry.handle } : entry.announce())
   }
 
-  /** Each, as if it was mentioned for the first time; parents first. */
-  announce(): Announcement[] {
-    return [...this.#entries.values()].map(entry => entry.announce())
-  }
-
   /** Gives a new object its handle, and listens to it. */
   add(object: MediasoupObject, listener: Listener, parent?: Entry): Entry {
     const entry = new Entry(listener, this.#leaf.nextHandle(), object, parent)
@@ -65,6 +61,11 @@ export class Objects {
     if (entry.kind === 'PipeTransport') this.#pipes.add(entry)
     listen(entry)
     return entry
+  }
+
+  /** Each that is there now, told again when its turn comes; parents first. */
+  *recall(members: readonly string[], entries = [...this.#entries.values()]): Generator<Recalled> {
+    for (const entry of entries) if (this.#entries.has(entry.handle)) yield entry.recall(members)
   }
 
   close(entry: Entry) {

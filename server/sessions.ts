@@ -72,10 +72,8 @@ export class Sessions<P> {
     const { tier, grace } = this.#options
     // That we have forgotten, the client has heard when it says something: the connection may have broken before.
     const isUnheard = isRevived && link.received === 0 && received !== null
-    if (received === null || isUnheard) {
-      link.restart()
-      link.discard()
-    }
+    // What is told about objects that the client does not know, it need not be told.
+    if (received === null || isUnheard) link.restart()
     link.attach(carrier, isUnheard ? 0 : received ?? 0, () => answer({ received: isUnheard ? null : link.received, grace, returns: tier.resumable }))
     if (isUnheard) link.send(FORGOT)
   }

@@ -1,6 +1,7 @@
 // How many objects a session has, of each group: counted at the door, from what is created, closed and told.
 
 import type { ObjectKind } from '../lib/methods.ts'
+import { nodeOf } from '../lib/head.ts'
 import type { Handle } from '../lib/wire.ts'
 import { type Group, groupOf } from './limits.ts'
 
@@ -52,6 +53,17 @@ export class Tally {
     if (counted?.kind !== kind) return
     counted.owner?.owned?.delete(counted)
     this.#drop(counted)
+  }
+
+  /** Of the objects on these nodes, only those that are named are there; their names are used up. */
+  retain(nodes: ReadonlySet<string>, there: Set<Handle>) {
+    if (!nodes.size) return
+    for (const counted of this.#objects.values()) {
+      const { handle } = counted
+      if (!nodes.has(nodeOf(handle)) || there.delete(handle)) continue
+      counted.owner?.owned?.delete(counted)
+      this.#drop(counted)
+    }
   }
 
   #drop(counted: Counted) {

@@ -7,6 +7,7 @@ import { LOG_LEVELS, type Location } from '../lib/hello.ts'
 import type { Load, Usage } from '../lib/load.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { discover } from '../lib/openrpc.ts'
+import { type RecallOptions, recallOptions, tellEntries } from '../lib/recall.ts'
 import type { Link } from '../lib/tier.ts'
 import { type Handle, type Id, encodeNotification, encodeResult, unknownHandle, unknownMethod } from '../lib/wire.ts'
 import type { Leaf } from './leaf.ts'
@@ -21,7 +22,7 @@ interface TierCallsOptions {
   objects: Objects
   link: Link
   send: Send
-  /** The client has forgotten all. */
+  /** The answers to what was asked before are lost. */
   onRecall(): void
 }
 
@@ -43,8 +44,8 @@ export class TierCalls {
   }
 
   request(id: Id, method: string, params: unknown[]) {
+    if (method === 'tier.recall') return void this.#recall(id, recallOptions(params))
     this.#send(encodeResult(id, this.#resultOf(method, params)), { id })
-    if (method === 'tier.recall' && this.#leaf.drain.state.draining) this.#tellDraining()
   }
 
   notify(method: string, params: unknown[]) {
@@ -72,13 +73,19 @@ export class TierCalls {
       case 'tier.drain': return this.#drain(params[0] as DrainOptions | undefined)
       case 'tier.locate': return this.#locate(params[0] as Handle)
       case 'tier.pipeListenInfo': return this.#leaf.pipeListenInfo
-      case 'tier.recall': {
-        this.#onRecall()
-        return this.#objects.announce()
-      }
       case 'rpc.discover': return discover()
       default: throw unknownMethod(method)
     }
+  }
+
+  // → {"id": 31, "method": "tier.recall", "params": [{"nodes": ["k3x"], "members": ["id"]}]}
+  async #recall(id: Id, { nodes, members }: Required<RecallOptions>) {
+    const isMeant = nodes.includes(this.#leaf.hello.node)
+    if (isMeant) this.#onRecall()
+    const entries = isMeant ? this.#objects.recall(members) : []
+    const count = await tellEntries(this.#link, this.#send, id, entries, nodes)
+    this.#send(encodeResult(id, { count }), { id })
+    if (this.#leaf.drain.state.draining) this.#tellDraining()
   }
 
   #locate(handle: Handle): Location {

@@ -9,7 +9,7 @@ export type { Direction }
 export type Cut = (direction: Direction, frame: number, connection: number) => 'before' | 'within' | undefined
 
 export async function startRelay(url: string, cut: Cut = () => undefined) {
-  const frames = { up: 0, down: 0 }
+  const frames = { up: 0, down: 0, largest: 0 }
   const relay = await startPlainRelay(url, { inspect })
   afterTest(() => relay.close())
   return Object.assign(relay, { frames })
@@ -18,7 +18,8 @@ export async function startRelay(url: string, cut: Cut = () => undefined) {
     const parse = parser()
     let count = 0
     return (chunk: Buffer) => {
-      for (const { start, end } of parse(chunk)) {
+      for (const { start, end, length } of parse(chunk)) {
+        frames.largest = Math.max(frames.largest, length)
         const how = cut(direction, count++, connection)
         frames[direction]++
         if (how) return Math.max(how === 'before' ? start : Math.floor((start + end) / 2), 0)
@@ -33,7 +34,7 @@ function parser() {
   let head: Buffer = Buffer.alloc(0)
   let skip = 0
 
-  return function* parse(chunk: Buffer): Generator<{ start: number; end: number }> {
+  return function* parse(chunk: Buffer): Generator<{ start: number; end: number; length: number }> {
     let at = 0
     if (!upgraded) {
       head = Buffer.concat([head, chunk])
@@ -54,7 +55,7 @@ function parser() {
       }
       const start = at - head.length
       head = Buffer.alloc(0)
-      yield { start, end: Math.min(start + length, chunk.length) }
+      yield { start, end: Math.min(start + length, chunk.length), length }
       at = start + length
     }
     skip = at - chunk.length

@@ -75,6 +75,7 @@ export class Child extends EventEmitter<ChildEvents> {
         const { closed } = await pRetry(() => this.#open().catch(retriable), {
           retries: Infinity,
           randomize: true,
+          factor: 1.5, // Sessions that were there before wait for it.
           minTimeout: 100,
           maxTimeout: 10_000,
           signal,

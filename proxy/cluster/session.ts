@@ -1,95 +1,84 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on children.
 
-import pRetry from 'p-retry'
-import type { Announcement } from '../../lib/codec.ts'
-import { ConnectionError, DrainingError, SessionError, describeError, reviveError } from '../../lib/errors.ts'
+import { ConnectionError, DrainingError, SessionError, describeError, reviveError, unknownOutcome } from '../../lib/errors.ts'
 import { type Head, announcedNodes, headOf, kept, nodeOf } from '../../lib/head.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { discover } from '../../lib/openrpc.ts'
 import { type SessionKey, keyBelow } from '../../lib/opening.ts'
+import { type Entry, recallOptions } from '../../lib/recall.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { type Failure, type Handle, type Id, decode, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
 import { Caller, TIMEOUT_CHECKS, timeoutError } from '../caller.ts'
 import type { Cluster } from '../horizontal.ts'
-import { type Found, Pipes } from '../pipes.ts'
+import { Pipes } from '../pipes.ts'
 import { Piping } from '../piping.ts'
 import { type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from '../session.ts'
 import type { Child } from './child.ts'
 import { type ChildBranch, type Placement, Placing } from './placing.ts'
+import { ANY_NODE, type Recoverable, Recovery } from './recovery.ts'
 
 interface InFlight {
   branch: ChildBranch
   method: string
   since: number
   placement?: Placement
+  /** It was sent on a connection that broke. */
+  isUncertain?: boolean
 }
-
-const RESUMING = { retries: Infinity, factor: 1.5, minTimeout: 50, maxTimeout: 500 }
 
 // The parent of a new Router: what an answer says in its first bytes.
 const ROUTER = /"result":\{"\$":"([^"]+)","kind":"Router","of":"([^"]+)"/
 const WORKER = /"result":\{"\$":"([^"]+)","kind":"Worker"/
 
-export class ClusterSession extends ProxySession {
+export class ClusterSession extends ProxySession implements Recoverable {
   /** The tiers above: none of them may be below. */
   via: string[] = []
-  readonly #cluster: Cluster
+  readonly cluster: Cluster
   readonly #branches = new Map<Child, Promise<ChildBranch>>()
-  // From the node in a handle to the child behind which it is; null for what was behind a child that is gone.
-  readonly #routes = new Map<string, ChildBranch | null>()
+  readonly #lostBranches = new WeakSet<ChildBranch>()
+  readonly routes = new Map<string, ChildBranch | null>()
   readonly #inFlight = new Map<Id, InFlight>()
   // Its Workers with their Routers: to say that they died, and which pipes end with them.
   readonly #workers = new Map<Handle, { branch: ChildBranch; routers: Set<Handle> }>()
   readonly #key: SessionKey | undefined
-  readonly #pipes: Pipes
+  readonly pipes: Pipes
   readonly #piping: Piping
   readonly #placing: Placing
+  readonly #recovery = new Recovery(this)
   readonly #timer: NodeJS.Timeout
   // Of the hosts that its Workers may go to.
   #model: string | undefined
   #logLevels: unknown
   #tellsUsage = false
+  #ended = false
 
   /** @param key that of the session, from which those of its sessions on children come */
   constructor(cluster: Cluster, link: Link, key?: SessionKey) {
     super(link)
-    this.#cluster = cluster
+    this.cluster = cluster
     this.#key = key
-    this.#pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
-    this.#piping = new Piping(this.#pipes)
-    this.#placing = new Placing(cluster, child => this.#branchOf(child), () => this.#model)
+    this.pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
+    this.#piping = new Piping(this.pipes)
+    this.#placing = new Placing(cluster, child => this.branchOf(child), () => this.#model)
     this.#timer = setInterval(() => this.#checkTimeouts(), cluster.timeout / TIMEOUT_CHECKS).unref()
   }
 
-  /** Another process had the session before: finds what belongs to it on the children. Rejects with a SessionError when nothing does. */
-  async revive() {
-    const deadline = performance.now() + this.#cluster.patience
-    const found = await Promise.allSettled([...this.#cluster.children].map(child => this.#resume(child, deadline)))
-    if (found.some(({ status }) => status === 'fulfilled')) return
-    this.link.close()
-    const unreachable = found.find(result => result.status === 'rejected' && !(result.reason instanceof SessionError))
-    throw (unreachable as PromiseRejectedResult | undefined)?.reason ?? new SessionError('the session is gone: no host of the cluster has anything of it')
-  }
-
-  /** What is on a child that is out of reach for a moment is there all the same, and would be lost. */
-  #resume(child: Child, deadline: number): Promise<ChildBranch> {
-    return pRetry(() => this.#branchOf(child, true), {
-      ...RESUMING,
-      shouldRetry: ({ error }) => !(error instanceof SessionError) && performance.now() < deadline && this.#cluster.maybeLate(child)
-    })
+  /** Another process had the session before: the client says which nodes it knows. */
+  revive() {
+    this.#recovery.begin()
   }
 
   /** A child is taken out. */
   async leave(child: Child) {
     const branch = await this.#branches.get(child)?.catch(() => undefined)
     if (!branch) return
-    this.#lost(branch, new ConnectionError('the host was taken out of the cluster'))
-    branch.link.close()
+    this.lost(branch, new ConnectionError('the host was taken out of the cluster'))
   }
 
   protected override dispatch(head: CallHead, frame: Frame) {
     const { id, method, handle } = head
     if (id != null && this.#inFlight.has(id)) throw notUnique(id)
+    if (this.#recovery.isActive && handle !== undefined && this.#recovery.keeps(nodeOf(handle), frame, head)) return
     switch (method) {
       case 'tier.hello': {
         this.via = viaOf(frame)
@@ -98,16 +87,16 @@ export class ClusterSession extends ProxySession {
       case 'tier.load': return this.#subscribeToLoad(id, frame)
       case 'tier.usage': return this.#subscribeToUsage(id)
       case 'tier.log': return this.#subscribeToLogs(head, frame)
-      case 'tier.recall': return this.#recall(id)
+      case 'tier.recall': return this.#recall(id, method, frame)
       case 'tier.drain': throw new errors.UnsupportedError('a cluster is drained host by host: ask each at its own URL')
       case 'rpc.discover': return this.answer(id, discover())
-      case 'mediasoup.createWorker': return this.#place(head, frame)
-      case 'Router.pipeToRouter': return this.#pipe(id!, handle!, frame)
-      case 'Router.close': this.#pipes.routerClosed(handle!); break
-      case 'Worker.close': for (const router of this.#workers.get(handle!)?.routers ?? []) this.#pipes.routerClosed(router); break
-      default: if (method.endsWith('.close')) this.#pipes.objectClosed(handle!)
+      case 'mediasoup.createWorker': return this.#recovery.keeps(ANY_NODE, frame, head) ? undefined : this.#place(head, frame)
+      case 'Router.pipeToRouter': return this.#pipe(head, frame)
+      case 'Router.close': this.pipes.routerClosed(handle!); break
+      case 'Worker.close': for (const router of this.#workers.get(handle!)?.routers ?? []) this.pipes.routerClosed(router); break
+      default: if (method.endsWith('.close')) this.pipes.objectClosed(handle!)
     }
-    const branch = handle === undefined ? undefined : this.#routes.get(nodeOf(handle))
+    const branch = handle === undefined ? undefined : this.routes.get(nodeOf(handle))
     if (branch) return this.#forward(branch, head, frame)
     if (branch === null && id !== undefined) throw new errors.WorkerClosedError(`the host of ${handle} is gone`)
     if (handle === undefined) throw unknownMethod(method)
@@ -116,7 +105,7 @@ export class ClusterSession extends ProxySession {
   }
 
   async #hello() {
-    const hello = await this.#cluster.hello(this.via)
+    const hello = await this.cluster.hello(this.via)
     this.#model = hello.model
     return hello
   }
@@ -132,7 +121,8 @@ export class ClusterSession extends ProxySession {
     void this.#placing.place((branch, placement) => this.#forward(branch, head, frame, placement), error => this.fail(head.id, error))
   }
 
-  #branchOf(child: Child, resume = false): Promise<ChildBranch> {
+  branchOf(child: Child, resume = false): Promise<ChildBranch> {
+    if (this.#ended) return Promise.reject(new SessionError('the session has ended'))
     let branch = this.#branches.get(child)
     if (!branch) {
       branch = this.#open(child, resume)
@@ -143,77 +133,80 @@ export class ClusterSession extends ProxySession {
   }
 
   async #open(child: Child, resume: boolean): Promise<ChildBranch> {
-    const link = await child.tier.open({ key: this.#key && keyBelow(this.#key, child.tier.name ?? ''), resume })
-    const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.#cluster.timeout }) }
+    const link = await child.tier.open({ key: this.#key && keyBelow(this.#key, child.tier.name ?? ''), resume: resume || this.#recovery.isResuming(child) })
+    const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.cluster.timeout }) }
     link.on('frame', (frame, head) => this.#fromChild(branch, frame, head))
-    link.once('close', (error = new ConnectionError('the connection to the host was closed')) => {
-      const queue = this.queueOf(link)
-      if (queue) queue.push(() => this.#lost(branch, error))
-      else this.#lost(branch, error)
+    link.on('lost', () => {
+      for (const request of this.#inFlight.values()) if (request.branch === branch) request.isUncertain = true
     })
+    link.once('close', (error = new ConnectionError('the connection to the host was closed')) => this.lost(branch, error))
     if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
     if (this.#tellsUsage) subscribeToUsage(branch)
     return branch
   }
 
-  /** The client asks for all that there is: because a tier has forgotten, perhaps this one. */
-  #recall(id: Id | null | undefined) {
-    this.#abandon()
-    this.answerRecall(id, this.#recallAll())
+  #recall(id: Id | null | undefined, method: string, frame: Frame) {
+    if (id == null) throw unknownMethod(method)
+    void this.#recovery.recall(id, recallOptions(paramsOf(frame)))
   }
 
-  /** Nobody waits for what was asked before. */
-  #abandon() {
-    this.#placing.abandon()
-    for (const { placement } of this.#inFlight.values()) placement?.placed(false)
-    this.#inFlight.clear()
-  }
-
-  async #recallAll(): Promise<Announcement[]> {
-    const branches = (await Promise.allSettled(this.#branches.values())).filter(result => result.status === 'fulfilled').map(({ value }) => value)
-    const found = (await Promise.all(branches.map(branch => this.#recallOf(branch)))).flat()
-    this.#workers.clear()
-    for (const { branch, announcement: { $, kind, of } } of found) {
-      this.#routes.set(nodeOf($), branch)
-      if (kind === 'Worker') this.#workers.set($, { branch, routers: new Set() })
-      if (kind === 'Router') this.#workers.get(of!)?.routers.add($)
+  /** A child has forgotten what is on nodes; without them it is another process than before, and what it was sent is not answered. */
+  #forgot(branch: ChildBranch, nodes?: string[]) {
+    if (!nodes) {
+      branch.caller.forgotten()
+      for (const [id, { isUncertain, method, placement, ...request }] of this.#inFlight) {
+        if (request.branch !== branch || !isUncertain) continue
+        this.#inFlight.delete(id)
+        placement?.placed(false)
+        this.fail(id, unknownOutcome(method))
+      }
+      if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
     }
-    this.#pipes.restore(found)
-    return found.map(({ announcement }) => announcement)
+    this.#recovery.forgotten(branch, nodes ?? [...this.routes].filter(([, route]) => route === branch).map(([node]) => node))
   }
 
-  async #recallOf(branch: ChildBranch): Promise<Found<ChildBranch>[]> {
-    try {
-      return (await this.recallFrom(branch)).map(announcement => ({ branch, announcement }))
-    } catch {
-      return [] // It is lost, with all it had.
-    }
+  found(branch: ChildBranch, [handle, kind, of]: Entry) {
+    this.routes.set(nodeOf(handle), branch)
+    if (kind === 'Worker' && !this.#workers.has(handle)) this.#workers.set(handle, { branch, routers: new Set() })
+    if (kind === 'Router') this.#workers.get(of!)?.routers.add(handle)
+  }
+
+  dispatchAgain(frame: Frame, head: CallHead) {
+    this.receive(frame, head)
   }
 
   #fromChild(branch: ChildBranch, frame: Frame, head: Head | undefined = headOf(frame)) {
     this.holdBack(branch.link)
     if (branch.caller.takes(head?.id, frame)) return
-    if (head?.method === 'tier.forgot') this.forgotten(branch)
-    const queue = this.queueOf(branch.link)
-    if (queue) queue.push(() => this.#heard(branch, frame, head))
-    else this.#heard(branch, frame, head)
+    switch (head?.method) {
+      case 'tier.recalled': return branch.caller.told(frame)
+      case 'tier.forgot': return this.#forgot(branch, (paramsOf(frame)[0] as { nodes?: string[] } | undefined)?.nodes)
+      case 'tier.nodes': for (const node of paramsOf(frame)[0] as string[]) this.routes.set(node, branch)
+    }
+    this.#heard(branch, frame, head)
   }
 
   #heard(branch: ChildBranch, frame: Frame, head: Head | undefined) {
-    for (const node of announcedNodes(frame)) this.#routes.set(node, branch)
+    for (const node of announcedNodes(frame)) this.routes.set(node, branch)
     if (head?.method === undefined) {
       if (this.#answered(branch, head?.id, frame)) this.link.send(frame, head)
       return
     }
     this.link.send(frame, head)
-    if (head.handle !== undefined) this.#pipes.happened(head as Required<Head>)
+    if (head.handle !== undefined) {
+      this.pipes.happened(head as Required<Head>)
+      this.#recovery.happened(head.method, head.handle)
+    }
     if (head.method === 'Worker.died' || head.method === 'Worker.subprocessclose') this.#forgetWorker(head.handle!)
   }
 
   /** Whether somebody still waits for the answer. */
   #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
     const { method, placement } = this.#inFlight.get(id!) ?? {}
-    if (id != null && !this.#inFlight.delete(id)) return false
+    if (id != null && !this.#inFlight.delete(id)) {
+      branch.caller.closeUnknown(frame) // It came too late.
+      return false
+    }
     if (method === 'mediasoup.createWorker') {
       const [, worker] = WORKER.exec(frame as string) ?? []
       if (worker) this.#workers.set(kept(worker), { branch, routers: new Set() })
@@ -229,11 +222,13 @@ export class ClusterSession extends ProxySession {
     return true
   }
 
-  #pipe(id: Id, handle: Handle, frame: Frame) {
+  #pipe(head: CallHead, frame: Frame) {
+    const { id, handle } = head as { id: Id; handle: Handle }
     const [, options] = paramsOf(frame) as [Handle, { router?: { $?: Handle } } | undefined]
     const target = options?.router?.$
-    const [from, to] = [handle, target].map(router => typeof router === 'string' ? this.#routes.get(nodeOf(router)) : undefined)
-    if (!from || !to || from === to) return this.#forwardOrFail(from, { id, method: 'Router.pipeToRouter', handle }, frame)
+    if (typeof target === 'string' && this.#recovery.keeps(nodeOf(target), frame, head)) return
+    const [from, to] = [handle, target].map(router => typeof router === 'string' ? this.routes.get(nodeOf(router)) : undefined)
+    if (!from || !to || from === to) return this.#forwardOrFail(from, head, frame)
     const pipe = this.#piping.pipeToRouter({ branch: from, router: handle }, { branch: to, router: target! }, options as object)
     this.settle(id, pipe.then(value => ({ value })))
   }
@@ -244,19 +239,22 @@ export class ClusterSession extends ProxySession {
   }
 
   #forgetWorker(handle: Handle) {
-    for (const router of this.#workers.get(handle)?.routers ?? []) this.#pipes.routerClosed(router)
+    for (const router of this.#workers.get(handle)?.routers ?? []) this.pipes.routerClosed(router)
     this.#workers.delete(handle)
   }
 
   /** A child died, or was taken out: so did its Workers, and nothing else. */
-  #lost(branch: ChildBranch, error: Error) {
-    if (!this.#branches.delete(branch.child)) return
-    for (const [node, route] of this.#routes) if (route === branch) this.#routes.set(node, null)
+  lost(branch: ChildBranch, error: Error) {
+    if (this.#lostBranches.has(branch) || this.#ended) return
+    this.#lostBranches.add(branch)
+    this.#branches.delete(branch.child)
+    branch.link.close()
+    for (const [node, route] of this.routes) if (route === branch) this.routes.set(node, null)
     for (const [id, request] of this.#inFlight) {
       if (request.branch !== branch) continue
       this.#inFlight.delete(id)
       request.placement?.placed(false)
-      if (request.placement) request.placement.tryNext(error, this.#cluster.has(branch.child.tier) ? branch.child : undefined)
+      if (request.placement) request.placement.tryNext(error, this.cluster.has(branch.child.tier) ? branch.child : undefined)
       else this.fail(id, new errors.WorkerClosedError(error.message))
     }
     for (const [handle, worker] of this.#workers) {
@@ -267,13 +265,16 @@ export class ClusterSession extends ProxySession {
   }
 
   #checkTimeouts() {
-    const { timeout } = this.#cluster
+    const { timeout } = this.cluster
     for (const [id, request] of this.#inFlight) {
       const { branch, method, since } = request
-      if (performance.now() - since < timeout) return // They are in the order in which they were sent.
+      if (performance.now() - since < timeout) break // They are in the order in which they were sent.
       this.#inFlight.delete(id)
       request.placement?.placed(false)
       this.fail(id, timeoutError(branch.child.tier.name ?? '', method, timeout))
+    }
+    for (const { id, method } of this.#recovery.takeLate(timeout)) {
+      if (id != null) this.fail(id, new ConnectionError(`${method}() has waited for its host to come back for ${timeout} ms`))
     }
   }
 
@@ -286,9 +287,9 @@ export class ClusterSession extends ProxySession {
 
   #subscribeToLoad(id: Id | null | undefined, frame: Frame) {
     const { subscribe = true } = Object(paramsOf(frame)[0]) as { subscribe?: boolean }
-    this.#cluster.off('load', this.#tellLoad)
-    if (subscribe) this.#cluster.on('load', this.#tellLoad)
-    this.answer(id, this.#cluster.load)
+    this.cluster.off('load', this.#tellLoad)
+    if (subscribe) this.cluster.on('load', this.#tellLoad)
+    this.answer(id, this.cluster.load)
   }
 
   /** The hosts tell it from now on, also those on which the session has nothing yet. */
@@ -299,13 +300,15 @@ export class ClusterSession extends ProxySession {
   }
 
   #tellLoad = () => {
-    if (this.link.bufferedAmount === 0) this.link.send(encodeNotification('tier.load', [this.#cluster.load]))
+    if (this.link.bufferedAmount === 0) this.link.send(encodeNotification('tier.load', [this.cluster.load]))
   }
 
   protected override end() {
+    this.#ended = true
     clearInterval(this.#timer)
-    this.#cluster.off('load', this.#tellLoad)
-    this.#abandon()
+    this.cluster.off('load', this.#tellLoad)
+    this.#placing.abandon()
+    for (const { placement } of this.#inFlight.values()) placement?.placed(false)
     for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
     this.#branches.clear()
   }

@@ -3,6 +3,7 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
+import { nodeOf } from '../../lib/head.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import type { Handle } from '../../lib/wire.ts'
 import type { Caller } from '../caller.ts'
@@ -19,9 +20,14 @@ export class Builder {
   readonly #below: Caller
   readonly #tierLoad: TierLoad
   readonly #session: string
+  readonly #onNode: (node: string) => void
 
-  /** @param session the id by which parts are found again */
-  constructor(tables: Tables, below: Caller, tierLoad: TierLoad, session: string) {
+  /**
+   * @param session the id by which parts are found again
+   * @param onNode is told where each Worker below is
+   */
+  constructor(tables: Tables, below: Caller, tierLoad: TierLoad, session: string, onNode: (node: string) => void) {
+    this.#onNode = onNode
     this.#tables = tables
     this.#below = below
     this.#tierLoad = tierLoad
@@ -39,6 +45,7 @@ export class Builder {
     try {
       const announcement = await this.#below.call('mediasoup.createWorker', tagged(options, this.#session, { of, ordinal, settings })) as Announcement
       placed(true)
+      this.#onNode(nodeOf(announcement.$))
       return announcement
     } catch (error) {
       placed(false)

@@ -116,6 +116,10 @@ export class Objects {
     if (replica) this.#replicas.release(replica)
   }
 
+  *handles(): Generator<Handle> {
+    for (const known of [this.transports, this.#producers, this.#consumers]) yield* known.keys()
+  }
+
   /** A transport, Producer, Consumer, … was closed. */
   remove(handle: Handle) {
     const transport = this.transports.get(handle)

@@ -4,68 +4,89 @@
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
 import type { Draining } from '../../lib/drain.ts'
-import { ConnectionError } from '../../lib/errors.ts'
-import { type Head, headOf } from '../../lib/head.ts'
+import { ConnectionError, UnknownOutcomeError } from '../../lib/errors.ts'
+import { type Head, headOf, nodeOf } from '../../lib/head.ts'
 import type { Hello } from '../../lib/hello.ts'
 import type { Load, Usage } from '../../lib/load.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { discover } from '../../lib/openrpc.ts'
+import {
+  type Entry, type RecallOptions, announcementOf, encodeRecalled, entryOf, narrowed, recallOptions, tellEntries
+} from '../../lib/recall.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
-import { type Id, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
-import { type Branch, type CallHead, ProxySession, paramsOf, viaOf } from '../session.ts'
+import { type Handle, type Id, encodeNotification, notUnique, unknownHandle } from '../../lib/wire.ts'
+import { type Branch, type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from '../session.ts'
 import { Downstream } from './downstream.ts'
 import { ObjectCalls } from './object-calls.ts'
+import { Reconciliation } from './reconcile.ts'
 import { restore, restoreObserved } from './restore.ts'
 import { RouterCalls } from './router-calls.ts'
 import { ServerCalls } from './server-calls.ts'
 import { type SessionContext, SessionState } from './state.ts'
+import type { TierLoad } from './tier-load.ts'
 import type { AggregateWorker } from './types.ts'
 import { WorkerCalls } from './worker-calls.ts'
 
-export interface VerticalSessionOptions extends Omit<SessionContext, 'below'> {
+export interface VerticalSessionOptions extends Omit<SessionContext, 'below' | 'nextHandle' | 'onNode'> {
   link: Link
   branch: Branch
-  /** Its own, at the start of its handles. */
+  /** The tier's name. */
+  tier: string
+  /** The session's own, at the start of the handles of what has parts. */
   node: string
+  /** Another process had the session before. */
+  isNew?: boolean
 }
 
+// What is to be known of parts again.
+const MEMBERS = ['id', 'appData', 'producerId', 'dataProducerId', 'consumableRtpParameters']
+
 export class VerticalSession extends ProxySession {
+  readonly #tier: string
   readonly #node: string
-  readonly #context: SessionContext
   readonly #below: Downstream
-  // Begun anew when the client recalls.
-  #state!: SessionState
-  #workers!: WorkerCalls
-  #routers!: RouterCalls
-  #servers!: ServerCalls
-  #objects!: ObjectCalls
+  readonly #state: SessionState
+  readonly #tierLoad: TierLoad
+  readonly #workers: WorkerCalls
+  readonly #routers: RouterCalls
+  readonly #servers: ServerCalls
+  readonly #objects: ObjectCalls
+  // Those below that the client may not know by handles of its own.
+  readonly #nodes = new Set<string>()
+  #serial = 0
+  // From the client, and from below, until it is found again what there is.
+  #waiting: [frame: Frame, head: CallHead][] | undefined
+  #later: (() => void)[] | undefined
   // Settles when it is known what Workers use, or that it cannot be.
   #measured!: Promise<void>
   #tellsUsage = false
 
-  constructor({ link, branch, node, ...options }: VerticalSessionOptions) {
+  constructor({ link, branch, tier, node, isNew, ...options }: VerticalSessionOptions) {
     super(link)
+    this.#tier = tier
     this.#node = node
+    this.#tierLoad = options.settings.tierLoad
+    this.#waiting = isNew ? [] : undefined
     this.#below = new Downstream(branch)
-    this.#context = { ...options, below: this.#below }
-    this.#begin()
+    const state = this.#state = new SessionState({
+      ...options,
+      below: this.#below,
+      nextHandle: () => `${node}/${++this.#serial}`,
+      onNode: below => this.#tellNode(below)
+    })
+    this.#routers = new RouterCalls(state, this)
+    this.#servers = new ServerCalls(state, this)
+    this.#workers = new WorkerCalls(state, this, this.#routers, this.#servers)
+    this.#objects = new ObjectCalls(state, this)
     branch.link.on('frame', (frame, head) => this.#fromBelow(frame, head))
     branch.link.once('close', error => link.close(error ?? new ConnectionError('the tier below closed the connection')))
     this.#listenToUsage()
   }
 
-  #begin() {
-    const state = this.#state = new SessionState(this.#context)
-    this.#routers = new RouterCalls(state, this)
-    this.#servers = new ServerCalls(state, this)
-    this.#workers = new WorkerCalls(state, this, this.#routers, this.#servers)
-    this.#objects = new ObjectCalls(state, this)
-  }
-
   protected override end() {
     this.#state.end()
-    this.#context.settings.tierLoad.unlisten(this.#tellLoad)
+    this.#tierLoad.unlisten(this.#tellLoad)
     this.#below.link.close()
   }
 
@@ -73,13 +94,19 @@ export class VerticalSession extends ProxySession {
     const { id, method, handle } = head
     const { tables } = this.#state
     if (id != null && this.#below.isAsked(id)) throw notUnique(id)
+    // A second recall is about what the first one finds.
+    const mayPass = method === 'tier.hello' || (method === 'tier.recall' && !this.#later)
+    if (this.#waiting && !mayPass) return void this.#waiting.push([frame, head])
     switch (method) {
       case 'tier.hello': return this.settle(id, this.#greet(viaOf(frame)))
       case 'tier.load': return this.#subscribeToLoad(id, frame)
       case 'tier.usage': return this.#subscribeToUsage(id)
       case 'tier.pipeListenInfo':
       case 'tier.locate': return this.#below.forward(id, method, [tables.homeOf(handle!)])
-      case 'tier.recall': return this.#recall(id)
+      case 'tier.recall': {
+        if (id == null) throw unknownMethod(method)
+        return this.settle(id, this.#recall(id, recallOptions(paramsOf(frame))))
+      }
       case 'tier.drain': return this.#below.forward(id, method, paramsOf(frame))
       case 'rpc.discover': return this.answer(id, discover())
       case 'mediasoup.createWorker': return this.settle(id, this.#workers.create(paramsOf(frame)[0] as Record<string, unknown>))
@@ -103,22 +130,26 @@ export class VerticalSession extends ProxySession {
   }
 
   async #greet(via: string[]): Promise<Hello> {
-    const hello = await this.#below.call('tier.hello', { via: [...via, this.#node] }) as Hello
-    return { ...hello, mafalda: version, node: this.#node }
+    const hello = await this.#below.call('tier.hello', { via: [...via, this.#tier] }) as Hello
+    return { ...hello, mafalda: version, node: this.#tier, proxy: true }
   }
 
   #fromBelow(frame: Frame, head: Head | undefined = headOf(frame)) {
     this.holdBack(this.#below.link)
     if (this.#below.caller.takes(head?.id, frame)) return
-    if (head?.method === 'tier.forgot') this.forgotten(this.#below)
-    const queue = this.queueOf(this.#below.link)
-    if (queue) queue.push(() => this.#heard(frame, head))
+    switch (head?.method) {
+      case 'tier.recalled': return this.#below.caller.told(frame)
+      case 'tier.forgot': return this.#forgot((paramsOf(frame)[0] as { nodes?: string[] } | undefined)?.nodes)
+      case 'tier.nodes': return (paramsOf(frame)[0] as string[]).forEach(node => this.#tellNode(node))
+    }
+    if (this.#later) this.#later.push(() => this.#heard(frame, head))
     else this.#heard(frame, head)
   }
 
   #heard(frame: Frame, head: Head | undefined) {
-    if (head?.method === undefined) this.tell(this.#below.answered(frame, head?.id), head && { id: head.id })
-    else this.#happened(head as CallHead, frame)
+    if (head?.method !== undefined) return this.#happened(head as CallHead, frame)
+    const answer = this.#below.answered(frame, head?.id)
+    if (answer !== undefined) this.tell(answer, head && { id: head.id })
   }
 
   #happened(head: CallHead, frame: Frame) {
@@ -137,25 +168,86 @@ export class VerticalSession extends ProxySession {
     else this.#objects.happened(head, frame)
   }
 
-  // What there is, after somebody has forgotten
+  // What there is, after a tier was replaced
 
-  /** The client asks for all that there is: because a tier has forgotten, perhaps this one. */
-  #recall(id: Id | null | undefined) {
-    this.#below.forget()
-    this.answerRecall(id, this.#recallAll())
+  // ← {"method": "tier.nodes", "params": [["k3x"]]}
+  #tellNode(node: string) {
+    if (this.#nodes.has(node)) return
+    this.#nodes.add(node)
+    this.tell(encodeNotification('tier.nodes', [[node]]))
   }
 
-  async #recallAll(): Promise<Announcement[]> {
-    const found = await this.recallFrom(this.#below)
-    this.#state.end()
-    this.#begin()
+  /** A tier below has forgotten what is on nodes: the client is to recall them. Without nodes, it is the one that this tier speaks to. */
+  #forgot(nodes?: string[]) {
+    if (!nodes) {
+      for (const answer of this.#below.forgotten()) this.tell(answer)
+      this.#listenToUsage() // It does not tell it any more.
+    }
+    if (!this.#waiting) this.tell(encodeNotification('tier.forgot', [{ nodes: nodes ?? [...this.#nodes] }]))
+    else if (nodes) this.#later?.push(() => this.#forgot(nodes))
+  }
+
+  // → {"id": 31, "method": "tier.recall", "params": [{"nodes": ["k3x"], "members": ["id"]}]}
+  async #recall(id: Id, { nodes, members }: Required<RecallOptions>) {
+    const isOwn = nodes.includes(this.#node)
+    const below = new Set(nodes)
+    below.delete(this.#node)
+    // What the client's own objects are is in their parts.
+    if (isOwn) for (const node of this.#nodes) below.add(node)
+    const options = { nodes: [...below], members: [...new Set([...members, ...MEMBERS])] }
+    const names = new Set(members)
+    let count = 0
+    const tellPart = (entries: Entry[], done: string[]) => {
+      count += entries.length
+      this.tell(encodeRecalled({ id, entries: entries.map(entry => narrowed(entry, names)), done }))
+    }
+    const entries = this.#waiting ? await this.#restore(options) : await this.#reconcile(options, isOwn, tellPart)
+    const told = entries.map(entry => narrowed(entry, names))
+    count += await tellEntries(this.link, frame => this.tell(frame), id, told, nodes)
+    this.#goOn()
+    return { count }
+  }
+
+  /** Drops what is gone, and passes on what is told; answers the client's own objects, if it asks for them. */
+  async #reconcile(options: RecallOptions, isOwn: boolean, tellPart: (entries: Entry[], done: string[]) => void): Promise<Entry[]> {
+    const reconciliation = new Reconciliation(this.#state)
+    await this.#below.caller.recall(options, ({ entries, done = [] }) => {
+      const told = reconciliation.told(entries)
+      reconciliation.done(new Set(done), (handle, frame) => this.#workers.partHappened({ method: 'Worker.died', handle }, frame))
+      tellPart(told, done)
+    })
+    return isOwn ? [...reconciliation.own()] : []
+  }
+
+  /** Finds again what another process knew. */
+  async #restore(options: RecallOptions): Promise<Entry[]> {
+    this.#later = []
+    const found: Announcement[] = []
+    try {
+      await this.#below.caller.recall(options, ({ entries }) => found.push(...entries.map(announcementOf)))
+    } catch (error) {
+      if (error instanceof UnknownOutcomeError) return this.#restore(options) // It was replaced meanwhile.
+      throw error
+    }
     const state = this.#state
     const { announcements, orphans, observed } = restore(found, state)
-    this.#listenToUsage() // Whoever has forgotten does not tell it any more.
     for (const { kind, $ } of orphans) this.#below.notify(`${kind}.close`, $)
-    await Promise.all(observed.map(async part => restoreObserved(await this.#below.call('Router.dump', part.handle) as ms.RouterDump, found, part, state)))
-    for (const part of state.tables.workerParts.values()) state.scaler.giveBackLater(part)
-    return announcements
+    await Promise.all(observed.map(async part => {
+      restoreObserved(await this.#below.call('Router.dump', part.handle) as ms.RouterDump, found, part, state)
+    }))
+    for (const part of state.tables.workerParts.values()) {
+      this.#tellNode(nodeOf(part.handle))
+      state.scaler.giveBackLater(part)
+    }
+    this.#serial = Math.max(0, ...state.tables.handles().map(serialOf))
+    return announcements.map(announcement => entryOf(announcement, options.members ?? []))
+  }
+
+  #goOn() {
+    const [waiting, later] = [this.#waiting, this.#later]
+    this.#waiting = this.#later = undefined
+    for (const deliver of later ?? []) deliver()
+    for (const [frame, head] of waiting ?? []) this.receive(frame, head)
   }
 
   // Hosts that drain
@@ -175,7 +267,7 @@ export class VerticalSession extends ProxySession {
   // Load
 
   #subscribeToLoad(id: Id | null | undefined, frame: Frame) {
-    const { tierLoad } = this.#context.settings
+    const tierLoad = this.#tierLoad
     const { subscribe = true } = Object(paramsOf(frame)[0]) as { subscribe?: boolean }
     if (subscribe) tierLoad.listen(this.#tellLoad)
     else tierLoad.unlisten(this.#tellLoad)
@@ -209,6 +301,8 @@ export class VerticalSession extends ProxySession {
 
 const usageOf = (workers: Iterable<AggregateWorker>): Usage =>
   Object.fromEntries([...workers].map(({ handle, parts }) => [handle, parts.ready.reduce((sum, { load }) => sum + load.used, 0)]))
+
+const serialOf = (handle: Handle) => Number(handle.slice(handle.indexOf('/') + 1))
 
 /** What is not answered may be about an object that is gone. */
 function refuse(kind: string, { id, handle }: CallHead) {

@@ -18,6 +18,8 @@ export interface SessionContext {
   /** The id of the session, by which parts are found again. */
   session: string
   nextHandle(): Handle
+  /** A Worker below is on a node. */
+  onNode(node: string): void
 }
 
 export class SessionState {
@@ -31,7 +33,7 @@ export class SessionState {
   readonly pipes: Pipes
   readonly replicas: Replicas
 
-  constructor({ below, settings, session, nextHandle }: SessionContext) {
+  constructor({ below, settings, session, nextHandle, onNode }: SessionContext) {
     this.below = below
     this.session = session
     this.nextHandle = nextHandle
@@ -39,7 +41,7 @@ export class SessionState {
     this.replicas = new Replicas(this.pipes, below, settings.linger)
     const closed = new RecentlyClosed(settings.closed)
     this.tables = new Tables(this.pipes, new Objects(this.replicas, closed, worker => this.scaler.giveBackLater(worker)), closed)
-    this.builder = new Builder(this.tables, below.caller, settings.tierLoad, session)
+    this.builder = new Builder(this.tables, below.caller, settings.tierLoad, session, onNode)
     this.scaler = new Scaler(this.tables, this.builder, this.replicas, below.caller, settings)
   }
 

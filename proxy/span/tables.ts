@@ -30,6 +30,11 @@ export class Tables {
     this.closed = closed
   }
 
+  /** Of all that has parts. */
+  handles(): Handle[] {
+    return [this.workers, this.routers, this.servers].flatMap(known => [...known.keys()])
+  }
+
   // Workers
 
   /** One that is open, or was a moment ago. */

@@ -144,7 +144,7 @@ test('a host whose connection is lost gets no Workers until it is regained', asy
   assert.is(cluster.load.capacity, 2)
   for (let i = 0; i < 3; i++) await mediasoup.createWorker()
   assert.equal(workersOf(leaves), [0, 3])
-  links[0]!.emit('regained')
+  links[0]!.emit('regained', false)
   assert.is(cluster.load.capacity, 10)
   await mediasoup.createWorker()
   assert.equal(workersOf(leaves), [1, 3])
@@ -168,7 +168,7 @@ test('when all connections are lost, a Worker waits for the first that is regain
   const worker = mediasoup.createWorker().then(() => { isMade = true })
   await mediasoup.connection.getLoad()
   assert.not.ok(isMade)
-  watching[1]!.emit('regained')
+  watching[1]!.emit('regained', false)
   await worker
   assert.equal(workersOf(leaves), [0, 1])
 

@@ -157,17 +157,62 @@ test('a proxy in the middle of a tree may die as well: those above it ask anew',
   const { more } = flow(producer, consumer)
   await more()
 
+  // Some calls are the entry's own to answer, and some pass through it: the middle gets them, and never answers.
+  middle.child.kill('SIGSTOP')
+  const call = () => [router.dump(), worker.dump(), consumer.getStats(), consumer.dump(), source.produce(audio(2222)), router.createDirectTransport()] as Promise<unknown>[]
+  const calls = Promise.all(call().map(rejection))
+  await mediasoup.connection.getLoad() // The entry has sent them on.
   middle.child.kill('SIGKILL')
   await middle.exited
-  // To the entry, where the client is connected, they have been sent: some are its own to answer, and some pass through it.
-  const calls = Promise.all([router.dump(), worker.dump(), consumer.getStats(), consumer.dump(), source.produce(audio(2222)), router.createDirectTransport()].map(rejection))
+  await until(async () => (await mediasoup.connection.getLoad()).capacity === 0) // The entry knows.
+  const later = Promise.all(call())
   await startLeaf(args)
   for (const error of await calls) assert.instance(error, UnknownOutcomeError)
+  const [, , , , made, transport] = await later as [unknown, unknown, unknown, unknown, ms.Producer, ms.Transport]
+  made.close()
+  transport.close()
   await more()
   await producer.pause()
   await until(() => consumer.producerPaused)
   assert.is((await router.dump()).transportIds.length, 2)
   assert.not.ok(worker.closed)
+})
+
+test('a spanning tier drops what has gone while the tier below it was replaced, and keeps the rest', async () => {
+  const leaves = [await startLeaf(), await startLeaf()]
+  const args = ['--listen', `127.0.0.1:${await freePort()}`, ...leaves.map(({ url }) => url)]
+  const middle = await startLeaf(args)
+  await until(() => middle.lines.filter(line => line.includes('host is up')).length === 2)
+  const mediasoup = await client(vertical(remote(middle.url), { policy: 'scatter', maxWorkers: 2 }))
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const transports = [await router.createDirectTransport(), await router.createDirectTransport()] as const
+  const pids = await Promise.all(transports.map(async transport => (await mediasoup.connection.locate(transport)).pid!))
+  assert.is.not(pids[0], pids[1])
+  const producers = [await transports[0].produce(audio()), await transports[1].produce(audio(2222))] as const
+  const options = (i: 0 | 1) => ({ producerId: producers[i].id, rtpCapabilities: router.rtpCapabilities })
+  const consumers = [await transports[1].consume(options(0)), await transports[0].consume(options(1)), await transports[1].consume(options(1))] as const
+  const events: string[] = []
+  for (const event of ['transportclose', 'producerclose'] as const) consumers.forEach((consumer, i) => consumer.on(event, () => events.push(`${i} ${event}`)))
+  transports[0].on('routerclose', () => events.push('routerclose'))
+  const before = await router.dump()
+
+  middle.child.kill('SIGKILL')
+  await middle.exited
+  process.kill(pids[0]!, 'SIGKILL')
+  await until(() => !isAlive(pids[0]!))
+  await startLeaf(args)
+  await until(() => transports[0].closed && consumers[0].closed)
+  assert.not.ok(worker.closed || transports[1].closed || consumers[2].closed)
+  assert.equal(events.toSorted(), ['0 producerclose', '1 transportclose', 'routerclose'])
+  const after = await router.dump()
+  assert.is(before.transportIds.length, 2)
+  assert.equal(after.transportIds, [transports[1].id])
+  await flow(producers[1], consumers[2], 2222).more()
+  const again = await router.createDirectTransport()
+  assert.is.not((await mediasoup.connection.locate(again)).pid, pids[1])
+  await flow(producers[1], await again.consume(options(1)), 2222).more()
 })
 
 test('a host to which connections break while a new proxy looks for a session has it still', async () => {
@@ -260,17 +305,17 @@ test('a spanning tier in the process of its application outlives the tier below,
   assert.ok(await worker.createRouter())
 })
 
-test('a Worker that carried nothing when the tier below was replaced is kept if it carries something since', async () => {
+test('a Worker that carries nothing after the tier below was replaced is kept if it carries something since', async () => {
   const linger = 5_000
   const { mediasoup, replace } = await stageInProcess({ policy: 'scatter', maxWorkers: 2, linger })
   const router = await (await mediasoup.createWorker()).createRouter()
   await router.createDirectTransport()
   const first = await router.createDirectTransport()
   const place = await mediasoup.connection.locate(first)
-  first.close()
-  const isOver = performance.now() + linger
   await replace()
   await until(() => router.dump().then(() => true, () => false)) // What was sent to the one that died is lost.
+  first.close()
+  const isOver = performance.now() + linger
   const second = await router.createDirectTransport()
   assert.equal(await mediasoup.connection.locate(second), place)
   await until(() => performance.now() > isOver + 200)
@@ -343,7 +388,8 @@ test('a connection that breaks before the client hears that the tier has forgott
     return { ...peer, result: result as { received: number | null } }
   }
   const first = await opening(0)
-  for (let i = 0; i < 3; i++) await first.call('mediasoup.createWorker')
+  const workers: string[] = []
+  for (let i = 0; i < 3; i++) workers.push(((await first.call('mediasoup.createWorker')).result as { $: string }).$)
   proxy.child.kill('SIGKILL')
   await proxy.exited
 
@@ -357,9 +403,10 @@ test('a connection that breaks before the client hears that the tier has forgott
   const last = await opening(3, true)
   assert.is(last.result.received, null)
   assert.is((await until(() => last.heard[1])).method, 'tier.forgot')
-  assert.is(((await last.call('tier.recall')).result as unknown[]).length, 3)
+  const nodes = [...new Set(workers.map(handle => handle.split('/')[0]))]
+  assert.equal((await last.call('tier.recall', { nodes })).result, { count: 3 })
   last.socket.terminate()
-  assert.is((await opening(2, true)).result.received, 1)
+  assert.is((await opening(3, true)).result.received, 1)
 })
 
 test('a proxy that is stopped and started again, as in a rolling restart, loses no session', async () => {
@@ -436,10 +483,14 @@ test('a session of which the leaves have nothing any more dies with the error th
     child.kill('SIGKILL')
     await exited
   }
+  const regained: boolean[] = []
+  mediasoup.connection.on('regained', isResumed => regained.push(isResumed))
   void restart().catch(() => {})
   const [error] = await died
   assert.ok(error instanceof Error)
-  assert.ok(heard.includes('died'))
+  await until(() => heard.includes('died'))
+  await until(() => regained.length)
+  assert.equal(regained, [false], 'it is not told that a session goes on of which nothing is left')
   assert.instance(await rejection(worker.createRouter()), mediasoup.errors.WorkerClosedError)
 })
 

@@ -1,0 +1,121 @@
+// What a session has, told again after a tier between its client and its leaves was replaced.
+//
+//   → {"id": 31, "method": "tier.recall", "params": [{"nodes": ["k3x"], "members": ["id"]}]}
+//   ← {"method": "tier.recalled", "params": [{"id": 31, "entries": [["k3x/1", "Worker", null, {}, {}], …], "done": ["k3x"]}]}
+//   ← {"id": 31, "result": {"count": 1}}
+
+import { once } from 'node:events'
+import type { Announcement } from './codec.ts'
+import { ProtocolError, codes } from './errors.ts'
+import { nodeOf } from './head.ts'
+import { type ObjectKind, kinds } from './methods.ts'
+import type { Frame, Link } from './tier.ts'
+import { type Handle, type Id, encodeNotification } from './wire.ts'
+
+/** The parameter of `tier.recall`. */
+export interface RecallOptions {
+  /** The nodes whose objects are to be told: those before the `/` of handles. */
+  nodes: string[]
+  /** Names of fixed members that are to be told, or `appData`. */
+  members?: string[]
+}
+
+/** An object; `live` are its live members, without those that are undefined. */
+export type Entry = [handle: Handle, kind: ObjectKind, of: Handle | null, live: Record<string, unknown>, members?: Record<string, unknown>]
+
+/** The parameter of `tier.recalled`. */
+export interface Recalled {
+  /** Of the request. */
+  id: Id
+  /** Parents first. */
+  entries: Entry[]
+  /** The nodes of which all objects have been told. */
+  done?: string[]
+}
+
+// A frame has at most 256 KiB: this is what entries take of it. A tier in between may write longer handles.
+const MAX_ENTRIES_BYTES = 208 * 1024
+// Whoever reads too slowly is told the rest when this much has left.
+const MAX_BACKLOG_BYTES = 256 * 1024
+
+/** @throws ProtocolError for what is no parameter of `tier.recall` */
+export function recallOptions([options]: unknown[]): Required<RecallOptions> {
+  const { nodes, members = [] } = Object(options) as Partial<RecallOptions>
+  if (!isListOfNames(nodes) || !isListOfNames(members)) {
+    throw new ProtocolError(codes.params, 'tier.recall takes {nodes, members}: two lists of names')
+  }
+  return { nodes: [...new Set(nodes)], members }
+}
+
+const isListOfNames = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every(name => typeof name === 'string')
+
+/**
+ * Tells objects in frames of at most 256 KiB, no faster than the link takes them, and answers how many there were.
+ *
+ * @param entries is asked for each object when it is told, because objects change and close meanwhile
+ */
+export async function tellEntries(
+  link: Link, send: (frame: Frame) => void, id: Id, entries: Iterable<Entry>, done: string[]
+): Promise<number> {
+  const closed = new AbortController()
+  const onClose = () => closed.abort()
+  link.once('close', onClose)
+  let [part, bytes, count] = [[] as string[], 0, 0]
+  for (const entry of entries) {
+    const text = JSON.stringify(entry)
+    const length = Buffer.byteLength(text)
+    if (part.length && bytes + length > MAX_ENTRIES_BYTES) {
+      send(frameOf(id, part))
+      ;[part, bytes] = [[], 0]
+      if (!closed.signal.aborted && link.bufferedAmount > MAX_BACKLOG_BYTES) {
+        await once(link, 'drain', { signal: closed.signal }).catch(() => {}) // It was closed.
+      }
+      if (closed.signal.aborted) return count
+    }
+    part.push(text)
+    bytes += length + 1
+    count++
+  }
+  send(frameOf(id, part, done))
+  link.off('close', onClose)
+  return count
+}
+
+// As encodeRecalled() has it.
+const frameOf = (id: Id, entries: string[], done?: string[]) =>
+  `{"jsonrpc":"2.0","method":"tier.recalled","params":[{"id":${JSON.stringify(id)},"entries":[${entries.join()}]${done ? `,"done":${JSON.stringify(done)}` : ''}}]}`
+
+export const encodeRecalled = (recalled: Recalled) => encodeNotification('tier.recalled', [recalled])
+
+/** An entry as an announcement: as far as its members were asked for. */
+export function announcementOf([$, kind, of, live, { appData, ...fixed } = {}]: Entry): Announcement {
+  return { $, kind, of: of ?? undefined, appData: appData as Record<string, unknown> | undefined, members: { ...fixed, ...live } }
+}
+
+/** The inverse, for somebody who asked for some members. */
+export function entryOf({ $, kind, of, appData, members }: Announcement, names: readonly string[]): Entry {
+  const all: Record<string, unknown> = { ...members, appData }
+  const { live } = kinds.get(kind)!
+  const some = (names: readonly string[]) =>
+    Object.fromEntries(names.filter(name => all[name] != null).map(name => [name, all[name]]))
+  return [$, kind, of ?? null, some(live), some(names.filter(name => !live.includes(name)))]
+}
+
+/** An entry for somebody who asked for fewer members. */
+export function narrowed([handle, kind, of, live, members]: Entry, names: ReadonlySet<string>): Entry {
+  if (!members || !names.size) return [handle, kind, of, live]
+  return [handle, kind, of, live, Object.fromEntries(Object.entries(members).filter(([name]) => names.has(name)))]
+}
+
+/** Handles by their nodes, in the order in which they come. */
+export function byNode(handles: Iterable<Handle>): Map<string, Set<Handle>> {
+  const nodes = new Map<string, Set<Handle>>()
+  for (const handle of handles) {
+    const node = nodeOf(handle)
+    const known = nodes.get(node)
+    if (known) known.add(handle)
+    else nodes.set(node, new Set([handle]))
+  }
+  return nodes
+}
