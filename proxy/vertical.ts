@@ -1,5 +1,6 @@
-// A Router that spans Workers: asks the tier below for Workers, places transports on them, and pipes between them what is
-// consumed on another one than it is produced on. Knows nothing of hosts.
+// A Router that spans Workers: asks the tier below for Workers, places transports on them, and
+// pipes between them what is consumed on another one than it is produced on. Knows nothing of
+// hosts.
 
 import { randomBytes } from 'node:crypto'
 import { checkDurations } from '../lib/duration.ts'
@@ -14,11 +15,17 @@ import { VerticalSession } from './span/session.ts'
 import { TierLoad } from './span/tier-load.ts'
 
 export interface VerticalOptions {
-  /** Where transports go: `pack` fills few Workers, `scatter` puts each on another one, to test pipes. Default `pack`. */
+  /**
+   * Where transports go: `pack` fills few Workers, `scatter` puts each on another one, to test
+   * pipes. Default `pack`.
+   */
   policy?: 'pack' | 'scatter'
   /** The load of a Worker, 0 to 1, at which `pack` takes the next. Default 0.6. */
   watermark?: number
-  /** How many Workers one of an application may grow to. Default: as many as the tier below has cores. */
+  /**
+   * How many Workers one of an application may grow to. Default: as many as the tier below has
+   * cores.
+   */
   maxWorkers?: number
   /** How long a pipe stays without Consumers, in ms. Default 5 s. */
   linger?: number
@@ -37,8 +44,8 @@ export interface VerticalSettings {
  *
  * @example
  * ```ts
- * await serve(vertical(leaf(mediasoup)), { port: 4000 })                                  // beyond a core
- * await serve(vertical(horizontal([remote('ws://a:4000'), remote('ws://b:4000')])))       // beyond a host
+ * await serve(vertical(leaf(mediasoup))) // beyond a core
+ * await serve(vertical(horizontal([remote('ws://a:4000'), remote('ws://b:4000')]))) // beyond a host
  * ```
  */
 export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, linger = 5_000 }: VerticalOptions = {}): Tier {

@@ -1,5 +1,5 @@
-// Makes the parts of Workers, Routers and WebRtcServers below. What was changed or closed while a part was on its way is made up for
-// when it arrives.
+// Makes the parts of Workers, Routers and WebRtcServers below. What was changed or closed while a
+// part was on its way is made up for when it arrives.
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
@@ -53,7 +53,10 @@ export class Builder {
     }
   }
 
-  /** One more part of a Worker. It can be chosen already: a storm of joins does not start more than it fills. */
+  /**
+   * One more part of a Worker. It can be chosen already: a storm of joins does not start more than
+   * it fills.
+   */
   grow(worker: AggregateWorker): WorkerPart {
     const part = this.#tables.newWorkerPart(worker)
     return worker.parts.add(part, this.#makeWorker(part))

@@ -1,5 +1,6 @@
-// Calls of transports, Producers, Consumers and RTP observers. They are those of the tier below, and their frames pass as they
-// are; but what is used on another Worker than it is on is piped there first.
+// Calls of transports, Producers, Consumers and RTP observers. They are those of the tier below,
+// and their frames pass as they are; but what is used on another Worker than it is on is piped
+// there first.
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
@@ -102,7 +103,9 @@ export class ObjectCalls {
     )
   }
 
-  /** @param observed the Producer that an RTP observer is to observe; undefined for what is consumed */
+  /**
+   * @param observed the Producer that an RTP observer is to observe; undefined for what is consumed
+   */
   #passUse(head: CallHead, frame: Frame, transport: HostedTransport, observed: Handle | undefined, replica: Replica | undefined) {
     const { below, replicas, tables: { objects } } = this.#state
     below.pass(head, frame, answer => {

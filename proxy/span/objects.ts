@@ -1,5 +1,5 @@
-// Transports and RTP observers of the client, and the Producers and Consumers on them: on which Worker they are, and who uses
-// what there. Nothing here sends anything.
+// Transports and RTP observers of the client, and the Producers and Consumers on them: on which
+// Worker they are, and who uses what there. Nothing here sends anything.
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'

@@ -1,4 +1,5 @@
-// pipeToRouter() between Routers of the client: from the Worker where the Producer is, to where the other Router is at home.
+// pipeToRouter() between Routers of the client: from the Worker where the Producer is, to where the
+// other Router is at home.
 
 import type { Reference } from '../../lib/codec.ts'
 import type { Id } from '../../lib/wire.ts'
@@ -35,7 +36,10 @@ export class Pairing {
     below.forward(id, 'Router.pipeToRouter', [here.handle, { ...options, router: { $: there.handle } }])
   }
 
-  /** Two Routers of the client are piped together at one part of each, so that they have one pair of PipeTransports. */
+  /**
+   * Two Routers of the client are piped together at one part of each, so that they have one pair of
+   * PipeTransports.
+   */
   async #pairOf(router: AggregateRouter, target: AggregateRouter, { at }: ProducerRecord): Promise<{ here: RouterPart; there: RouterPart }> {
     const piped = () => [router.pipedTo.get(target), target.pipedTo.get(router)].map(lasting)
     const here = piped()[0] ?? [at.part, ...router.parts.ready].find(lasting) ?? at.part
@@ -51,7 +55,8 @@ export class Pairing {
 
   async #partOf(target: AggregateRouter, { worker }: RouterPart): Promise<RouterPart> {
     const { builder, scaler } = this.#state
-    // Within one Worker of the client, on one below: it refuses to have two Producers of the same id.
+    // Within one Worker of the client, on one below: it refuses to have two Producers of the same
+    // id.
     if (worker.owner === target.worker) return builder.routerOn(target, worker).promise
     const [first] = target.parts.all
     const chosen = target.parts.all.find(part => !part.worker.draining) ?? first

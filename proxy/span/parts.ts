@@ -1,4 +1,5 @@
-// The parts of one of the client's Workers, Routers or WebRtcServers: at most one on each Worker below.
+// The parts of one of the client's Workers, Routers or WebRtcServers: at most one on each Worker
+// below.
 
 import type { Announcement } from '../../lib/codec.ts'
 import type { Handle } from '../../lib/wire.ts'
@@ -43,7 +44,10 @@ export class Parts<W extends Place, P extends Part<W>> {
     return this.#parts.get(worker)
   }
 
-  /** The one that stands for all: the first that lasts, or else that is there, or else the last that was. */
+  /**
+   * The one that stands for all: the first that lasts, or else that is there, or else the last that
+   * was.
+   */
   get home(): P | undefined {
     const { ready } = this
     return ready.find(({ worker }) => !worker.draining) ?? ready[0] ?? this.#last

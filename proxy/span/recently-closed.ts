@@ -1,5 +1,5 @@
-// Recently closed objects, so that a late call gets mediasoup's own error and not "not found". A tier has one cache for all of its
-// sessions, each of which sees its own objects only.
+// Recently closed objects, so that a late call gets mediasoup's own error and not "not found". A
+// tier has one cache for all of its sessions, each of which sees its own objects only.
 
 import { LRUCache } from 'lru-cache'
 import type { Handle } from '../../lib/wire.ts'

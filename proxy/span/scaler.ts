@@ -31,8 +31,9 @@ export class Scaler {
   }
 
   /**
-   * The Router's part for one more transport, which is reserved there. A Worker that cannot have it is passed over as long as there
-   * is another one, and one that drains is taken only if there can be no other.
+   * The Router's part for one more transport, which is reserved there. A Worker that cannot have it
+   * is passed over as long as there is another one, and one that drains is taken only if there can
+   * be no other.
    *
    * @param server the WebRtcServer that has to be on the Worker, too
    */
@@ -93,7 +94,10 @@ export class Scaler {
     if (!part.count) this.giveBackLater(part.worker)
   }
 
-  /** The Worker for what is not placed by a policy: the first one that lasts, or else a new one, or the first one if there can be none. */
+  /**
+   * The Worker for what is not placed by a policy: the first one that lasts, or else a new one, or
+   * the first one if there can be none.
+   */
   async homeOf(worker: AggregateWorker): Promise<WorkerPart> {
     const { home } = worker.parts
     if (!home!.draining) return home!
@@ -101,7 +105,10 @@ export class Scaler {
     return other.promise.catch(() => home!)
   }
 
-  /** Makes the first part of something: elsewhere, if its Worker begins to drain, or ends, meanwhile. */
+  /**
+   * Makes the first part of something: elsewhere, if its Worker begins to drain, or ends,
+   * meanwhile.
+   */
   async makeAtHome(worker: AggregateWorker, make: (home: WorkerPart) => Promise<unknown>): Promise<{ home: WorkerPart; announcement: Announcement }> {
     const home = await this.homeOf(worker)
     let failure: unknown
@@ -113,8 +120,8 @@ export class Scaler {
   }
 
   /**
-   * Moves what a Worker has only where it drains, so that it outlives that host. What carries nothing there any more is given back.
-   * Answers false when there is no other place.
+   * Moves what a Worker has only where it drains, so that it outlives that host. What carries
+   * nothing there any more is given back. Answers false when there is no other place.
    */
   async evacuate(worker: AggregateWorker): Promise<boolean> {
     const home = await this.homeOf(worker)
@@ -137,7 +144,9 @@ export class Scaler {
     return own < shared || Math.max(workers, own) < capacity - shared
   }
 
-  /** A Worker that has carried nothing for a while is given back; the first one that lasts stays. */
+  /**
+   * A Worker that has carried nothing for a while is given back; the first one that lasts stays.
+   */
   giveBackLater(part: WorkerPart) {
     if (!isIdle(part)) return
     clearTimeout(part.timer) // It may have carried something since.

@@ -1,4 +1,5 @@
-// Workers, Routers and WebRtcServers of the client, and their parts below, by their handles. Nothing here sends anything.
+// Workers, Routers and WebRtcServers of the client, and their parts below, by their handles.
+// Nothing here sends anything.
 
 import type { Announcement, Reference } from '../../lib/codec.ts'
 import type { Handle } from '../../lib/wire.ts'
@@ -27,6 +28,11 @@ export class Tables {
     this.#pipes = pipes
     this.objects = objects
     this.closed = closed
+  }
+
+  /** Of all that has parts. */
+  handles(): Handle[] {
+    return [this.workers, this.routers, this.servers].flatMap(known => [...known.keys()])
   }
 
   // Workers

@@ -1,5 +1,5 @@
-// The load of the tier below, for all sessions of a vertical tier: heard on one session of its own, which is there while any of
-// them is.
+// The load of the tier below, for all sessions of a vertical tier: heard on one session of its own,
+// which is there while any of them is.
 
 import { Child } from '../cluster/child.ts'
 import { IDLE, type Load } from '../../lib/load.ts'

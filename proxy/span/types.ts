@@ -1,5 +1,5 @@
-// What a session on a vertical tier keeps of its client's objects: Workers, Routers and WebRtcServers, which have parts on Workers
-// below, and what is on the Routers.
+// What a session on a vertical tier keeps of its client's objects: Workers, Routers and
+// WebRtcServers, which have parts on Workers below, and what is on the Routers.
 
 import type { Handle } from '../../lib/wire.ts'
 import { Part, Parts } from './parts.ts'
@@ -57,21 +57,25 @@ export interface AggregateRouter {
   closed: boolean
 }
 
-/** A Router below: its part on one Worker. */
-export class RouterPart extends Part<WorkerPart> {
-  readonly owner: AggregateRouter
+/** A part of a Router or a WebRtcServer. */
+abstract class PartOn<O> extends Part<WorkerPart> {
+  readonly owner: O
   readonly worker: WorkerPart
+
+  constructor(owner: O, worker: WorkerPart) {
+    super()
+    this.owner = owner
+    this.worker = worker
+  }
+}
+
+/** A Router below: its part on one Worker. */
+export class RouterPart extends PartOn<AggregateRouter> {
   readonly transports = new Set<HostedTransport>()
   /** How many more are about to be on it. */
   reserved = 0
   /** The leaf that it is on, once that was asked, if it stays there. */
   host: Promise<string> | undefined
-
-  constructor(owner: AggregateRouter, worker: WorkerPart) {
-    super()
-    this.owner = owner
-    this.worker = worker
-  }
 
   /** How many transports are, or are about to be, on it. */
   get count() {
@@ -94,17 +98,9 @@ export interface AggregateServer {
 }
 
 /** A WebRtcServer below. */
-export class ServerPart extends Part<WorkerPart> {
-  readonly owner: AggregateServer
-  readonly worker: WorkerPart
+export class ServerPart extends PartOn<AggregateServer> {
   /** How far its ports are behind the configured ones: on one host a port can be used once. */
   offset = 0
-
-  constructor(owner: AggregateServer, worker: WorkerPart) {
-    super()
-    this.owner = owner
-    this.worker = worker
-  }
 }
 
 /** A transport, or an RTP observer: on one Worker. */

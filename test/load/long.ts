@@ -1,5 +1,5 @@
-// One session that lives long: Workers stay, and Routers, pipes and participants are opened and closed over them. Each process of the
-// tree has the heap that it had.
+// One session that lives long: Workers stay, and Routers, pipes and participants are opened and
+// closed over them. Each process of the tree has the heap that it had.
 
 import type * as ms from 'mediasoup/types'
 import type { RemoteMediasoup } from '../../client/index.ts'
@@ -17,7 +17,10 @@ const TREES = {
 export type LongTree = keyof typeof TREES
 export const longTrees = Object.keys(TREES) as LongTree[]
 
-/** What one round may leave, in bytes: less than any object, and more than a heap is off by in a thousand rounds. */
+/**
+ * What one round may leave, in bytes: less than any object, and more than a heap is off by in a
+ * thousand rounds.
+ */
 export const MOST_PER_ROUND = 150
 const opus: ms.RouterRtpCodecCapability = { kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2, preferredPayloadType: 100 }
 const WARM_UP = 200

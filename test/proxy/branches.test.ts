@@ -116,6 +116,7 @@ async function slowStage() {
   let isHeld = false
   const slow: Tier = {
     name: 'slow',
+    close: () => inner.close(),
     async open(options) {
       const link = await inner.open(options)
       const emit = link.emit.bind(link) as (event: string, ...args: unknown[]) => boolean

@@ -1,4 +1,5 @@
-// A session that lives long, on a vertical tier: what it opens and closes leaves nothing there. The Workers are simulated.
+// A session that lives long, on a vertical tier: what it opens and closes leaves nothing there. The
+// Workers are simulated.
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -19,7 +20,10 @@ const ROUNDS = 1_500
 /** Less than any object has, and more than a heap is off by. */
 const MOST_BYTES = 150
 
-/** What a round leaves in the heap, of which the client's and the simulated leaf's is a part, in bytes. */
+/**
+ * What a round leaves in the heap, of which the client's and the simulated leaf's is a part, in
+ * bytes.
+ */
 async function left(round: () => Promise<unknown>): Promise<number> {
   for (let i = 0; i < WARM_UP; i++) await round()
   const before = await heap()

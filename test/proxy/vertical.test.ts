@@ -11,7 +11,7 @@ import { type RemoteMediasoup, client, connect, remote } from '../../client/inde
 import type { Link, OpenOptions, Tier } from '../../lib/tier.ts'
 import { type VerticalOptions, horizontal, vertical } from '../../proxy/index.ts'
 import { leaf } from '../../server/index.ts'
-import { afterTest, audio, cleanUp, isAlive, opus, rejection, rtp, startLeaf, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, isAlive, opus, rtp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 test.before.each(async () => void await until(() => workersOf().length === 0))
@@ -262,17 +262,6 @@ test('one logical WebRtcServer is on each Worker that needs it, at the next port
   assert.ok(transports.every(({ closed }) => closed))
   await until(() => workersOf().length === 1)
   assert.not((await router.createDirectTransport()).closed)
-})
-
-test('close() ends its sessions and the tier below, and opens no more', async () => {
-  const tier = vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: 2 })
-  const { worker, router } = await stage(await use(tier), 2)
-  const died = once(worker, 'died')
-  tier.close()
-  await died
-  assert.ok(router.closed)
-  await until(() => workersOf().length === 0)
-  assert.match((await rejection(client(tier))).message, 'the tier is closed')
 })
 
 /** A Worker with a WebRtcServer at a port of which the next ones are free. */
