@@ -12,7 +12,7 @@ import { type Raw, openRaw } from './kit/raw.ts'
 
 export { isAlive } from './kit/processes.ts'
 export { rtp } from './kit/rtp.ts'
-export { until } from './kit/until.ts'
+export { slowness, until } from './kit/until.ts'
 
 exitOnSignals()
 

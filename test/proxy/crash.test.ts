@@ -9,7 +9,7 @@ import { newSessionKey } from '../../lib/opening.ts'
 import { type VerticalOptions, vertical } from '../../proxy/index.ts'
 import { serve } from '../../server/index.ts'
 import { startRelay } from '../relay.ts'
-import { afterTest, audio, cleanUp, freePort, isAlive, opus, raw, rejection, rtp, startLeaf, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, freePort, isAlive, opus, raw, rejection, rtp, slowness, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 
@@ -261,10 +261,8 @@ test('a spanning tier in the process of its application outlives the tier below,
 })
 
 test('a Worker that carried nothing when the tier below was replaced is kept if it carries something since', async () => {
-  // Long enough to replace the tier below on this machine, as busy as it is.
-  const begin = performance.now()
-  await startLeaf()
-  const linger = 5_000 + 5 * (performance.now() - begin)
+  // Long enough to replace the tier below.
+  const linger = 5_000 * await slowness()
   const { mediasoup, replace } = await stageInProcess({ policy: 'scatter', maxWorkers: 2, linger })
   const router = await (await mediasoup.createWorker()).createRouter()
   await router.createDirectTransport()
