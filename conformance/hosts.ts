@@ -2,24 +2,29 @@
 // connections are to break.
 
 import type { ChildProcess } from 'node:child_process'
-import { join } from 'node:path'
 
 import { ask, end, startNode } from './processes.ts'
 import { startRelay, type Relay } from './relay.ts'
 import { tiers, type Site } from './tiers/index.ts'
 
+export interface HostsOptions {
+  /** What serves a tier: host.ts, or a bundle of it. */
+  script: string
+  /** A mediasoup-worker for them. Default: as in this process. */
+  workerBin?: string
+  /** A folder whose files tiers may open. Default: none. */
+  files?: string
+  /** Each connection breaks when it is about so old, in s; without it, none does. */
+  cut?: number
+}
+
 export class Hosts {
-  readonly #folder: string
-  readonly #workerBin: string
-  readonly #cut: number | undefined
+  readonly #options: HostsOptions
   readonly #processes: ChildProcess[] = []
   readonly #relays: Relay[] = []
 
-  /** @param cut each connection breaks when it is about so old, in s; without it, none does */
-  constructor(folder: string, workerBin: string, cut?: number) {
-    this.#folder = folder
-    this.#workerBin = workerBin
-    this.#cut = cut
+  constructor(options: HostsOptions) {
+    this.#options = options
   }
 
   /** How many connections there have been, if they were to break. */
@@ -27,13 +32,15 @@ export class Hosts {
     return this.#relays.reduce((sum, { connections }) => sum + connections, 0)
   }
 
-  /** Makes a tier ready to be opened from jest. One that is named by its URL is so already. */
+  /** Makes a tier ready to be opened. One that is named by its URL is so already. */
   async prepare(tier: string): Promise<Site> {
-    if (URL.canParse(tier)) return { tier, url: await this.#relayed(tier), cut: this.#cut !== undefined, below: [], files: '' }
+    const { files = '', cut } = this.#options
+    const common = { tier, cut: cut !== undefined, files }
+    if (URL.canParse(tier)) return { ...common, url: await this.#relayed(tier), below: [] }
     const adapter = tiers[tier]
     if (!adapter) throw new Error(`there is no tier ${tier}: choose from ${Object.keys(tiers).join(', ')}`)
     const below = await Promise.all((adapter.below ?? []).map(name => this.#serve(name)))
-    const site = { tier, cut: this.#cut !== undefined, below, files: join(this.#folder, 'mediasoup/node/lib/test/data') }
+    const site = { ...common, below }
     return adapter.served ? { ...site, url: await this.#relayed(await this.#start(site)) } : site
   }
 
@@ -43,7 +50,7 @@ export class Hosts {
   }
 
   async #relayed(url: string): Promise<string> {
-    const cut = this.#cut
+    const { cut } = this.#options
     if (cut === undefined) return url
     // They do not all break together.
     const relay = await startRelay(url, { lifetime: () => cut * 1000 * (0.5 + Math.random()) })
@@ -57,8 +64,9 @@ export class Hosts {
   }
 
   async #start(site: Site): Promise<string> {
-    const env = { ...process.env, MEDIASOUP_WORKER_BIN: this.#workerBin }
-    const { child } = startNode([join(this.#folder, 'host.cjs'), JSON.stringify(site)], { env })
+    const { script, workerBin } = this.#options
+    const env = { ...process.env, ...workerBin && { MEDIASOUP_WORKER_BIN: workerBin } }
+    const { child } = startNode([script, JSON.stringify(site)], { env })
     this.#processes.push(child)
     return (await ask<{ url: string }>(child)).url
   }

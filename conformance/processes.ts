@@ -96,6 +96,7 @@ export async function end(child: ChildProcess, signal?: NodeJS.Signals) {
   const exited = once(child, 'exit')
   if (signal === undefined && child.connected) child.disconnect()
   else child.kill(signal)
+  child.kill('SIGCONT') // One that is stopped gets a signal only then.
   await exited
 }
 

@@ -1,12 +1,14 @@
 // A conformance run: the baseline, then one tier after another, because all of them use the ports of this machine.
 
+import { join } from 'node:path'
+
 import { findWorker } from '../server/worker/index.mjs'
 import { addBundles } from './bundle.ts'
 import { Hosts } from './hosts.ts'
 import { findRelease, installedVersion, type Release } from './release.ts'
 import { replay, type Replay } from './replay.ts'
 import { reportBaseline, reportError, reportTier, type Report, type TierReport } from './report.ts'
-import { stage } from './stage.ts'
+import { DATA, stage } from './stage.ts'
 import { tiers as adapters, type Site } from './tiers/index.ts'
 
 export interface ConformanceOptions {
@@ -51,8 +53,10 @@ export async function conformance(options: ConformanceOptions = {}): Promise<Rep
     const baseline = await run()
     const tiers: TierReport[] = []
     const tested = baseline.results.length ? [...names, ...urls] : []
+    const script = join(folder, 'host.cjs')
+    const hosts = () => new Hosts({ script, workerBin, files: join(folder, DATA), cut })
     if (tested.length) await addBundles(folder)
-    for (const tier of tested) tiers.push(await testTier(tier, baseline, new Hosts(folder, workerBin, cut), run))
+    for (const tier of tested) tiers.push(await testTier(tier, baseline, hosts(), run))
     const report = { mediasoup: release.version, node: process.versions.node, workerBin, baseline: reportBaseline(baseline), tiers }
     return { ...report, conforms: !report.baseline.error && tiers.every(({ conforms }) => conforms) }
   } finally {

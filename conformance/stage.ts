@@ -14,6 +14,9 @@ import { dirname, join } from 'node:path'
 import { certificate } from './certificate.ts'
 import { manifest, type Release } from './release.ts'
 
+/** Where, in the folder of a run, the files are that its tests read. */
+export const DATA = 'mediasoup/node/lib/test/data'
+
 export interface Stage {
   folder: string
   close(): Promise<void>
@@ -57,7 +60,7 @@ async function copyMediasoup(release: Release, folder: string): Promise<void> {
     filter: source => !declarations.test(source)
   })
   await writeFile(join(folder, 'package.json'), JSON.stringify(withExports(manifest(release.folder))))
-  const data = join(folder, 'node/lib/test/data')
+  const data = join(folder, '..', DATA)
   const { cert, key } = certificate('mafalda conformance')
   await mkdir(data, { recursive: true })
   await writeFile(join(data, 'dtls-cert.pem'), cert)

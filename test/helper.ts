@@ -9,10 +9,11 @@ import { type RemoteMediasoup, client, connect } from '../client/index.ts'
 import { type LeafOptions, leaf } from '../server/index.ts'
 import { end, exitOnSignals, startMafalda, startTier } from './kit/processes.ts'
 import { type Raw, openRaw } from './kit/raw.ts'
+import { until } from './kit/until.ts'
 
 export { isAlive } from './kit/processes.ts'
 export { rtp } from './kit/rtp.ts'
-export { until } from './kit/until.ts'
+export { slowness, until } from './kit/until.ts'
 
 exitOnSignals()
 
@@ -54,6 +55,20 @@ export async function connectLeaf(args: string[] = []) {
   const mediasoup = await connect(leaf.url)
   afterTest(() => mediasoup.close())
   return { ...leaf, mediasoup }
+}
+
+/**
+ * A Worker on another host than one that there is. By their loads, one host may get both, on a
+ * machine that is busy with something else.
+ */
+export function createElsewhere({ createWorker, connection }: RemoteMediasoup, one: ms.Worker) {
+  return until(async () => {
+    const worker = await createWorker()
+    const [here, there] = await Promise.all([one, worker].map(each => connection.locate(each)))
+    if (here!.node !== there!.node) return worker
+    worker.close()
+    return undefined
+  })
 }
 
 /** The mock: a client of a leaf in this process. */

@@ -1,13 +1,14 @@
 // The two sides of a comparison: plain mediasoup in this process, and a tier with all that is below it, in processes of
 // their own where the tier is served.
 
-import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import * as mediasoup from 'mediasoup'
-import { client, connect as connectFromSources } from '../../client/index.ts'
-import { ask, end, startNode } from '../processes.ts'
-import { tiers } from '../tiers/index.ts'
+import { type RemoteMediasoup, client, connect as connectFromSources } from '../../client/index.ts'
+import { Hosts } from '../hosts.ts'
+import { type Site, tiers } from '../tiers/index.ts'
 import { Stage } from './stage.ts'
+
+const HOST = fileURLToPath(new URL('../host.ts', import.meta.url))
 
 export interface Side {
   stage: Stage
@@ -22,9 +23,9 @@ export function plainSide(): Side {
 /** By its name, or the URL of one that runs already on this machine. `plain` is plain mediasoup once more: it must not differ from itself. */
 export async function tierSide(name: string, connect = connectFromSources): Promise<Side> {
   if (name === 'plain') return plainSide()
-  const hosts = new Hosts(connect)
+  const hosts = new Hosts({ script: HOST })
   const { below = [], hops } = tiers[name] ?? {}
-  const remote = await hosts.open(name)
+  const remote = await open(await hosts.prepare(name), connect)
   const stage = new Stage(remote, Math.max(below.length, 1), hops)
   return {
     stage,
@@ -36,35 +37,7 @@ export async function tierSide(name: string, connect = connectFromSources): Prom
   }
 }
 
-class Hosts {
-  readonly #connect: typeof connectFromSources
-  readonly #children: ChildProcess[] = []
-
-  constructor(connect: typeof connectFromSources) {
-    this.#connect = connect
-  }
-
-  async open(name: string) {
-    if (URL.canParse(name)) return this.#connect(name)
-    const adapter = tiers[name]
-    if (!adapter) throw new Error(`there is no tier ${name}: choose from ${Object.keys(tiers).join(', ')}`)
-    if (adapter.served) return this.#connect(await this.#serve(name))
-    return client(adapter.tier({ mediasoup, below: await this.#serveAll(adapter.below), files: '' }))
-  }
-
-  #serveAll(names: readonly string[] = []): Promise<string[]> {
-    return Promise.all(names.map(name => this.#serve(name)))
-  }
-
-  async #serve(name: string): Promise<string> {
-    const site = { tier: name, below: await this.#serveAll(tiers[name]?.below), files: '' }
-    const host = fileURLToPath(new URL('../host.ts', import.meta.url))
-    const { child } = startNode([host, JSON.stringify(site)])
-    this.#children.push(child)
-    return (await ask<{ url: string }>(child)).url
-  }
-
-  async close() {
-    await Promise.all(this.#children.map(child => end(child)))
-  }
+/** A tier that is not served runs in this process. */
+function open({ tier, url, below }: Site, connect: typeof connectFromSources): Promise<RemoteMediasoup> {
+  return url ? connect(url) : client(tiers[tier]!.tier({ mediasoup, below, files: '' }))
 }

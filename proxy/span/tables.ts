@@ -171,11 +171,6 @@ export class Tables {
 
   // All
 
-  /** Of all of the client's that have parts. */
-  handles(): Handle[] {
-    return [this.workers, this.routers, this.servers].flatMap(known => [...known.keys()])
-  }
-
   /** What a dump of the whole hides of its parts, and how it names them. */
   viewOf({ routers, servers }: AggregateWorker): View {
     const alias = new Map<string, string>()

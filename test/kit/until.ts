@@ -1,6 +1,8 @@
 // To wait for a condition or a promise. What comes true ends the wait at once, so the bound may be
 // generous: it is there for what never comes, and not for a machine that is busy.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import pTimeout from 'p-timeout'
 import pWaitFor from 'p-wait-for'
 
@@ -31,3 +33,13 @@ export function within<T>(promise: PromiseLike<T>, seconds: number, what: string
 
 const late = (what: string, seconds: number) =>
   new Error(`this did not come true within ${seconds} s: ${what}`)
+
+// What starting and ending a process that does nothing takes at most on a machine that is idle.
+const IDLE_MS = 100
+
+/** By how much a time that a test has to name has to be longer here and now: 1 on an idle machine. */
+export async function slowness(): Promise<number> {
+  const begin = performance.now()
+  await once(spawn(process.execPath, ['-e', '0']), 'exit')
+  return Math.max(1, (performance.now() - begin) / IDLE_MS)
+}

@@ -9,7 +9,7 @@ import { newSessionKey } from '../../lib/opening.ts'
 import { type VerticalOptions, vertical } from '../../proxy/index.ts'
 import { serve } from '../../server/index.ts'
 import { startRelay } from '../relay.ts'
-import { afterTest, audio, cleanUp, freePort, isAlive, opus, raw, rejection, rtp, startLeaf, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, createElsewhere, freePort, isAlive, opus, raw, rejection, rtp, slowness, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 
@@ -52,7 +52,8 @@ function flow(producer: ms.Producer, consumer: ms.Consumer, ssrc?: number) {
 
 test('a cluster that is killed and started again goes on: Workers, pipes between hosts, and what is done with them', async () => {
   const { leaves, mediasoup, heard, kill, restart } = await stage()
-  const workers = [await mediasoup.createWorker(), await mediasoup.createWorker()] as const
+  const one = await mediasoup.createWorker()
+  const workers = [one, await createElsewhere(mediasoup, one)] as const
   const hosts = await Promise.all(workers.map(async worker => (await mediasoup.connection.locate(worker)).node))
   assert.is.not(hosts[0], hosts[1])
   const [here, there] = [await workers[0].createRouter({ mediaCodecs: [opus] }), await workers[1].createRouter({ mediaCodecs: [opus] })]
@@ -306,10 +307,8 @@ test('a spanning tier in the process of its application outlives the tier below,
 })
 
 test('a Worker that carries nothing after the tier below was replaced is kept if it carries something since', async () => {
-  // Long enough to replace the tier below on this machine, as busy as it is.
-  const begin = performance.now()
-  await startLeaf()
-  const linger = 5_000 + 5 * (performance.now() - begin)
+  // Long enough to replace the tier below.
+  const linger = 5_000 * await slowness()
   const { mediasoup, replace } = await stageInProcess({ policy: 'scatter', maxWorkers: 2, linger })
   const router = await (await mediasoup.createWorker()).createRouter()
   await router.createDirectTransport()
@@ -465,7 +464,8 @@ test('what is asked while there is no proxy waits for the next one', async () =>
 
 test('what happened meanwhile is told: Workers that died, Producers that were closed', async () => {
   const { mediasoup, kill, restart } = await stage()
-  const [first, second] = [await mediasoup.createWorker(), await mediasoup.createWorker()]
+  const first = await mediasoup.createWorker()
+  const second = await createElsewhere(mediasoup, first)
   const died = once(first, 'died')
   await kill()
   process.kill(first.pid, 'SIGKILL')

@@ -10,7 +10,7 @@ import { type Link, type Tier, join, pair } from '../../lib/tier.ts'
 import { decode, encodeNotification, encodeResult } from '../../lib/wire.ts'
 import { type HorizontalOptions, horizontal } from '../../proxy/index.ts'
 import { leaf, serve } from '../../server/index.ts'
-import { afterTest, audio, cleanUp, isAlive, opus, raw, rtp, run, startLeaf, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, createElsewhere, isAlive, opus, raw, rtp, run, slowness, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 
@@ -45,7 +45,8 @@ async function use(tier: Tier): Promise<RemoteMediasoup> {
 
 /** A Router on each of two hosts. */
 async function twoRouters(mediasoup: RemoteMediasoup) {
-  const workers = [await mediasoup.createWorker(), await mediasoup.createWorker()] as const
+  const first = await mediasoup.createWorker()
+  const workers = [first, await createElsewhere(mediasoup, first)] as const
   const routers = [await workers[0].createRouter({ mediaCodecs: [opus] }), await workers[1].createRouter({ mediaCodecs: [opus] })] as const
   return { workers, routers }
 }
@@ -347,7 +348,7 @@ test('a cycle of URLs is refused with a sentence', async () => {
 test('a host that does not answer fails its own calls, by name, and stalls nobody else', async () => {
   const { tier, leaves, children } = await startCluster(2)
   for (const child of children) tier.delete(child)
-  const impatient = cluster(children, { timeout: 4_000 })
+  const impatient = cluster(children, { timeout: 4_000 * await slowness() })
   await until(() => impatient.up.size === 2)
   const { workers } = await twoRouters(await use(impatient.tier))
   const sleeper = leaves[await hostOf(workers[0], leaves)]!

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { type RemoteMediasoup, client, connect, remote } from '../../client/index.ts'
 import { horizontal, vertical } from '../../proxy/index.ts'
 import { afterTest, audio, cleanUp, opus, until } from '../helper.ts'
+import { ask } from '../kit/processes.ts'
 import { type Host, obstacle, openEndpoint, serveOn, startLeaves, startNetwork } from './network.ts'
 import { SECRET } from './secret.ts'
 
@@ -29,13 +30,8 @@ async function connectTo(url: string): Promise<RemoteMediasoup> {
 
 /** An entry over leaves, whose Routers are on all of them. */
 async function startEntry(host: Host, urls: string[]): Promise<string> {
-  const { child, alive } = host.start('entry.ts', host.address, ...urls)
-  let url: string | undefined
-  child.on('message', (news: { url: string }) => ({ url } = news))
-  return until(() => {
-    alive()
-    return url
-  })
+  const { child } = host.start('entry.ts', host.address, ...urls)
+  return (await ask<{ url: string }>(child)).url
 }
 
 // As applications do: the host says which of its addresses it is.

@@ -2,8 +2,8 @@
 
 import { fileURLToPath } from 'node:url'
 import { HUB, attach, ip, openNetwork } from '../kit/network-namespaces.ts'
-import { end, inNamespace, listening, startNode } from '../kit/processes.ts'
-import { afterTest, until } from '../helper.ts'
+import { ask, end, inNamespace, listening, startNode } from '../kit/processes.ts'
+import { afterTest } from '../helper.ts'
 
 export { obstacle } from '../kit/network-namespaces.ts'
 
@@ -37,12 +37,8 @@ export type Host = ReturnType<typeof startHosts>[number]
 function start(namespace: string, script: string, args: string[]) {
   const path = fileURLToPath(new URL(script, import.meta.url))
   const started = startNode([path, ...args], { prefix: inNamespace(namespace) })
-  const { child, errors } = started
-  afterTest(() => end(child, 'SIGTERM'))
-  const alive = () => {
-    if (child.exitCode !== null) throw new Error(`${script} ended with ${child.exitCode}: ${errors.join('\n')}`)
-  }
-  return { ...started, alive }
+  afterTest(() => end(started.child, 'SIGTERM'))
+  return started
 }
 
 /** `mafalda serve …` on a host, and its URL. */
@@ -57,7 +53,7 @@ export const startLeaves = (hosts: Host[]) =>
 
 /** A UDP socket on a host. */
 export async function openEndpoint(host: Host) {
-  const { child, alive } = host.start('endpoint.ts', host.address)
+  const { child } = host.start('endpoint.ts', host.address)
   const endpoint = {
     address: host.address,
     port: 0,
@@ -66,10 +62,7 @@ export async function openEndpoint(host: Host) {
     send: (order: { count: number; port: number; ssrc: number; payload: string }) => child.send(order)
   }
   child.on('message', (news: object) => Object.assign(endpoint, news))
-  await until(() => {
-    alive()
-    return endpoint.port
-  })
+  await ask(child) // Its port.
   return endpoint
 }
 
@@ -79,17 +72,12 @@ async function tap(host: Host) {
   ip(`-n ${HUB} link set wire up`)
   ip(`-n ${host.namespace} addr add ${WIRETAP.address}/30 dev wire`)
   ip(`-n ${host.namespace} link set wire up`)
-  const { child, alive } = host.start('wiretap.ts', WIRETAP.address, WIRETAP.port)
-  let listens = false
+  const { child } = host.start('wiretap.ts', WIRETAP.address, WIRETAP.port)
   const seen = new Map<string, Traffic>()
-  child.on('message', (news: { listens: true } | { seen: [string, Traffic][] }) => {
-    if ('listens' in news) listens = true
-    else for (const [path, traffic] of news.seen) seen.set(path, traffic)
+  child.on('message', (news: { seen?: [string, Traffic][] }) => {
+    for (const [path, traffic] of news.seen ?? []) seen.set(path, traffic)
   })
-  await until(() => {
-    alive()
-    return listens
-  })
+  await ask(child) // It listens.
   ip(`-n ${HUB} link add wiretap mtu 1500 type vxlan id 1 remote ${WIRETAP.address} dstport ${WIRETAP.port} dev wire`)
   attach('wiretap')
   return { between: (from: { address: string }, to: { address: string }): Traffic => seen.get(`${from.address} ${to.address}`) ?? { rtp: 0, readable: 0 } }
