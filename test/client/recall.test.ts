@@ -19,7 +19,6 @@ async function stage() {
   const sent: string[] = []
   let holds = (_frame: Frame) => false
   const tier: Tier = {
-    close: () => inner.close(),
     async open() {
       const link = await inner.open()
       const [emit, send] = [link.emit.bind(link) as (event: string, ...args: unknown[]) => boolean, link.send.bind(link)]

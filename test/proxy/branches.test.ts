@@ -116,7 +116,6 @@ async function slowStage() {
   let isHeld = false
   const slow: Tier = {
     name: 'slow',
-    close: () => inner.close(),
     async open(options) {
       const link = await inner.open(options)
       const emit = link.emit.bind(link) as (event: string, ...args: unknown[]) => boolean
