@@ -1,4 +1,5 @@
-// The watch for new releases of mediasoup, on a registry that has what is installed here, and a release of its own.
+// The watch for new releases of mediasoup, on a registry that has what is installed here, and a
+// release of its own.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
