@@ -34,7 +34,7 @@ export interface HorizontalOptions {
 }
 
 export type HorizontalEvents = {
-  /** A child can be reached. */
+  /** A child can be reached, is like its siblings, and gets its share of new Workers. */
   up: [tier: Tier]
   /** A child cannot be reached any more: its Workers have died. It is tried again. */
   down: [tier: Tier, error: Error]
