@@ -1,4 +1,5 @@
-// Arguments and environment of the `mafalda` command. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a release differs.
+// Arguments and environment of the `mafalda` command. Exit codes: 0 done, 1 failed, 2 wrong usage,
+// 3 a release differs.
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { delimiter } from 'node:path'

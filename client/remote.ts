@@ -35,8 +35,8 @@ export type Urls = string | URL | readonly (string | URL)[]
  * A tier at a URL. Each session has a connection of its own, and outlives it: one that breaks is replaced within the tier's
  * grace period, at the next of its URLs that answers, and nothing is lost.
  *
- * @throws TypeError when a URL is not one of a WebSocket, is given twice, or has credentials in it; RangeError for a time that
- * no timer can wait for.
+ * @throws TypeError when a URL is not one of a WebSocket, is given twice, or has credentials in it;
+ * RangeError for a time that no timer can wait for.
  * @example
  * ```ts
  * const mediasoup = await client(remote('ws://host:4000'))

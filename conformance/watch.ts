@@ -30,8 +30,9 @@ export interface Watch {
 }
 
 /**
- * Looks up the newest release of mediasoup. If it was not seen before, compares its API with the model, and replays its
- * tests on tiers. What cannot be done with the release is a difference. Rejects when it cannot be looked up.
+ * Looks up the newest release of mediasoup. If it was not seen before, compares its API with the
+ * model, and replays its tests on tiers. What cannot be done with the release is a difference.
+ * Rejects when it cannot be looked up.
  *
  * @example
  * ```ts

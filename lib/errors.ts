@@ -56,8 +56,9 @@ export const closeCodes = {
 } as const
 
 /**
- * The codes that end a session: those with which our own ends, and `ws` for them, close a connection for good. Any other is
- * from something in between, such as a load balancer that restarts (1001, 1005), and the session is resumed.
+ * The codes that end a session: those with which a client or a tier, or `ws` for them, close a
+ * connection for good. Any other is from something in between, such as a load balancer that restarts
+ * (1001, 1005), and the session is resumed.
  */
 export const finalCodes: ReadonlySet<number> = new Set(
   Object.values(closeCodes).filter(code => code !== closeCodes.abnormal && code !== closeCodes.restart)

@@ -27,22 +27,22 @@ export interface HorizontalOptions {
   /** How long a session may wait for the first child to be up, and one that another process had for each child, in ms. Default 5 s. */
   patience?: number
   /**
-   * Whether children may have different versions of mediasoup, as long as all describe its API alike. Default false: those that
-   * are not as most of them get no new Workers.
+   * Whether children may have different versions of mediasoup, as long as all describe its API
+   * alike. Default false: those that differ from most of them get no new Workers.
    */
   mixedVersions?: boolean
 }
 
 export type HorizontalEvents = {
-  /** A child can be reached. */
+  /** A child can be reached, is like its siblings, and gets its share of new Workers. */
   up: [tier: Tier]
   /** A child cannot be reached any more: its Workers have died. It is tried again. */
   down: [tier: Tier, error: Error]
   /** A child could not be reached, for another reason than before. It is tried again. */
   failed: [tier: Tier, error: Error]
   /**
-   * A child gets no new Workers, because it is not like its siblings: the error says how. Those that it has live on. It is told
-   * once, and `up` when the child, or most of the others, have changed.
+   * A child gets no new Workers, because it is not like its siblings: the error says how. Those that
+   * it has live on. It is told once, and `up` when the child, or most of the others, have changed.
    */
   refused: [tier: Tier, error: Error]
   /** Its load changed; told at most once a second. */
@@ -69,7 +69,8 @@ export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterab
 /**
  * Makes one tier of many.
  *
- * @throws TypeError for a URL that is there twice; RangeError for a time that no timer can wait for.
+ * @throws TypeError for a URL that is there twice; RangeError for a time that no timer can wait
+ * for.
  * @example
  * ```ts
  * const cluster = horizontal([remote('ws://a:4000'), remote('ws://b:4000')])

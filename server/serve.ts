@@ -75,8 +75,8 @@ interface Peer {
 
 /**
  * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …), with
- * ERR_INSECURE when other hosts could reach it and nobody would be asked who they are, and with a RangeError for a time that
- * no timer can wait for.
+ * ERR_INSECURE when other hosts could reach it and nobody would be asked who they are, and with a
+ * RangeError for a time that no timer can wait for.
  *
  * @example
  * ```ts

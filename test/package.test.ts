@@ -1,7 +1,7 @@
 // What `npm install mafalda` gives, in a project of its own.
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -157,15 +157,22 @@ test('an application and its tiers have one mediasoup, and so the same classes o
     import { client, leaf } from 'mafalda'
     const mocked = await client(leaf(mediasoup))
     const worker = await mocked.createWorker()
-    const router = await worker.createRouter()
-    const error = await router.createWebRtcTransport({ listenInfos: [] }).catch(error => error)
-    const late = await router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '127.0.0.1' }, appData: 7 }).catch(error => error)
-    worker.close()
-    const closed = await router.dump().catch(error => error)
-    console.log(error instanceof TypeError, late instanceof TypeError, closed instanceof mediasoup.errors.NotFoundError || closed instanceof mediasoup.errors.WorkerClosedError)
+    const mediaCodecs = [{ kind: 'audio', mimeType: 'audio/unheard-of', clockRate: 8000 }]
+    const error = await worker.createRouter({ mediaCodecs }).catch(error => error)
+    console.log(error instanceof mediasoup.errors.UnsupportedError, error.message)
     mocked.close()
   `, { env: { MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN } })
-  assert.is(said, 'true true true\n')
+  assert.match(said, /^true media codec not supported/)
+})
+
+test('the Node.js that it asks for is new enough for all that it needs', async () => {
+  const least = (range = '') => /(\d+)(?:\.(\d+))?/.exec(range)?.slice(1).map(part => Number(part ?? 0)) ?? [0, 0]
+  const [major = 0, minor = 0] = least(packageJson.engines.node)
+  for (const name of Object.keys({ ...packageJson.dependencies, ...packageJson.peerDependencies })) {
+    const { engines } = JSON.parse(await readFile(join(project, 'node_modules', name, 'package.json'), 'utf8'))
+    const [theirs = 0, minorOfTheirs = 0] = least(engines?.node)
+    assert.ok(theirs < major || (theirs === major && minorOfTheirs <= minor), `${name} needs Node.js ${engines?.node}`)
+  }
 })
 
 test('a machine with a client only has no worker', async () => {

@@ -1,5 +1,5 @@
-// Children of a cluster are like each other: what an application learned from one is true of all. Where they are not, as in
-// the middle of an upgrade, the most numerous kind gets the new Workers.
+// Children of a cluster are like each other: what an application learned from one is true of all.
+// Where they are not, as in the middle of an upgrade, the most numerous kind gets the new Workers.
 
 import { createHash } from 'node:crypto'
 import type { Hello } from '../../lib/hello.ts'
