@@ -30,7 +30,7 @@ export type ConnectionEvents = {
   regained: [resumed: boolean]
   /** What waited to be sent has left, see `bufferedAmount`. */
   drain: []
-  /** A host is to end: what is on it is to be moved. Told again when its deadline is another one, or a tier in between was replaced. */
+  /** A host is to end: move what is on it. Emitted again when the deadline changes, or a proxy was replaced. */
   draining: [host: DrainingHost]
   /** The drain of a host was cancelled. */
   drainCancelled: [node: string]

@@ -64,7 +64,7 @@ export const finalCodes: ReadonlySet<number> = new Set(
   Object.values(closeCodes).filter(code => code !== closeCodes.abnormal && code !== closeCodes.restart)
 )
 
-/** What was sent is not the protocol. `code` is JSON-RPC's; `id` the request's, where it could be read. */
+/** A message that is not of the protocol. `code` is JSON-RPC's; `id` is that of the request, if it could be read. */
 export class ProtocolError extends Error {
   override name = 'ProtocolError'
   readonly code: number

@@ -75,7 +75,7 @@ interface Peer {
 
 /**
  * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …), with
- * ERR_INSECURE when other hosts could reach it and nobody would be asked who they are, and with a
+ * ERR_INSECURE when other hosts could reach it without tokens or client certificates, and with a
  * RangeError for a time that no timer can wait for.
  *
  * @example

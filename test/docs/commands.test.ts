@@ -22,6 +22,7 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['mafalda serve', serves],
   ['mafalda drain', drains],
   ['mafalda conformance drift', heldBy('test/conformance/drift.test.ts')],
+  ['mafalda conformance watch', heldBy('test/conformance/watch.test.ts')],
   ['mafalda conformance', heldBy('test/conformance/conformance.test.ts')],
   ['npm run conformance -- drift', heldBy('test/conformance/drift.test.ts')],
   ['npm run conformance', heldBy('test/conformance/conformance.test.ts')],
@@ -29,11 +30,14 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['npm run load', heldBy('test/load/load.test.ts')],
   ['npm run bench', heldBy('test/bench/bench.test.ts')],
   ['npm run fuzz', heldBy('test/conformance/fuzz.test.ts')],
+  ['npm run lint', isOfCi],
+  ['npm run format', isOfCi],
   ['npm start', startsTheRoom],
   ['npm test', namesTests],
   ['npm pack', installs],
   ['npm install', installs],
   ['node build.mjs exec node', runsFile],
+  ['python3', speaks],
   ['curl', answers]
 ]
 
@@ -128,6 +132,13 @@ async function startsTheRoom({ words }: Command) {
   assert.equal(await exited, [0, null])
 }
 
+/** The public CI runs the linter, which has the same settings as the formatter. */
+function isOfCi({ words }: Command) {
+  const name = words[2] as 'lint' | 'format'
+  assert.is(packageJson.scripts[name], `node build.mjs ${name}`)
+  assert.match(read('.github/workflows/ci.yml'), 'npm run lint')
+}
+
 /** `npm test`, and with a part of a path that tests have. */
 function namesTests({ words }: Command) {
   assert.is(packageJson.scripts.test, 'node build.mjs test')
@@ -151,6 +162,14 @@ async function runsFile({ words, env }: Command) {
     env: { ...process.env, ...env, DIFFERENTIAL_RUNS: '1', NODE_V8_COVERAGE: '' },
     stdio: 'ignore'
   })
+  afterTest(() => child.kill('SIGKILL'))
+  assert.equal(await once(child, 'exit'), [0, null])
+}
+
+/** A client in another language, on a leaf. */
+async function speaks({ words: [program, ...args] }: Command) {
+  const { url } = await startLeaf()
+  const child = spawn(program!, args.map(word => isUrl(word) ? url : word), { cwd: root, stdio: 'ignore' })
   afterTest(() => child.kill('SIGKILL'))
   assert.equal(await once(child, 'exit'), [0, null])
 }

@@ -7,7 +7,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What people read, from the root of the project. */
 export const documents = [
-  'README.md', 'SECURITY.md', 'lib/PROTOCOL.md',
+  'README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'lib/PROTOCOL.md',
   ...globSync(['docs/**/*.md', 'examples/**/*.md'], { cwd: root }).toSorted()
 ]
 

@@ -26,6 +26,9 @@ test('each option of `mafalda serve` is in the table of docs/operating.md', asyn
   const told = rowsOf(operating).flatMap(([cell = '']) => cell.match(/--[a-z-]+/g) ?? [])
   const ofAll = ['--help', '--version']
   assert.equal(options.filter(option => ![...told, ...ofAll].includes(option)), [])
+  const [table = ''] = operating.split('## The worker')
+  const column = rowsOf(table).flatMap(([cell = '']) => cell.match(/--[a-z][a-z-]+/g) ?? [])
+  assert.equal(column.filter(option => !options.includes(option)), [])
 })
 
 const MEBIBYTE = 1024 * 1024
