@@ -1,7 +1,7 @@
 // Which objects a session has, and how many of each kind are being made: read from the frames that pass. It counts those that
 // the client creates, those that mediasoup creates itself (pipeToRouter), and those that a recall tells of.
 
-import type { Announcement } from '../lib/codec.ts'
+import type { Entry } from '../lib/recall.ts'
 import { type Created, announcedBy, createdBy } from '../lib/created.ts'
 import { effectOf, isEnd, kindCreatedBy } from '../lib/effects.ts'
 import { LimitError, codes } from '../lib/errors.ts'
@@ -21,8 +21,6 @@ export interface Reservation {
   connects?: boolean
 }
 
-/** An entry of a recall: `[handle, kind, of, …]`, or an announcement. */
-type Recalled = [handle: Handle, kind: string, of: Handle | null] | Announcement
 
 const PIPE_TO_ROUTER = 'Router.pipeToRouter'
 const PIPED: readonly Group[] = ['producers', 'consumers']
@@ -94,7 +92,7 @@ export class Census {
     } else if (isEnd(effect)) {
       this.closed(method.slice(0, method.indexOf('.')), handle)
     } else if (method === 'tier.recalled') {
-      const { params: [{ entries, done = [] }] } = decode(frame) as unknown as { params: [{ entries: Recalled[]; done?: string[] }] }
+      const { params: [{ entries, done = [] }] } = decode(frame) as unknown as { params: [{ entries: Entry[]; done?: string[] }] }
       this.#recalled(entries)
       if (done.length) this.#settle(new Set(done))
     }
@@ -107,30 +105,24 @@ export class Census {
     }
   }
 
-  recallAnswered(frame: Frame) {
-    const { result } = decode(frame) as { result?: unknown }
-    if (Array.isArray(result)) {
-      this.#recalled(result as Recalled[])
-      this.#settle(undefined)
-    }
+  recallAnswered() {
     this.#stale.clear()
   }
 
   /** All objects of these nodes were told: what was not is no more. */
-  #settle(nodes: ReadonlySet<string> | undefined) {
+  #settle(nodes: ReadonlySet<string>) {
     for (const handle of this.#stale) {
-      if (nodes && !nodes.has(nodeOf(handle))) continue
+      if (!nodes.has(nodeOf(handle))) continue
       this.#stale.delete(handle)
       this.#objects.remove(handle)
     }
   }
 
   // An object counts also if its parent is on a node that was not asked.
-  #recalled(entries: Recalled[]) {
-    for (const entry of entries) {
-      const [handle, kind, of] = Array.isArray(entry) ? entry : [entry.$, entry.kind, entry.of]
+  #recalled(entries: Entry[]) {
+    for (const [handle, kind, of] of entries) {
       this.#stale.delete(handle)
-      this.#objects.add(handle, kind as ObjectKind, this.#objects.get(of ?? undefined)?.handle, undefined)
+      this.#objects.add(handle, kind, this.#objects.get(of ?? undefined)?.handle, undefined)
     }
   }
 

@@ -172,7 +172,7 @@ export class Guard extends Layer {
     const { id, method } = head
     if (method !== undefined) return this.#census.told(head as CallHead, frame)
     const request = this.#forget(id!)
-    if (id != null && id === this.#recall) this.#census.recallAnswered(frame)
+    if (id != null && id === this.#recall) this.#census.recallAnswered()
     else if (!request || request.reservation) this.#census.answered(frame, request?.reservation)
   }
 }

@@ -8,7 +8,7 @@ import { afterTest, cleanUp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 
-const STYLES = ['compact']
+const STYLES = ['compact', 'spaced', 'sorted']
 
 async function room(url: string, style: string) {
   const args = ['examples/protocol/room.py', url, '--json', style]
