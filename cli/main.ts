@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { delimiter } from 'node:path'
 import { MAX_DURATION } from '../lib/duration.ts'
 import { version } from '../lib/version.ts'
+import type { Address } from './address.ts'
 import { socketDefaults } from '../lib/socket-options.ts'
 
 const WRONG_USAGE = 2
@@ -148,11 +149,6 @@ const jsonOption = () => option('--json', 'print the result as JSON')
 function option(flags: string, description: string): Option {
   const option = new Option(flags, description)
   return option.env(`MAFALDA_${option.long!.slice(2).toUpperCase().replaceAll('-', '_')}`)
-}
-
-export interface Address {
-  host: string
-  port: number
 }
 
 function parseAddress(value: string): Address {

@@ -10,7 +10,7 @@ import { horizontal, vertical } from '../proxy/index.ts'
 import { type Drain, type LeafTier, type Limits, type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
-import type { Address } from './main.ts'
+import type { Address } from './address.ts'
 
 interface Options extends AccessOptions {
   listen: Address

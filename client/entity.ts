@@ -4,16 +4,27 @@
 import { type InspectOptions, inspect } from 'node:util'
 import type { Announcement } from '../lib/codec.ts'
 import { EnhancedEventEmitter, errors } from '../lib/mediasoup.ts'
-import type { KindRow } from '../lib/methods.ts'
+import type { KindRow, MethodRole } from '../lib/methods.ts'
 import type { Handle } from '../lib/wire.ts'
-import type { Session } from './session.ts'
+import type { Logger } from './logger.ts'
 
 type Events = Record<string, unknown[]>
+
+/** What an object needs of the session that it belongs to. */
+export interface ObjectSession {
+  readonly logger: Logger
+  /** Calls a method of an object on its host. */
+  call(target: Entity, member: string, args: unknown[]): Promise<unknown>
+  /** Tells the host something that is not answered. */
+  notify(method: string, params: unknown[], role?: MethodRole): void
+  /** The object is closed. */
+  forget(entity: Entity): void
+}
 
 export class Entity extends EnhancedEventEmitter<Events> {
   /** The row of the model, on the prototype. (`kind` of a Producer is mediasoup's word for media.) */
   declare readonly row: KindRow
-  readonly session: Session
+  readonly session: ObjectSession
   readonly handle: Handle
   readonly parent: Entity | undefined
   readonly observer = new EnhancedEventEmitter<Events>()
@@ -29,7 +40,7 @@ export class Entity extends EnhancedEventEmitter<Events> {
   #twin: Entity | undefined
   #closed = false
 
-  constructor(session: Session, { $, members }: Announcement, parent: Entity | undefined, appData: Record<string, unknown>) {
+  constructor(session: ObjectSession, { $, members }: Announcement, parent: Entity | undefined, appData: Record<string, unknown>) {
     super()
     this.session = session
     this.handle = $

@@ -11,7 +11,7 @@ import { type Recalled, type RecallOptions, byNode } from '../lib/recall.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Handle, type Id, type Message, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
 import { Reconciliation } from './converge.ts'
-import type { Entity } from './entity.ts'
+import type { Entity, ObjectSession } from './entity.ts'
 import { GivenUp } from './given-up.ts'
 import { Inbox } from './inbox.ts'
 import type { Logger } from './logger.ts'
@@ -44,7 +44,7 @@ export interface SessionOptions {
   onClose(error: Error): void
 }
 
-export class Session {
+export class Session implements ObjectSession {
   readonly logger: Logger
   readonly #link: Link
   readonly #options: SessionOptions

@@ -5,3 +5,6 @@ export * as errors from 'mediasoup/errors'
 export * as extras from 'mediasoup/extras'
 export * as ortc from 'mediasoup/ortc'
 export { EnhancedEventEmitter } from 'mediasoup/extras'
+
+/** What `import * as mediasoup` gives. */
+export type Mediasoup = typeof import('mediasoup')

@@ -11,6 +11,7 @@ import { OpenLinks } from '../lib/open-links.ts'
 import { type Link, type OpenOptions, type Tier, pair } from '../lib/tier.ts'
 import { version } from '../lib/version.ts'
 import { Child } from './cluster/child.ts'
+import type { ClusterContext, HorizontalEvents } from './cluster/context.ts'
 import { differenceOf, likenessOf, majorityOf } from './cluster/likeness.ts'
 import { ClusterSession } from './cluster/session.ts'
 import { inTurn } from './placement/in-turn.ts'
@@ -33,21 +34,7 @@ export interface HorizontalOptions {
   mixedVersions?: boolean
 }
 
-export type HorizontalEvents = {
-  /** A child can be reached, is like its siblings, and gets its share of new Workers. */
-  up: [tier: Tier]
-  /** A child cannot be reached any more: its Workers have died. It is tried again. */
-  down: [tier: Tier, error: Error]
-  /** A child could not be reached, for another reason than before. It is tried again. */
-  failed: [tier: Tier, error: Error]
-  /**
-   * A child gets no new Workers, because it is not like its siblings: the error says how. Those that
-   * it has live on. It is told once, and `up` when the child, or most of the others, have changed.
-   */
-  refused: [tier: Tier, error: Error]
-  /** Its load changed; told at most once a second. */
-  load: [load: Load]
-}
+export type { HorizontalEvents } from './cluster/context.ts'
 
 /** A tier that is a live collection of tiers, with the semantics of a Set. */
 export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterable<Tier> {
@@ -80,7 +67,7 @@ export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterab
  */
 export const horizontal = (tiers: Iterable<Tier> = [], options: HorizontalOptions = {}): Horizontal => new Cluster(tiers, options)
 
-export class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal {
+class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, ClusterContext {
   readonly node = randomBytes(6).toString('base64url')
   readonly #children = new Map<Tier, Child>()
   // Those that are up: in the order in which they get Workers, and with what they count for in the load of the whole.
@@ -99,7 +86,6 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
   readonly patience: number
   readonly timeout: number
   readonly #mixedVersions: boolean
-  /** For a session: answers, for each of its Workers, the children that it may go to, the best first. */
   readonly newOrder: () => () => Iterable<Child>
 
   constructor(tiers: Iterable<Tier>, { policy = 'most-free', timeout = 30_000, patience = 5_000, mixedVersions = false }: HorizontalOptions) {
@@ -224,7 +210,6 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     return theirs
   }
 
-  /** Whether a child that cannot be reached may just be late: it was there, or was not tried for long. */
   maybeLate({ hello }: Child): boolean {
     return hello !== undefined || performance.now() - this.#began < this.patience
   }
@@ -292,7 +277,6 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     return first
   }
 
-  /** While all children that are up have lost their connections: until one is regained, or all are given up, or for the timeout. */
   async untilRegained() {
     const areAllLost = () => this.#counted.size > 0 && this.#ranking.size === 0
     if (!areAllLost()) return
@@ -310,7 +294,6 @@ export class Cluster extends EventEmitter<HorizontalEvents> implements Horizonta
     return new Set([...this.#sessions].flatMap(({ via }) => via))
   }
 
-  /** What it says of itself to a tier, or a client, at the end of a path of tiers. */
   async hello(via: string[] = []): Promise<Hello> {
     if (via.includes(this.node)) throw new IncompatibleError('tiers must not form a cycle: this one is above and below itself')
     const first = await this.#waitForFirst()

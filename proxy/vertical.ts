@@ -7,11 +7,11 @@ import { checkDurations } from '../lib/duration.ts'
 import { keyBelow, newSessionKey } from '../lib/opening.ts'
 import { type Link, type OpenOptions, type Tier, pair } from '../lib/tier.ts'
 import { Caller } from './caller.ts'
-import type { Policy } from './placement/policy.ts'
 import { pack } from './placement/pack.ts'
 import { scatter } from './placement/scatter.ts'
-import { type ClosedCache, newClosedCache } from './span/recently-closed.ts'
+import { newClosedCache } from './span/recently-closed.ts'
 import { VerticalSession } from './span/session.ts'
+import type { VerticalSettings } from './span/settings.ts'
 import { TierLoad } from './span/tier-load.ts'
 
 export interface VerticalOptions {
@@ -29,14 +29,6 @@ export interface VerticalOptions {
   maxWorkers?: number
   /** How long a pipe stays without Consumers, in ms. Default 5 s. */
   linger?: number
-}
-
-export interface VerticalSettings {
-  policy: Policy
-  maxWorkers: number | undefined
-  linger: number
-  tierLoad: TierLoad
-  closed: ClosedCache
 }
 
 /**

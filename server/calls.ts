@@ -10,10 +10,10 @@ import { type Handle, type Id, encodeFailure, encodeResult, notUnique, unknownMe
 import { type Entry, type MediasoupObject, entryOf } from './entry.ts'
 import type { Events } from './events.ts'
 import { checkId } from './ids.ts'
-import type { Leaf } from './leaf.ts'
-import type { Tenant } from './lease.ts'
+import type { Leaf } from './context.ts'
+import type { Tenant } from './context.ts'
 import type { Objects } from './objects.ts'
-import type { Send } from './session.ts'
+import type { Send } from './context.ts'
 
 type Method<R> = (...args: unknown[]) => R
 

@@ -6,7 +6,7 @@ import type { Link } from '../lib/tier.ts'
 import { encodeNotification } from '../lib/wire.ts'
 import type { Entry, Listener, MediasoupObject } from './entry.ts'
 import type { Objects } from './objects.ts'
-import type { Send } from './session.ts'
+import type { Send } from './context.ts'
 
 export class Events implements Listener {
   /** appData of the objects that calls are about to create: their answers announce them, so no event needs to. */

@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { resolve, sep } from 'node:path'
 import type * as ms from 'mediasoup/types'
-import type { Mediasoup } from './leaf.ts'
+import type { Mediasoup } from '../lib/mediasoup.ts'
 
 export interface HostRules {
   /** The address that participants are told to connect to, where an application listens on `0.0.0.0` or `::` and announces none. */

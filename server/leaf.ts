@@ -1,26 +1,24 @@
 // A leaf turns the mediasoup of its host into messages, and back. It is one of the two places where objects exist.
 
 import { randomBytes } from 'node:crypto'
-import type * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { checkDurations } from '../lib/duration.ts'
 import { DrainingError, SessionError } from '../lib/errors.ts'
 import { type Tier, pair } from '../lib/tier.ts'
-import { type Hello, PROTOCOL } from '../lib/hello.ts'
+import { PROTOCOL } from '../lib/hello.ts'
 import { OpenLinks } from '../lib/open-links.ts'
+import type { Mediasoup } from '../lib/mediasoup.ts'
 import { digest } from '../lib/methods.ts'
 import { version } from '../lib/version.ts'
 import { isolateMessages } from './channel.ts'
+import type { Leaf } from './context.ts'
 import { Drain } from './drain.ts'
 import { type HostRules, hostRules, pipeListenInfo } from './host.ts'
-import type { Tenant } from './lease.ts'
 import { LoadMeter } from './load.ts'
 import { Logs } from './logs.ts'
-import { type ClosedCache, newClosedCache } from './objects.ts'
+import { newClosedCache } from './objects.ts'
 import { Pool } from './pool.ts'
 import { Session } from './session.ts'
-
-export type Mediasoup = typeof mediasoup
 
 export interface LeafOptions extends HostRules {
   /** Listeners for mediasoup's logs, as for setLogEventListeners(), which the leaf calls itself. */
@@ -41,23 +39,6 @@ export interface LeafOptions extends HostRules {
  */
 export interface LeafTier extends Tier {
   readonly drain: Drain
-}
-
-/** What all sessions of a leaf share. */
-export interface Leaf {
-  hello: Hello
-  createWorker(tenant: Tenant, settings?: ms.WorkerSettings): Promise<ms.Worker>
-  nextHandle(): string
-  /** How long a Worker may take to answer a call, in ms. */
-  readonly timeout: number
-  /** Where this host listens to pipes from other hosts. */
-  pipeListenInfo: ms.TransportListenInfo
-  readonly logs: Logs
-  readonly meter: LoadMeter
-  readonly drain: Drain
-  readonly closed: ClosedCache
-  /** Checks, and where needed completes, the arguments of a call. */
-  applyRules(member: string, args: unknown[]): void
 }
 
 /**

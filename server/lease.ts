@@ -3,12 +3,8 @@
 import type { EventEmitter } from 'node:events'
 import type * as ms from 'mediasoup/types'
 import { EnhancedEventEmitter, errors } from '../lib/mediasoup.ts'
-import type { SharedWorker } from './shared-worker.ts'
-
-/** Whose the lease is: a session, of which only the identity counts. */
-export type Tenant = object
-
-export type LogSettings = Required<ms.WorkerUpdateableSettings>
+import type { Tenant } from './context.ts'
+import type { Lease, SharedWorker } from './shared-worker.ts'
 
 type Reject = (error: Error) => void
 type Usage = Record<keyof ms.WorkerResourceUsage, number>
@@ -16,7 +12,7 @@ type Usage = Record<keyof ms.WorkerResourceUsage, number>
 /** Sizes; the rest of what a worker uses is counted from its start on. */
 const SIZES: ReadonlySet<string> = new Set<keyof Usage>(['ru_maxrss', 'ru_ixrss', 'ru_idrss', 'ru_isrss'])
 
-export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implements ms.Worker {
+export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implements ms.Worker, Lease {
   readonly tenant: Tenant
   readonly observer: ms.WorkerObserver = new EnhancedEventEmitter<ms.WorkerObserverEvents>()
   appData: ms.AppData

@@ -2,7 +2,7 @@
 
 import type * as ms from 'mediasoup/types'
 import { LOG_LEVELS, type LogLevel } from '../lib/hello.ts'
-import type { Mediasoup } from './leaf.ts'
+import type { Mediasoup } from '../lib/mediasoup.ts'
 
 interface Subscriber {
   levels: ReadonlySet<string>

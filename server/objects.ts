@@ -7,10 +7,8 @@ import type { Kind } from '../lib/model.ts'
 import type { Entry as Recalled } from '../lib/recall.ts'
 import { type Handle, unknownHandle } from '../lib/wire.ts'
 import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './entry.ts'
-import type { Leaf } from './leaf.ts'
+import type { ClosedCache, Leaf } from './context.ts'
 
-/** What sessions have closed a moment ago still says what mediasoup says of it, to calls that come after. */
-export type ClosedCache = LRUCache<Handle, { owner: Objects; entry: Entry }>
 
 /** One for all sessions, because each cache has a size of its own. Not for long, because closed objects keep what they had. */
 export const newClosedCache = (): ClosedCache => new LRUCache({ max: 1_000, ttl: 10_000, ttlAutopurge: true })

@@ -3,8 +3,9 @@
 
 import type * as ms from 'mediasoup/types'
 import { errors } from '../lib/mediasoup.ts'
-import type { Mediasoup } from './leaf.ts'
-import { type Tenant, WorkerLease } from './lease.ts'
+import type { Mediasoup } from '../lib/mediasoup.ts'
+import type { Tenant } from './context.ts'
+import { WorkerLease } from './lease.ts'
 import type { LoadMeter } from './load.ts'
 import { type Settings, settingsKey } from './settings-key.ts'
 import { SharedWorker } from './shared-worker.ts'

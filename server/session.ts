@@ -7,12 +7,9 @@ import { isOfTier } from '../lib/tier-model.ts'
 import { type Message, decode, encodeFailure } from '../lib/wire.ts'
 import { Calls } from './calls.ts'
 import { Events } from './events.ts'
-import type { Leaf } from './leaf.ts'
+import type { Leaf, Send } from './context.ts'
 import { Objects } from './objects.ts'
 import { TierCalls } from './tier-calls.ts'
-
-/** Sends the client a frame; with its head, where that is known, so that it need not be read again. */
-export type Send = (frame: Frame, head?: Head) => void
 
 export class Session {
   readonly #objects: Objects

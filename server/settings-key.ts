@@ -2,7 +2,8 @@
 
 import { statSync } from 'node:fs'
 import type * as ms from 'mediasoup/types'
-import type { LogSettings } from './lease.ts'
+
+export type LogSettings = Required<ms.WorkerUpdateableSettings>
 
 /** Those of a Worker, but for what concerns only its application. */
 export type Settings = Omit<ms.WorkerSettings, 'appData'>

@@ -2,9 +2,17 @@
 
 import type * as ms from 'mediasoup/types'
 import { isolateMessages } from './channel.ts'
-import type { LogSettings, WorkerLease } from './lease.ts'
-import type { Mediasoup } from './leaf.ts'
-import { type Settings, logSettings, settingsKey } from './settings-key.ts'
+import type { Tenant } from './context.ts'
+import type { Mediasoup } from '../lib/mediasoup.ts'
+import { type LogSettings, type Settings, logSettings, settingsKey } from './settings-key.ts'
+
+/** A session's share of a Worker. */
+export interface Lease {
+  readonly tenant: Tenant
+  readonly closed: boolean
+  /** Whether nobody else is on the Worker. */
+  readonly alone: boolean
+}
 
 interface Options {
   /** How long it stays without leases, in ms. */
@@ -13,7 +21,7 @@ interface Options {
 }
 
 export class SharedWorker {
-  readonly leases = new Set<WorkerLease>()
+  readonly leases = new Set<Lease>()
   /** Rejects with what createWorker() does. */
   readonly started: Promise<ms.Worker>
   /** A lease with these settings can be had here; with none while they change. */
@@ -63,7 +71,7 @@ export class SharedWorker {
     this.#options.onClosed()
   }
 
-  leave(lease: WorkerLease) {
+  leave(lease: Lease) {
     this.leases.delete(lease)
     if (!this.leases.size) this.#closeLater()
   }
@@ -76,7 +84,7 @@ export class SharedWorker {
    * What is logged is changed for a lease that is alone. For one that is not, the worker only checks the settings, and goes back to
    * those that all of them came for.
    */
-  async updateSettings(lease: WorkerLease, settings?: ms.WorkerUpdateableSettings) {
+  async updateSettings(lease: Lease, settings?: ms.WorkerUpdateableSettings) {
     const worker = await this.started
     if (!lease.alone) {
       await Promise.all([worker.updateSettings(settings), worker.updateSettings(this.#logging)])

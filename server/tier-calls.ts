@@ -10,9 +10,9 @@ import { encodeDiscovery } from '../lib/openrpc.ts'
 import { type RecallOptions, recallOptions, tellEntries } from '../lib/recall.ts'
 import type { Link } from '../lib/tier.ts'
 import { type Handle, type Id, encodeNotification, encodeResult, unknownHandle, unknownMethod } from '../lib/wire.ts'
-import type { Leaf } from './leaf.ts'
+import type { Leaf } from './context.ts'
 import type { Objects } from './objects.ts'
-import type { Send } from './session.ts'
+import type { Send } from './context.ts'
 
 interface TierCallsOptions {
   leaf: Leaf

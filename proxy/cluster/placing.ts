@@ -1,9 +1,9 @@
 // New Workers of a session on a cluster: each goes to the best child that can be reached, and takes it.
 
 import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
-import type { Cluster } from '../horizontal.ts'
 import type { Branch } from '../session.ts'
 import type { Child } from './child.ts'
+import type { ClusterContext } from './context.ts'
 
 export interface ChildBranch extends Branch {
   child: Child
@@ -18,7 +18,7 @@ export interface Placement {
 }
 
 export class Placing {
-  readonly #cluster: Cluster
+  readonly #cluster: ClusterContext
   readonly #branchOf: (child: Child) => Promise<ChildBranch>
   readonly #model: () => string | undefined
   readonly #order: () => Iterable<Child>
@@ -26,7 +26,7 @@ export class Placing {
   #generation = {}
 
   /** @param model the one that the session was told, once it was */
-  constructor(cluster: Cluster, branchOf: (child: Child) => Promise<ChildBranch>, model: () => string | undefined) {
+  constructor(cluster: ClusterContext, branchOf: (child: Child) => Promise<ChildBranch>, model: () => string | undefined) {
     this.#cluster = cluster
     this.#branchOf = branchOf
     this.#model = model

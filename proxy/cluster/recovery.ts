@@ -11,15 +11,15 @@ import {
 } from '../../lib/recall.ts'
 import type { Frame } from '../../lib/tier.ts'
 import { type Handle, type Id, encodeNotification } from '../../lib/wire.ts'
-import type { Cluster } from '../horizontal.ts'
 import type { Pipes } from '../pipes.ts'
 import type { CallHead, Replies } from '../session.ts'
 import type { Child } from './child.ts'
+import type { ClusterContext } from './context.ts'
 import type { ChildBranch } from './placing.ts'
 
 /** What the recovery needs of its session. */
 export interface Recoverable extends Replies {
-  readonly cluster: Cluster
+  readonly cluster: ClusterContext
   readonly pipes: Pipes
   /** From the node in a handle to the child behind which it is; null for what was behind a child that is gone. */
   readonly routes: Map<string, ChildBranch | null>

@@ -13,11 +13,11 @@ import { type Entry, recallOptions } from '../../lib/recall.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { type Failure, type Handle, type Id, decode, encodeNotification, normalizeIfMessage, notUnique, unknownHandle } from '../../lib/wire.ts'
 import { Caller, TIMEOUT_CHECKS, timeoutError } from '../caller.ts'
-import type { Cluster } from '../horizontal.ts'
 import { Pipes } from '../pipes.ts'
 import { Piping } from '../piping.ts'
 import { type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from '../session.ts'
 import type { Child } from './child.ts'
+import type { ClusterContext } from './context.ts'
 import { type ChildBranch, type Placement, Placing } from './placing.ts'
 import { ANY_NODE, type Recoverable, Recovery } from './recovery.ts'
 
@@ -33,7 +33,7 @@ interface InFlight {
 export class ClusterSession extends ProxySession implements Recoverable {
   /** The tiers above: none of them may be below. */
   via: string[] = []
-  readonly cluster: Cluster
+  readonly cluster: ClusterContext
   readonly #branches = new Map<Child, Promise<ChildBranch>>()
   readonly #lostBranches = new WeakSet<ChildBranch>()
   readonly routes = new Map<string, ChildBranch | null>()
@@ -52,7 +52,7 @@ export class ClusterSession extends ProxySession implements Recoverable {
   #ended = false
 
   /** @param key that of the session, from which those of its sessions on children come */
-  constructor(cluster: Cluster, link: Link, key?: SessionKey, budget?: Budget) {
+  constructor(cluster: ClusterContext, link: Link, key?: SessionKey, budget?: Budget) {
     super(link)
     this.cluster = cluster
     this.#budget = budget

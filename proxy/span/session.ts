@@ -26,7 +26,7 @@ import { RouterCalls } from './router-calls.ts'
 import { ServerCalls } from './server-calls.ts'
 import { type SessionContext, SessionState } from './state.ts'
 import type { AggregateWorker } from './types.ts'
-import type { VerticalSettings } from '../vertical.ts'
+import type { VerticalSettings } from './settings.ts'
 import { WorkerCalls } from './worker-calls.ts'
 
 export interface VerticalSessionOptions extends Omit<SessionContext, 'below' | 'nextHandle' | 'onNode'> {

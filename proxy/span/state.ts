@@ -2,7 +2,7 @@
 
 import type { Handle } from '../../lib/wire.ts'
 import { Pipes } from '../pipes.ts'
-import type { VerticalSettings } from '../vertical.ts'
+import type { VerticalSettings } from './settings.ts'
 import { Builder } from './builder.ts'
 import type { Downstream } from './downstream.ts'
 import { Objects } from './objects.ts'

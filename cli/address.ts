@@ -1,0 +1,6 @@
+// Where a tier listens.
+
+export interface Address {
+  host: string
+  port: number
+}
