@@ -3,7 +3,7 @@
 import { remote } from '../client/index.ts'
 import type { DrainState } from '../lib/drain.ts'
 import { headerOf } from '../lib/wire.ts'
-import { Caller } from '../proxy/caller.ts'
+import { Caller } from '../proxy/rpc-client.ts'
 import { paramsOf } from '../proxy/session.ts'
 import { type AccessOptions, accessOf } from './access.ts'
 

@@ -1,7 +1,7 @@
 // The token that a connection shows: at its start, and again before it expires.
 
 import { randomBytes } from 'node:crypto'
-import { Layer } from '../lib/layer.ts'
+import { Layer } from '../lib/link-filter.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { encodeRequest, headerOf } from '../lib/wire.ts'
 

@@ -2,7 +2,7 @@
 
 import type { Budget, Holder } from './budget.ts'
 import type { Frame, Head } from './frame.ts'
-import { Layer } from './layer.ts'
+import { Layer } from './link-filter.ts'
 import { admit } from './outgoing.ts'
 import { UNSTATED_MAX_PAYLOAD } from './socket-options.ts'
 import type { Link } from './tier.ts'

@@ -6,7 +6,7 @@ import type { Frame, Link } from '../lib/tier.ts'
 import { peekHeader } from '../lib/frame-header.ts'
 import type { CallHead, Head } from '../lib/frame.ts'
 import { type Id, decode, encodeFailure, encodeResult, normalize } from '../lib/wire.ts'
-import type { Caller } from './caller.ts'
+import type { Caller } from './rpc-client.ts'
 
 export { unknownMethod } from '../lib/wire.ts'
 export type { CallHead } from '../lib/frame.ts'

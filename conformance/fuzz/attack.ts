@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { PROTOCOL } from '../../lib/hello.ts'
-import { newSessionKey } from '../../lib/opening.ts'
+import { newSessionKey } from '../../lib/handshake.ts'
 import type { Frame } from '../../lib/tier.ts'
 import type { Calls } from './calls.ts'
 import { framesOf } from './frames.ts'

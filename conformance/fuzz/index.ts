@@ -8,7 +8,7 @@ import { attack } from './attack.ts'
 import { Bystander } from './bystander.ts'
 import { Calls } from './calls.ts'
 import { fuzzClient } from './fuzz-client.ts'
-import { knock } from './knock.ts'
+import { knock } from './handshake.ts'
 import { Random } from './random.ts'
 import { type TargetName, type Tier, startTarget } from './target.ts'
 

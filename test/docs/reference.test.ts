@@ -5,7 +5,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as client from '../../client/index.ts'
 import { closeCodes, codes } from '../../lib/errors.ts'
-import { limitDefaults } from '../../server/limits.ts'
+import { limitDefaults } from '../../server/serve/limits.ts'
 import { cleanUp, run } from '../helper.ts'
 import { documents, read } from './markdown.ts'
 

@@ -1,0 +1,151 @@
+// A child of a cluster: whether it can be reached, what it says of itself, and its load.
+
+import { EventEmitter } from 'node:events'
+import pRetry from 'p-retry'
+import { ConnectionError } from '../../lib/errors.ts'
+import type { Hello } from '../../lib/hello.ts'
+import { IDLE, type Load } from '../../lib/load.ts'
+import type { Tier } from '../../lib/tier.ts'
+import { decode, headerOf } from '../../lib/wire.ts'
+import { Caller } from '../rpc-client.ts'
+import { PlacedWorkers } from '../placement/placed-workers.ts'
+
+export type ChildEvents = {
+  /** It can be reached, and said hello. */
+  answered: []
+  /** It cannot be reached any more, and is tried again. */
+  down: [error: Error]
+  /** It could not be used, for another reason than before. It is tried again. */
+  failed: [error: Error]
+  /** Its load is another one, or what was promised to it, or its connection was lost or regained. */
+  load: []
+}
+
+export class Child extends EventEmitter<ChildEvents> {
+  readonly tier: Tier
+  readonly #via: () => string[]
+  readonly #timeout: number
+  readonly #removed = new AbortController()
+  /** Undefined while it cannot be reached. */
+  hello: Hello | undefined
+  /** What its siblings have in common with it. */
+  likeness = ''
+  /** Whether it is up: it can be reached, and is like its siblings. Its cluster decides. */
+  isUp = false
+  /** Why it is not up although it can be reached. Kept until it is, so that it is told once. */
+  refusal: string | undefined
+  load: Load = IDLE
+  /** Its connection broke. The sessions on it live on if it is regained, but until then it gets no new Workers. */
+  lost = false
+  readonly #placed = new PlacedWorkers()
+  #failure: string | undefined
+
+  /**
+   * @param via the tiers on the way to it
+   * @param timeout how long it may take to answer, in ms
+   */
+  constructor(tier: Tier, via: () => string[], timeout: number) {
+    super()
+    this.tier = tier
+    this.#via = via
+    this.#timeout = timeout
+  }
+
+  /** Workers placed on it that its load does not count yet. */
+  get promised() {
+    return this.#placed.count
+  }
+
+  /** A Worker is on its way to it; what is returned must be told once whether it was made. */
+  place(): (isMade: boolean) => void {
+    const placed = this.#placed.place()
+    this.emit('load')
+    return isMade => {
+      placed(isMade)
+      this.emit('load')
+    }
+  }
+
+  /** Watches the child until it is removed, on a session of our own through which nothing is created. */
+  async watch(): Promise<void> {
+    const { signal } = this.#removed
+    try {
+      while (!signal.aborted) {
+        const { closed } = await pRetry(() => this.#open().catch(retriable), {
+          retries: Infinity,
+          randomize: true,
+          factor: 1.5, // Sessions that were there before wait for it.
+          minTimeout: 100,
+          maxTimeout: 10_000,
+          signal,
+          onFailedAttempt: ({ error }) => this.#failed(error)
+        })
+        this.#failure = undefined
+        const error = await closed
+        this.hello = undefined
+        this.emit('down', error ?? new ConnectionError('the connection was closed'))
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  // It is tried again and again, and told once.
+  #failed(error: Error) {
+    if (error.message !== this.#failure) this.emit('failed', error)
+    this.#failure = error.message
+  }
+
+  /** No longer watches it. */
+  remove() {
+    this.#removed.abort()
+  }
+
+  /** Opens a session; `closed` says when, and why, it is lost. */
+  async #open(): Promise<{ closed: Promise<Error | undefined> }> {
+    const { signal } = this.#removed
+    const link = await this.tier.open()
+    const remove = () => link.close()
+    signal.addEventListener('abort', remove)
+    const closed = new Promise<Error | undefined>(resolve => link.once('close', resolve))
+    void closed.then(() => signal.removeEventListener('abort', remove))
+    link.on('lost', () => this.#setLost(true))
+    link.on('regained', () => this.#setLost(false))
+    const caller = new Caller(link, { name: this.tier.name, timeout: this.#timeout })
+    link.on('frame', frame => {
+      const head = headerOf(frame)
+      if (caller.takes(head?.id, frame)) return
+      if (head?.method === 'tier.forgot') return link.close() // Another one in its place: it has to be asked again.
+      if (head?.method !== 'tier.load') return
+      this.#report((decode(frame) as unknown as { params: [Load] }).params[0])
+    })
+    try {
+      signal.throwIfAborted()
+      const hello = await caller.call('tier.hello', { via: this.#via() }) as Hello
+      this.#report(await caller.call('tier.load') as Load)
+      this.hello = hello
+      this.lost = false
+      this.emit('answered')
+      return { closed }
+    } catch (error) {
+      link.close()
+      throw error
+    }
+  }
+
+  #setLost(lost: boolean) {
+    this.lost = lost
+    this.emit('load')
+  }
+
+  #report(load: Load) {
+    this.load = load
+    this.#placed.reported()
+    this.emit('load')
+  }
+}
+
+// p-retry gives up at a TypeError, as a mistake in the code. Here it may be a peer's, and passes.
+function retriable(cause: Error): never {
+  throw cause instanceof TypeError ? new ConnectionError(cause.message, { cause }) : cause
+}

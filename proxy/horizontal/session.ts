@@ -1,0 +1,327 @@
+// One session on a cluster: routes frames between its client and the sessions that it opens on children.
+
+import type { Budget } from '../../lib/budget.ts'
+import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
+import { effectOf } from '../../lib/effects.ts'
+import { ConnectionError, DrainingError, SessionError, describeError, reviveError, unknownOutcome } from '../../lib/errors.ts'
+import { nodeOf } from '../../lib/frame-header.ts'
+import type { Head } from '../../lib/frame.ts'
+import { errors } from '../../lib/mediasoup.ts'
+import { encodeDiscovery } from '../../lib/openrpc.ts'
+import { type SessionKey, keyBelow } from '../../lib/handshake.ts'
+import { type Entry, recallOptions } from '../../lib/recall.ts'
+import type { Frame, Link } from '../../lib/tier.ts'
+import { type Failure, type Handle, type Id, decode, encodeNotification, normalizeIfMessage, notUnique, unknownHandle } from '../../lib/wire.ts'
+import { Caller, TIMEOUT_CHECKS, timeoutError } from '../rpc-client.ts'
+import { Pipes } from '../pipes.ts'
+import { Piping } from '../pipe-to-router.ts'
+import { type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from '../session.ts'
+import type { Child } from './child.ts'
+import type { ClusterContext } from './context.ts'
+import { type ChildBranch, type Placement, Placing } from './placing.ts'
+import { ANY_NODE, type Recoverable, Recovery } from './recovery.ts'
+
+interface InFlight {
+  branch: ChildBranch
+  method: string
+  since: number
+  placement?: Placement
+  /** It was sent on a connection that broke. */
+  isUncertain?: boolean
+}
+
+export class ClusterSession extends ProxySession implements Recoverable {
+  /** The tiers above: none of them may be below. */
+  via: string[] = []
+  readonly cluster: ClusterContext
+  readonly #branches = new Map<Child, Promise<ChildBranch>>()
+  readonly #lostBranches = new WeakSet<ChildBranch>()
+  readonly routes = new Map<string, ChildBranch | null>()
+  readonly #inFlight = new Map<Id, InFlight>()
+  readonly #key: SessionKey | undefined
+  readonly #budget: Budget | undefined
+  readonly pipes: Pipes
+  readonly #piping: Piping
+  readonly #placing: Placing
+  readonly #recovery = new Recovery(this)
+  readonly #timer: NodeJS.Timeout
+  // Of the hosts that its Workers may go to.
+  #model: string | undefined
+  #logLevels: unknown
+  #tellsUsage = false
+  #ended = false
+
+  /** @param key that of the session, from which those of its sessions on children come */
+  constructor(cluster: ClusterContext, link: Link, key?: SessionKey, budget?: Budget) {
+    super(link)
+    this.cluster = cluster
+    this.#budget = budget
+    this.#key = key
+    this.pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
+    this.#piping = new Piping(this.pipes)
+    this.#placing = new Placing(cluster, child => this.branchOf(child), () => this.#model)
+    this.#timer = setInterval(() => this.#checkTimeouts(), cluster.timeout / TIMEOUT_CHECKS).unref()
+  }
+
+  /** Another process had the session before: the client says which nodes it knows. */
+  revive() {
+    this.#recovery.begin()
+  }
+
+  /** A child is taken out. */
+  async leave(child: Child) {
+    const branch = await this.#branches.get(child)?.catch(() => undefined)
+    if (!branch) return
+    this.lost(branch, new ConnectionError('the host was taken out of the cluster'))
+  }
+
+  protected override dispatch(head: CallHead, frame: Frame) {
+    const { id, method, handle } = head
+    if (id != null && this.#inFlight.has(id)) throw notUnique(id)
+    if (this.#recovery.isActive && handle !== undefined && this.#recovery.keeps(nodeOf(handle), frame, head)) return
+    switch (method) {
+      case 'tier.hello': {
+        this.via = viaOf(frame)
+        return this.settle(id, this.#hello())
+      }
+      case 'tier.load': return this.#subscribeToLoad(id, frame)
+      case 'tier.usage': return this.#subscribeToUsage(id)
+      case 'tier.log': return this.#subscribeToLogs(head, frame)
+      case 'tier.recall': return this.#recall(id, method, frame)
+      case 'tier.drain': throw new errors.UnsupportedError('a cluster is drained host by host: ask each at its own URL')
+      case 'rpc.discover': return void (id != null && this.tell(encodeDiscovery(id), { id }))
+      case 'mediasoup.createWorker': return this.#recovery.keeps(ANY_NODE, frame, head) ? undefined : this.#place(head, frame)
+      case 'Router.pipeToRouter': return this.#pipe(head, frame)
+      // A Worker is known until its process is gone.
+      case 'Worker.close': for (const router of this.pipes.objects.childrenOf(handle!)) this.pipes.objects.remove(router.handle); break
+      default: if (effectOf(method) === 'closes') this.pipes.objects.remove(handle!, method.slice(0, method.indexOf('.')))
+    }
+    const branch = handle === undefined ? undefined : this.routes.get(nodeOf(handle))
+    if (branch) return this.#forward(branch, head, frame)
+    if (branch === null && id !== undefined) throw new errors.WorkerClosedError(`the host of ${handle} is gone`)
+    if (handle === undefined) throw unknownMethod(method)
+    // What is not answered may be about an object that is gone.
+    if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
+  }
+
+  async #hello() {
+    const hello = await this.cluster.hello(this.via)
+    this.#model = hello.model
+    return hello
+  }
+
+  #forward(branch: ChildBranch, head: CallHead, frame: Frame, placement?: Placement) {
+    const { id, method } = head
+    this.holdOff(branch.link, head)
+    if (id != null) this.#inFlight.set(id, { branch, method, since: performance.now(), placement })
+    else placement?.placed(true)
+    branch.link.send(frame, head)
+  }
+
+  #place(head: CallHead, frame: Frame) {
+    void this.#placing.place((branch, placement) => this.#forward(branch, head, frame, placement), error => this.fail(head.id, error))
+  }
+
+  branchOf(child: Child, resume = false): Promise<ChildBranch> {
+    if (this.#ended) return Promise.reject(new SessionError('the session has ended'))
+    let branch = this.#branches.get(child)
+    if (!branch) {
+      branch = this.#open(child, resume)
+      this.#branches.set(child, branch)
+      branch.catch(() => this.#branches.delete(child))
+    }
+    return branch
+  }
+
+  async #open(child: Child, resume: boolean): Promise<ChildBranch> {
+    const link = await child.tier.open({
+      key: this.#key && keyBelow(this.#key, child.tier.name ?? ''),
+      resume: resume || this.#recovery.isResuming(child),
+      budget: this.#budget
+    })
+    const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.cluster.timeout }) }
+    link.on('frame', (frame, head) => this.#fromChild(branch, frame, head))
+    link.on('dropped', error => this.fail(null, error))
+    link.on('lost', () => {
+      for (const request of this.#inFlight.values()) if (request.branch === branch) request.isUncertain = true
+    })
+    link.once('close', (error = new ConnectionError('the connection to the host was closed')) => this.lost(branch, error))
+    if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
+    if (this.#tellsUsage) subscribeToUsage(branch)
+    return branch
+  }
+
+  #recall(id: Id | null | undefined, method: string, frame: Frame) {
+    if (id == null) throw unknownMethod(method)
+    void this.#recovery.recall(id, recallOptions(paramsOf(frame)))
+  }
+
+  /** A child has forgotten what is on nodes; without them it is another process than before, and what it was sent is not answered. */
+  #forgot(branch: ChildBranch, nodes?: string[]) {
+    if (!nodes) {
+      branch.caller.forgotten()
+      for (const [id, { isUncertain, method, placement, ...request }] of this.#inFlight) {
+        if (request.branch !== branch || !isUncertain) continue
+        this.#inFlight.delete(id)
+        placement?.placed(false)
+        this.fail(id, unknownOutcome(method))
+      }
+      if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
+      if (this.#tellsUsage) subscribeToUsage(branch)
+    }
+    this.#recovery.forgotten(branch, nodes ?? [...this.routes].filter(([, route]) => route === branch).map(([node]) => node))
+  }
+
+  found(branch: ChildBranch, [handle, kind, of]: Entry) {
+    this.#add(branch, { handle, kind, of: of ?? undefined })
+  }
+
+  dispatchAgain(frame: Frame, head: CallHead) {
+    this.receive(frame, head)
+  }
+
+  #fromChild(branch: ChildBranch, received: Frame, known: Head | undefined) {
+    const { frame, head } = normalizeIfMessage(received, known)
+    this.holdBack(branch.link)
+    if (branch.caller.takes(head?.id, frame)) return
+    switch (head?.method) {
+      case 'tier.recalled': return branch.caller.told(frame)
+      case 'tier.forgot': return this.#forgot(branch, (paramsOf(frame)[0] as { nodes?: string[] } | undefined)?.nodes)
+      case 'tier.nodes': for (const node of paramsOf(frame)[0] as string[]) this.routes.set(node, branch)
+    }
+    this.#heard(branch, frame, head)
+  }
+
+  #heard(branch: ChildBranch, frame: Frame, head: Head | undefined) {
+    if (head?.method === undefined) {
+      if (this.#answered(branch, head?.id, frame)) this.link.send(frame, head)
+      return
+    }
+    const announced = effectOf(head.method) === 'announces' ? announcedBy(frame) : undefined
+    if (announced) this.routes.set(nodeOf(announced.handle), branch)
+    this.link.send(frame, head)
+    if (head.handle === undefined) return
+    this.pipes.happened(head as Required<Head>)
+    this.#recovery.happened(head.method, head.handle)
+  }
+
+  /** An object is there: its node is behind that child. Of all that there are, only Workers, Routers and parts of pipes are kept. */
+  #add(branch: ChildBranch, { handle, kind, of }: Created) {
+    this.routes.set(nodeOf(handle), branch)
+    if (kind === 'Worker' || (kind === 'Router' && of !== undefined)) this.pipes.objects.add(handle, kind, of, { branch })
+  }
+
+  /** Whether somebody still waits for the answer. */
+  #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
+    const { method, placement } = this.#inFlight.get(id!) ?? {}
+    if (id != null && !this.#inFlight.delete(id)) {
+      branch.caller.closeUnknown(frame) // It came too late.
+      return false
+    }
+    if (effectOf(method!) !== 'creates') return true
+    const created = createdBy(frame)
+    if (created) this.#add(branch, created)
+    if (!placement) return true
+    placement.placed(created !== undefined)
+    const refusal = !created && refusalIn(frame)
+    if (!refusal) return true
+    placement.tryNext(refusal)
+    return false
+  }
+
+  #pipe(head: CallHead, frame: Frame) {
+    const { id, handle } = head as { id: Id; handle: Handle }
+    const [, options] = paramsOf(frame) as [Handle, { router?: { $?: Handle } } | undefined]
+    const target = options?.router?.$
+    if (typeof target === 'string' && this.#recovery.keeps(nodeOf(target), frame, head)) return
+    const [from, to] = [handle, target].map(router => typeof router === 'string' ? this.routes.get(nodeOf(router)) : undefined)
+    if (!from || !to || from === to) return this.#forwardOrFail(from, head, frame)
+    const pipe = this.#piping.pipeToRouter({ branch: from, router: handle }, { branch: to, router: target! }, options as object)
+    this.settle(id, pipe.then(value => ({ value })))
+  }
+
+  #forwardOrFail(branch: ChildBranch | null | undefined, head: CallHead, frame: Frame) {
+    if (!branch) throw new errors.NotFoundError(unknownHandle('Router', head.handle))
+    this.#forward(branch, head, frame)
+  }
+
+  /** A child died, or was taken out: so did its Workers, and nothing else. */
+  lost(branch: ChildBranch, error: Error) {
+    if (this.#lostBranches.has(branch) || this.#ended) return
+    this.#lostBranches.add(branch)
+    this.#branches.delete(branch.child)
+    branch.link.close()
+    for (const [node, route] of this.routes) if (route === branch) this.routes.set(node, null)
+    for (const [id, request] of this.#inFlight) {
+      if (request.branch !== branch) continue
+      this.#inFlight.delete(id)
+      request.placement?.placed(false)
+      if (request.placement) request.placement.tryNext(error, this.cluster.has(branch.child.tier) ? branch.child : undefined)
+      else this.fail(id, new errors.WorkerClosedError(error.message))
+    }
+    for (const { handle, kind, data } of [...this.pipes.objects.values()]) {
+      if (kind !== 'Worker' || data.branch !== branch) continue
+      this.pipes.objects.remove(handle)
+      this.link.send(encodeNotification('Worker.died', [handle, { died: true, subprocessClosed: true }, { $: 'error', ...describeError(error) }]))
+    }
+  }
+
+  #checkTimeouts() {
+    const { timeout } = this.cluster
+    for (const [id, request] of this.#inFlight) {
+      const { branch, method, since } = request
+      if (performance.now() - since < timeout) break // They are in the order in which they were sent.
+      this.#inFlight.delete(id)
+      request.placement?.placed(false)
+      this.fail(id, timeoutError(branch.child.tier.name ?? '', method, timeout))
+    }
+    for (const { id, method } of this.#recovery.takeLate(timeout)) {
+      if (id != null) this.fail(id, new ConnectionError(`${method}() has waited for its host to come back for ${timeout} ms`))
+    }
+  }
+
+  #subscribeToLogs({ id, method }: CallHead, frame: Frame) {
+    // Each host would answer.
+    if (id !== undefined) throw unknownMethod(method)
+    ;[this.#logLevels] = paramsOf(frame)
+    for (const branch of this.#branches.values()) branch.then(({ link }) => link.send(frame), () => {})
+  }
+
+  #subscribeToLoad(id: Id | null | undefined, frame: Frame) {
+    const { subscribe = true } = Object(paramsOf(frame)[0]) as { subscribe?: boolean }
+    this.cluster.off('load', this.#tellLoad)
+    if (subscribe) this.cluster.on('load', this.#tellLoad)
+    this.answer(id, this.cluster.load)
+  }
+
+  /** The hosts tell it from now on, also those on which the session has nothing yet. */
+  #subscribeToUsage(id: Id | null | undefined) {
+    this.#tellsUsage = true
+    for (const branch of this.#branches.values()) branch.then(subscribeToUsage, () => {})
+    this.answer(id, {})
+  }
+
+  #tellLoad = () => {
+    if (this.link.bufferedAmount === 0) this.link.send(encodeNotification('tier.load', [this.cluster.load]))
+  }
+
+  protected override end() {
+    this.#ended = true
+    clearInterval(this.#timer)
+    this.cluster.off('load', this.#tellLoad)
+    this.#placing.abandon()
+    for (const { placement } of this.#inFlight.values()) placement?.placed(false)
+    for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
+    this.#branches.clear()
+  }
+}
+
+// The host tells again what it answers, in the order of its other messages.
+const subscribeToUsage = ({ caller }: ChildBranch) => void caller.call('tier.usage').catch(() => {}) // It is lost.
+
+/** That of a host that drains. */
+function refusalIn(frame: Frame): DrainingError | undefined {
+  const { error } = decode(frame) as { error?: Failure }
+  const refusal = error && reviveError(error)
+  return refusal instanceof DrainingError ? refusal : undefined
+}

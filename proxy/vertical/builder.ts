@@ -1,0 +1,145 @@
+// Makes the parts of Workers, Routers and WebRtcServers below. What was changed or closed while a
+// part was on its way is made up for when it arrives.
+
+import type * as ms from 'mediasoup/types'
+import type { Announcement } from '../../lib/codec.ts'
+import { nodeOf } from '../../lib/frame-header.ts'
+import { errors } from '../../lib/mediasoup.ts'
+import type { Handle } from '../../lib/wire.ts'
+import type { Caller } from '../rpc-client.ts'
+import type { Tables } from './tables.ts'
+import { tagged } from './tags.ts'
+import type { TierLoad } from './tier-load.ts'
+import { type AggregateRouter, type AggregateServer, type AggregateWorker, RouterPart, ServerPart, type WorkerPart } from './types.ts'
+
+// How many ports are tried for a WebRtcServer: each may be another program's.
+const MAX_PORTS = 4
+
+export class Builder {
+  readonly #tables: Tables
+  readonly #below: Caller
+  readonly #tierLoad: TierLoad
+  readonly #session: string
+  readonly #onNode: (node: string) => void
+
+  /**
+   * @param session the id by which parts are found again
+   * @param onNode is told where each Worker below is
+   */
+  constructor(tables: Tables, below: Caller, tierLoad: TierLoad, session: string, onNode: (node: string) => void) {
+    this.#tables = tables
+    this.#below = below
+    this.#tierLoad = tierLoad
+    this.#session = session
+    this.#onNode = onNode
+  }
+
+  /**
+   * A Worker of the tier below.
+   *
+   * @param of the Worker of the client, and its place among the parts of that
+   */
+  async createWorker(options: Record<string, unknown> | null | undefined, of: Handle, ordinal = 0): Promise<Announcement> {
+    const placed = this.#tierLoad.place()
+    const { appData: _, ...settings } = options ?? {}
+    try {
+      const announcement = await this.#below.call('mediasoup.createWorker', tagged(options, this.#session, { of, ordinal, settings })) as Announcement
+      placed(true)
+      this.#onNode(nodeOf(announcement.$))
+      return announcement
+    } catch (error) {
+      placed(false)
+      throw error
+    }
+  }
+
+  /**
+   * One more part of a Worker. It can be chosen already: a storm of joins does not start more than
+   * it fills.
+   */
+  grow(worker: AggregateWorker): WorkerPart {
+    const part = this.#tables.newWorkerPart(worker)
+    return worker.parts.add(part, this.#makeWorker(part))
+  }
+
+  async #makeWorker(part: WorkerPart) {
+    const { owner } = part
+    const { settings } = owner
+    const announcement = await this.createWorker({ ...settings, appData: owner.appData }, owner.handle, part.ordinal)
+    if (owner.closed) {
+      this.#below.notify('Worker.close', announcement.$)
+      throw new errors.WorkerClosedError('the Worker was closed in the meantime')
+    }
+    this.#tables.addWorkerPart(part, announcement)
+    const { logLevel, logTags } = owner.settings
+    if (owner.settings !== settings) await this.#below.call('Worker.updateSettings', part.handle, { logLevel, logTags })
+  }
+
+  /** The Router's part on a Worker, which is made when it is first needed. */
+  routerOn(router: AggregateRouter, worker: WorkerPart): RouterPart {
+    const known = router.parts.on(worker)
+    if (known) return known
+    const part = new RouterPart(router, worker)
+    return router.parts.add(part, this.#makeRouter(part))
+  }
+
+  async #makeRouter(part: RouterPart) {
+    const { owner, worker } = part
+    await worker.promise
+    const { mediaCodecs, appData } = owner
+    const announcement = await this.#below.call('Worker.createRouter', worker.handle, tagged({ mediaCodecs, appData }, this.#session, { of: owner.handle, id: owner.id })) as Announcement
+    this.#checkWanted(part, 'Router', announcement)
+    this.#tables.addRouterPart(part, announcement)
+    if (owner.mediaCodecs !== mediaCodecs) this.#below.notify('Router.updateMediaCodecs', part.handle, owner.mediaCodecs)
+  }
+
+  /** The WebRtcServer's part on a Worker. */
+  serverOn(server: AggregateServer, worker: WorkerPart): ServerPart {
+    const known = server.parts.on(worker)
+    if (known) return known
+    const part = new ServerPart(server, worker)
+    server.parts.add(part, this.#makeServer(part))
+    part.promise.catch(() => server.refusedOn.add(worker))
+    return part
+  }
+
+  async #makeServer(part: ServerPart) {
+    const { owner, worker } = part
+    const tried = new Set<number>()
+    const { options, appData, handle: of, id } = owner
+    for (;;) {
+      const offset = part.offset = this.#freeOffset(part, tried)
+      const listenInfos = listenInfosOf(owner).map(info => info.port ? { ...info, port: info.port + offset } : info)
+      try {
+        const announcement = await this.#below.call('Worker.createWebRtcServer', worker.handle, tagged({ ...options, listenInfos, appData }, this.#session, { of, id, options, offset })) as Announcement
+        this.#checkWanted(part, 'WebRtcServer', announcement)
+        return this.#tables.addServerPart(part, announcement)
+      } catch (error) {
+        if (tried.add(offset).size === MAX_PORTS || !isPortTaken(error)) throw error
+      }
+    }
+  }
+
+  /** The first offset at which no WebRtcServer of the session has, or is configured for, a port. */
+  #freeOffset(part: ServerPart, tried: Set<number>): number {
+    const taken = new Set<number>()
+    for (const server of this.#tables.servers.values()) {
+      const offsets = server.parts.all.filter(other => other !== part).map(({ offset }) => offset)
+      for (const port of portsOf(server)) for (const offset of server === part.owner ? offsets : [0, ...offsets]) taken.add(port + offset)
+    }
+    let offset = 0
+    while (tried.has(offset) || portsOf(part.owner).some(port => taken.has(port + offset))) offset++
+    return offset
+  }
+
+  /** What it is a part of may have been closed in the meantime, or its Worker given back. */
+  #checkWanted({ state }: RouterPart | ServerPart, kind: string, { $ }: Announcement) {
+    if (state !== 'gone') return
+    this.#below.notify(`${kind}.close`, $)
+    throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
+  }
+}
+
+const listenInfosOf = ({ options }: AggregateServer) => options.listenInfos as ms.TransportListenInfo[]
+const portsOf = (server: AggregateServer) => listenInfosOf(server).flatMap(({ port }) => port || [])
+const isPortTaken = (error: unknown) => /in use/.test((error as Error).message)

@@ -1,0 +1,185 @@
+// Calls of mediasoup's API: on which object, with which arguments, and what their answers say.
+
+import type * as ms from 'mediasoup/types'
+import { decodeValue, encodeValue } from '../../lib/codec.ts'
+import { describeError, unknownOutcome } from '../../lib/errors.ts'
+import { errors } from '../../lib/mediasoup.ts'
+import { type MethodRow, methods } from '../../lib/methods.ts'
+import type { Frame } from '../../lib/tier.ts'
+import { type Handle, type Id, encodeFailure, encodeResult, notUnique, unknownMethod } from '../../lib/wire.ts'
+import { type Entry, type MediasoupObject, entryOf } from './served-object.ts'
+import type { Events } from './events.ts'
+import { checkId } from './ids.ts'
+import type { Leaf } from './context.ts'
+import type { Tenant } from './context.ts'
+import type { Objects } from './objects.ts'
+import type { Send } from './context.ts'
+
+type Method<R> = (...args: unknown[]) => R
+
+interface CallsOptions {
+  leaf: Leaf
+  tenant: Tenant
+  objects: Objects
+  events: Events
+  send: Send
+}
+
+/** A call that waits for its Worker. */
+interface Call {
+  readonly id: Id
+  readonly row: MethodRow
+  readonly target: Entry | undefined
+  /** That of the object which it creates. */
+  readonly appData: unknown
+  readonly timer: NodeJS.Timeout
+}
+
+export class Calls {
+  readonly #leaf: Leaf
+  readonly #tenant: Tenant
+  readonly #objects: Objects
+  readonly #events: Events
+  readonly #send: Send
+  readonly #inFlight = new Map<Id, Call>()
+  // What is called of mediasoup itself.
+  readonly #mediasoup = { createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this.#tenant, settings) }
+
+  constructor({ leaf, tenant, objects, events, send }: CallsOptions) {
+    this.#leaf = leaf
+    this.#tenant = tenant
+    this.#objects = objects
+    this.#events = events
+    this.#send = send
+  }
+
+  // → {"id": 12, "method": "Router.createWebRtcTransport", "params": ["k3x/17", {…}]}
+  request(id: Id, method: string, params: unknown[]) {
+    if (this.#inFlight.has(id)) throw notUnique(id)
+    const row = rowOf(method)
+    const target = row.kind === 'mediasoup' ? undefined : this.#objects.find(row.kind, params[0])
+    const args = this.#argumentsOf(row, params)
+    if (row.role === 'cast' || row.role === 'media' || row.role === 'close') {
+      this.#cast(row, target!, args)
+      return this.#send(encodeResult(id, null), { id })
+    }
+    const appData = row.role === 'create' ? appDataOf(args) : undefined
+    const object = (target?.object ?? this.#mediasoup) as unknown as Record<string, Method<Promise<unknown>>>
+    const promise = object[row.member]!(...args)
+    const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
+    const call: Call = { id, row, target, appData, timer }
+    this.#inFlight.set(id, call)
+    if (appData) this.#events.creating.add(appData)
+
+    // One microtask after the call is done, so that its answer keeps its place among the events.
+    ;(target?.lease?.during(promise) ?? promise).then(
+      value => this.#settle(call) ? this.#succeed(call, value) : this.#discard(call, value),
+      error => this.#settle(call) && this.#send(encodeFailure(id, describeError(error)), { id })
+    )
+  }
+
+  // → {"method": "Consumer.close", "params": ["k3x/31"]}
+  notify(method: string, params: unknown[]) {
+    const row = rowOf(method)
+    const entry = this.#objects.all.get(params[0] as Handle)
+    // The object may be gone, and its event on the way: nobody waits for this cast.
+    if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
+  }
+
+  /** A tier in between was replaced: whoever still waits for an answer cannot know what came of the call, and what it makes is closed. */
+  forget() {
+    for (const { id, row, timer } of this.#inFlight.values()) {
+      clearTimeout(timer)
+      this.#send(encodeFailure(id, describeError(unknownOutcome(`${row.kind}.${row.member}`))), { id })
+    }
+    this.#inFlight.clear()
+  }
+
+  /** Answers whether somebody still waits for the call. */
+  #settle({ id, row, appData, timer }: Call): boolean {
+    this.#events.creating.delete(appData)
+    if (this.#inFlight.get(id)?.timer !== timer) return false
+    clearTimeout(timer)
+    this.#inFlight.delete(id)
+    if (row.member === 'pipeToRouter') this.#events.tellPipes()
+    return true
+  }
+
+  #succeed(call: Call, value: unknown) {
+    const { id, row } = call
+    let frame: Frame
+    try {
+      frame = encodeResult(id, this.#resultOf(call, value))
+    } catch (error) {
+      // Nobody will know of the object.
+      if (row.role === 'create') this.#close(value as MediasoupObject)
+      frame = encodeFailure(id, describeError(error))
+    }
+    this.#send(frame, { id })
+  }
+
+  /** Nobody knows any more what a call has made. What it has changed, it may have changed after that was asked. */
+  #discard({ row, target }: Call, value: unknown) {
+    if (row.role === 'create') this.#close(value as MediasoupObject)
+    if (row.role === 'call') this.#events.tellLive(target!)
+  }
+
+  /** A worker may be stuck, and some calls it never answers: `requestKeyFrame` for audio that is piped. */
+  #giveUp({ id, row: { kind, member } }: Call) {
+    this.#inFlight.delete(id)
+    const error = new Error(`${kind}.${member}() was not answered within ${this.#leaf.timeout / 1000} s`)
+    this.#send(encodeFailure(id, describeError(error)), { id })
+  }
+
+  #argumentsOf({ kind, member }: MethodRow, params: unknown[]): unknown[] {
+    const args = kind === 'mediasoup' ? params : params.slice(1)
+    for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#objects.resolve) ?? undefined
+    checkReferences(args[0])
+    checkId(member, args)
+    this.#leaf.applyRules(member, args)
+    return args
+  }
+
+  #cast({ member, role }: MethodRow, entry: Entry, args: unknown[]) {
+    if (role === 'close') return this.#objects.close(entry)
+    const object = entry.object as unknown as Record<string, Method<void>>
+    object[member]!(...args)
+  }
+
+  #resultOf({ row: { role, kind }, target }: Call, value: unknown): unknown {
+    if (role === 'query') return value
+    if (role === 'call') return { value: encodeValue(value, this.#objects.refer), live: target!.changes() }
+    if (target?.object.closed) throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
+    const object = value as MediasoupObject
+    if (kind === 'mediasoup') this.#objects.add(object, this.#events)
+    return this.#objects.refer(object)
+  }
+
+  #close(object: MediasoupObject) {
+    const entry = entryOf(object)
+    if (entry) this.#objects.close(entry)
+    else object.close()
+  }
+}
+
+function rowOf(method: string): MethodRow {
+  const row = methods.get(method)
+  if (!row) throw unknownMethod(method)
+  return row
+}
+
+// mediasoup trusts its callers with these: what is none ends in a rejection that nobody handles.
+function checkReferences(options: unknown) {
+  if (typeof options !== 'object' || options === null) return
+  for (const [name, kind] of [['router', 'Router'], ['webRtcServer', 'WebRtcServer']] as const) {
+    const value = (options as Record<string, unknown>)[name]
+    if (value && (typeof value !== 'object' || entryOf(value)?.kind !== kind)) throw new TypeError(`${name} must be a ${kind} of this session`)
+  }
+}
+
+// The object that mediasoup will take as the appData of what it creates.
+function appDataOf(args: unknown[]): unknown {
+  if (typeof args[0] !== 'object' || args[0] === null) args[0] = {} // As good as none: mediasoup destructures it.
+  const options = args[0] as { appData?: unknown }
+  return (options.appData ??= {})
+}

@@ -1,0 +1,36 @@
+// What the sessions of a leaf, and the parts of a session, have in common.
+
+import type { LRUCache } from 'lru-cache'
+import type * as ms from 'mediasoup/types'
+import type { Frame, Handle, Head } from '../../lib/frame.ts'
+import type { Hello } from '../../lib/hello.ts'
+import type { Drain } from './drain.ts'
+import type { Entry } from './served-object.ts'
+import type { LoadMeter } from './load-meter.ts'
+import type { Logs } from './logs.ts'
+
+/** Who shares Workers with others: a session, of which only the identity counts. */
+export type Tenant = object
+
+/** Sends the client a frame; with its head, where that is known, so that it need not be read again. */
+export type Send = (frame: Frame, head?: Head) => void
+
+/** What sessions have closed a moment ago still says what mediasoup says of it, to calls that come after. */
+export type ClosedCache = LRUCache<Handle, { owner: object; entry: Entry }>
+
+/** What all sessions of a leaf share. */
+export interface Leaf {
+  hello: Hello
+  createWorker(tenant: Tenant, settings?: ms.WorkerSettings): Promise<ms.Worker>
+  nextHandle(): string
+  /** How long a Worker may take to answer a call, in ms. */
+  readonly timeout: number
+  /** Where this host listens to pipes from other hosts. */
+  pipeListenInfo: ms.TransportListenInfo
+  readonly logs: Logs
+  readonly meter: LoadMeter
+  readonly drain: Drain
+  readonly closed: ClosedCache
+  /** Checks, and where needed completes, the arguments of a call. */
+  applyRules(member: string, args: unknown[]): void
+}

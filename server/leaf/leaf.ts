@@ -1,0 +1,111 @@
+// A leaf turns the mediasoup of its host into messages, and back. It is one of the two places where objects exist.
+
+import { randomBytes } from 'node:crypto'
+import type * as ms from 'mediasoup/types'
+import { checkDurations } from '../../lib/duration.ts'
+import { DrainingError, SessionError } from '../../lib/errors.ts'
+import { type Tier, pair } from '../../lib/tier.ts'
+import { PROTOCOL } from '../../lib/hello.ts'
+import { OpenLinks } from '../../lib/open-links.ts'
+import type { Mediasoup } from '../../lib/mediasoup.ts'
+import { digest } from '../../lib/methods.ts'
+import { version } from '../../lib/version.ts'
+import { isolateMessages } from './channel.ts'
+import type { Leaf } from './context.ts'
+import { Drain } from './drain.ts'
+import { type HostRules, hostRules, pipeListenInfo } from './host-rules.ts'
+import { LoadMeter } from './load-meter.ts'
+import { Logs } from './logs.ts'
+import { newClosedCache } from './objects.ts'
+import { Pool } from './share/pool.ts'
+import { Session } from './session.ts'
+
+export interface LeafOptions extends HostRules {
+  /** Listeners for mediasoup's logs, as for setLogEventListeners(), which the leaf calls itself. */
+  log?: ms.LogEventListeners
+  /** Makes the Workers of sessions shares of real ones with the same settings, so that applications do not fight for cores. Default false. */
+  shareWorkers?: boolean
+  /** How many real Workers this host has, over all sessions. Default, and at most: one per core. A session that asks for more by itself gets them. */
+  maxWorkers?: number
+  /** How long a real Worker without shares stays, in ms. Default 5 s. */
+  linger?: number
+  /** How long a Worker may take to answer a call, in ms: then it fails, and what it makes later is closed. Default 60 s. */
+  timeout?: number
+}
+
+/**
+ * The tier of the mediasoup of this host. Whoever serves it ends its process on `end` of its drain, and keeps signals from
+ * mediasoup, whose Workers close themselves on SIGTERM and SIGINT.
+ */
+export interface LeafTier extends Tier {
+  readonly drain: Drain
+}
+
+/**
+ * Makes a tier of the mediasoup of this host.
+ *
+ * mediasoup itself leaves some promises without a handler (a pipe that is paused while its other end closes), so a process
+ * that must go on listens to `unhandledRejection`, as `mafalda serve` does.
+ *
+ * @example
+ * ```ts
+ * import * as mediasoup from 'mediasoup'
+ * await serve(leaf(mediasoup, { announcedAddress: '203.0.113.7' }), { port: 4000 })
+ * ```
+ */
+export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier {
+  const node = randomBytes(6).toString('base64url')
+  const { shareWorkers = false, maxWorkers, linger = 5_000, timeout = 60_000 } = options
+  checkDurations({ linger, timeout })
+  const meter = new LoadMeter(maxWorkers, shareWorkers)
+  const pool = new Pool(mediasoup, { size: meter.load.capacity, linger, meter })
+  const drain = new Drain(meter)
+  const checkHost = hostRules(mediasoup, options)
+  const links = new OpenLinks()
+  let serial = 0
+  const shared: Leaf = {
+    createWorker: async (tenant, settings) => {
+      const worker = shareWorkers ? await pool.createWorker(tenant, settings) : await isolateMessages(await mediasoup.createWorker(settings))
+      if (!shareWorkers) meter.addWorker(worker)
+      if (!meter.draining) return worker
+      worker.close()
+      throw new DrainingError('the host began to drain in the meantime')
+    },
+    hello: {
+      protocol: PROTOCOL,
+      mafalda: version,
+      mediasoup: mediasoup.version,
+      model: digest,
+      node,
+      workerBin: mediasoup.workerBin,
+      supportedRtpCapabilities: mediasoup.getSupportedRtpCapabilities()
+    },
+    nextHandle: () => `${node}/${++serial}`,
+    timeout,
+    pipeListenInfo: pipeListenInfo(options),
+    logs: new Logs(mediasoup, options.log),
+    meter,
+    drain,
+    closed: newClosedCache(),
+    applyRules: (member, args) => {
+      drain.check(member)
+      checkHost(member, args)
+    }
+  }
+  return {
+    node,
+    drain,
+    get draining() { return meter.draining },
+    open: async ({ resume } = {}) => {
+      links.check()
+      if (resume) throw new SessionError('the session is gone: its leaf has ended, or restarted')
+      const [ours, theirs] = pair()
+      new Session(shared, links.add(ours))
+      return theirs
+    },
+    close() {
+      links.close()
+      pool.close()
+    }
+  }
+}

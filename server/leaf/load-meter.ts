@@ -1,0 +1,143 @@
+// The load of a leaf: what its Workers use of the cores of this host, in all and each.
+
+import { availableParallelism } from 'node:os'
+import type * as ms from 'mediasoup/types'
+import { IDLE, type Load, sameLoad } from '../../lib/load.ts'
+import type { ObjectKind } from '../../lib/methods.ts'
+
+const INTERVAL_MS = 1_000
+
+/** What a Worker uses. */
+interface Use {
+  readonly worker: ms.Worker
+  /** The CPU time that it had used when it last answered, and when that was, in ms. */
+  last?: { time: number; at: number }
+  /** In hundredths, from its last answer but one to the last one. */
+  cores?: number
+  /** It was asked, and has not answered yet. */
+  asked: boolean
+}
+
+export class LoadMeter {
+  readonly #counts = new Map<ObjectKind, number>()
+  readonly #uses = new Map<number, Use>()
+  readonly #loadListeners = new Set<(load: Load) => void>()
+  readonly #usageListeners = new Set<() => void>()
+  #timer: NodeJS.Timeout | undefined
+  readonly #capacity: number
+  readonly #shared: boolean
+  #told: Load | undefined
+  #draining = false
+
+  /**
+   * @param maxWorkers How many Workers this host is to have, if not as many as it has cores.
+   * @param shared Whether sessions share them.
+   */
+  constructor(maxWorkers = Infinity, shared = false) {
+    this.#capacity = Math.min(availableParallelism(), maxWorkers)
+    this.#shared = shared
+  }
+
+  get load(): Load {
+    const [routers, consumers] = [this.count('Router'), this.count('Consumer')]
+    if (this.#draining) return { ...IDLE, routers, consumers, draining: this.#uses.size }
+    return {
+      ...IDLE,
+      capacity: this.#capacity,
+      used: [...this.#uses.values()].reduce((total, { cores = 0 }) => total + cores, 0) / 100,
+      workers: this.#uses.size,
+      shared: this.#shared ? this.#capacity : 0,
+      routers,
+      consumers
+    }
+  }
+
+  get draining() {
+    return this.#draining
+  }
+
+  /** Told at once, so that nothing more is placed here. */
+  set draining(draining: boolean) {
+    this.#draining = draining
+    this.#tellLoad()
+  }
+
+  /** How many objects of a kind the sessions have. */
+  count(kind: ObjectKind) {
+    return this.#counts.get(kind) ?? 0
+  }
+
+  add(kind: ObjectKind) {
+    this.#counts.set(kind, this.count(kind) + 1)
+  }
+
+  remove(kind: ObjectKind) {
+    this.#counts.set(kind, this.count(kind) - 1)
+  }
+
+  /** A real Worker, until it is closed. */
+  addWorker(worker: ms.Worker) {
+    const { pid } = worker
+    const use: Use = { worker, asked: false }
+    this.#uses.set(pid, use)
+    worker.observer.once('close', () => this.#uses.delete(pid))
+    void this.#measure(use)
+    this.#timer ??= setInterval(() => void this.#measureAll(), INTERVAL_MS).unref()
+  }
+
+  /** How many cores a Worker uses; undefined while that is not known. */
+  usageOf(pid: number): number | undefined {
+    const { cores } = this.#uses.get(pid) ?? {}
+    return cores === undefined ? undefined : cores / 100
+  }
+
+  /** Is told the load when it changes, at most once in an interval. */
+  listen(listener: (load: Load) => void) {
+    this.#loadListeners.add(listener)
+  }
+
+  unlisten(listener: (load: Load) => void) {
+    this.#loadListeners.delete(listener)
+  }
+
+  /** Is told once in an interval, when the usage of the Workers was measured. */
+  listenToUsage(listener: () => void) {
+    this.#usageListeners.add(listener)
+  }
+
+  unlistenToUsage(listener: () => void) {
+    this.#usageListeners.delete(listener)
+  }
+
+  async #measureAll() {
+    if (!this.#uses.size) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
+    // One that does not answer keeps the others waiting once, and is not asked again before it has.
+    await Promise.all([...this.#uses.values()].filter(({ asked }) => !asked).map(use => this.#measure(use)))
+    this.#tellLoad()
+    for (const listener of this.#usageListeners) listener()
+  }
+
+  async #measure(use: Use) {
+    use.asked = true
+    try {
+      const { ru_utime, ru_stime } = await use.worker.getResourceUsage()
+      const { last } = use
+      use.last = { time: ru_utime + ru_stime, at: performance.now() }
+      if (last) use.cores = Math.round(100 * (use.last.time - last.time) / (use.last.at - last.at))
+    } catch {
+      // It was closed in the meantime.
+    } finally {
+      use.asked = false
+    }
+  }
+
+  #tellLoad() {
+    const { load } = this
+    if (this.#told && sameLoad(load, this.#told)) return
+    this.#told = load
+    for (const listener of this.#loadListeners) listener(load)
+  }
+}

@@ -1,0 +1,108 @@
+// The objects that a session has on a leaf, by their handles.
+
+import { LRUCache } from 'lru-cache'
+import type { Reference } from '../../lib/codec.ts'
+import { errors } from '../../lib/mediasoup.ts'
+import type { Kind } from '../../lib/model.ts'
+import type { Entry as Recalled } from '../../lib/recall.ts'
+import { type Handle, unknownHandle } from '../../lib/wire.ts'
+import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './served-object.ts'
+import type { ClosedCache, Leaf } from './context.ts'
+
+
+/** One for all sessions, because each cache has a size of its own. Not for long, because closed objects keep what they had. */
+export const newClosedCache = (): ClosedCache => new LRUCache({ max: 1_000, ttl: 10_000, ttlAutopurge: true })
+
+export class Objects {
+  readonly #leaf: Leaf
+  readonly #entries = new Map<Handle, Entry>()
+  readonly #workers = new Set<Entry>()
+  readonly #pipes = new Set<Entry>()
+  #ended = false
+
+  constructor(leaf: Leaf) {
+    this.#leaf = leaf
+  }
+
+  get all(): ReadonlyMap<Handle, Entry> {
+    return this.#entries
+  }
+
+  get pipes(): ReadonlySet<Entry> {
+    return this.#pipes
+  }
+
+  get workers(): ReadonlySet<Entry> {
+    return this.#workers
+  }
+
+  /** What a call is about. Throws a NotFoundError when there has been nothing of that kind. */
+  find(kind: Kind, handle: unknown): Entry {
+    const entry = this.#known(handle)
+    if (entry?.kind !== kind) throw new errors.NotFoundError(unknownHandle(kind, handle))
+    return entry
+  }
+
+  /** What a reference in arguments stands for. */
+  resolve = ({ $ }: Reference): MediasoupObject => {
+    const entry = this.#known($)
+    if (!entry) throw new errors.NotFoundError(unknownHandle('object', $))
+    return entry.object
+  }
+
+  /** How an object is mentioned: announced at first. */
+  refer = (object: object): Reference | undefined => {
+    const entry = entryOf(object)
+    return entry && (entry.announced ? { $: entry.handle } : entry.announce())
+  }
+
+  /** Gives a new object its handle, and listens to it. */
+  add(object: MediasoupObject, listener: Listener, parent?: Entry): Entry {
+    const entry = new Entry(listener, this.#leaf.nextHandle(), object, parent)
+    this.#entries.set(entry.handle, entry)
+    this.#leaf.meter.add(entry.kind)
+    if (entry.kind === 'Worker') this.#workers.add(entry)
+    if (entry.kind === 'PipeTransport') this.#pipes.add(entry)
+    listen(entry)
+    return entry
+  }
+
+  /** Each that is there now, told again when its turn comes; parents first. */
+  *recall(members: readonly string[], entries = [...this.#entries.values()]): Generator<Recalled> {
+    for (const entry of entries) if (this.#entries.has(entry.handle)) yield entry.recall(members)
+  }
+
+  close(entry: Entry) {
+    // A Worker is known until its process is gone.
+    if (entry.kind !== 'Worker') this.forget(entry)
+    entry.closing = true
+    entry.object.close()
+  }
+
+  /** Closes all that the session has. */
+  end() {
+    this.#ended = true
+    for (const { object } of this.workers) object.close()
+    // What mediasoup forgot, because it failed halfway.
+    for (const entry of this.#entries.values()) {
+      if (entry.kind !== 'Worker') this.forget(entry)
+    }
+  }
+
+  forget(entry: Entry) {
+    if (!this.#entries.delete(entry.handle)) return
+    this.#leaf.meter.remove(entry.kind)
+    this.#workers.delete(entry)
+    this.#pipes.delete(entry)
+    if (!this.#ended) this.#leaf.closed.set(entry.handle, { owner: this, entry })
+  }
+
+  /** It is there, or was a moment ago. */
+  #known(handle: unknown): Entry | undefined {
+    const entry = this.#entries.get(handle as Handle)
+    if (entry) return entry
+    const closed = this.#leaf.closed.get(handle as Handle)
+    return closed?.owner === this ? closed.entry : undefined
+  }
+}
+

@@ -1,0 +1,190 @@
+// An object of mediasoup on a leaf: its handle, what its client was last told of it, and who hears its events.
+
+import type { EventEmitter } from 'node:events'
+import type { Announcement } from '../../lib/codec.ts'
+import { type EventRole, type KindRow, type ObjectKind, kinds } from '../../lib/methods.ts'
+import type { Entry as Recalled } from '../../lib/recall.ts'
+import type { Handle } from '../../lib/wire.ts'
+import { WorkerLease } from './share/worker-share.ts'
+
+/** What the objects of mediasoup have in common. */
+export interface MediasoupObject extends EventEmitter {
+  readonly closed: boolean
+  readonly observer: EventEmitter
+  readonly appData: Record<string, unknown>
+  close(): void
+}
+
+/** Who hears what happens to an object: its session. */
+export interface Listener {
+  onNew(parent: Entry, event: string, child: MediasoupObject): void
+  onEvent(entry: Entry, event: string, args: unknown[]): void
+  onMedia(entry: Entry, event: string, packet: Buffer): void
+  onEnd(entry: Entry, event: string, args: unknown[]): void
+  onClose(entry: Entry): void
+  onSubprocessClose(entry: Entry): void
+}
+
+export class Entry {
+  readonly listener: Listener
+  readonly handle: Handle
+  readonly object: MediasoupObject
+  readonly row: KindRow
+  readonly parent: Entry | undefined
+  /** The Worker that it is, or is on, if that is shared. */
+  readonly lease: WorkerLease | undefined
+  /** Its client is closing it. */
+  closing = false
+  // The live members as last told; objects as JSON.
+  #told: unknown[] | undefined
+
+  constructor(listener: Listener, handle: Handle, object: MediasoupObject, parent?: Entry) {
+    this.listener = listener
+    this.handle = handle
+    this.object = object
+    this.parent = parent
+    this.lease = parent?.lease ?? (object instanceof WorkerLease ? object : undefined)
+    this.row = rowOf(object)
+  }
+
+  get kind() {
+    return this.row.kind as ObjectKind
+  }
+
+  /** The Worker that it is, or is on. */
+  get root(): Entry {
+    return this.parent?.root ?? this
+  }
+
+  get announced() {
+    return this.#told !== undefined
+  }
+
+  announce(): Announcement {
+    this.#told = []
+    const members: Record<string, unknown> = {}
+    for (const name of this.row.fixed) members[name] = this.#member(name)
+    Object.assign(members, this.changes())
+    return { $: this.handle, kind: this.kind, of: this.parent?.handle, appData: this.object.appData, members }
+  }
+
+  /** Told again: its live members, and of its fixed ones those that are asked for. */
+  recall(names: readonly string[]): Recalled {
+    this.#told = []
+    const live = this.changes() ?? {}
+    const of = this.parent?.handle ?? null
+    if (!names.length) return [this.handle, this.kind, of, live]
+    const fixed = names.filter(name => name === 'appData' || this.row.fixed.includes(name))
+    return [this.handle, this.kind, of, live, Object.fromEntries(fixed.map(name => [name, this.#member(name)]))]
+  }
+
+  /** The live members that are not as last told; what is undefined is null on the wire. */
+  changes(): Record<string, unknown> | undefined {
+    const told = this.#told
+    if (!told) return undefined
+    let changes: Record<string, unknown> | undefined
+    const { live } = this.row
+    for (let i = 0; i < live.length; i++) {
+      const value = this.#member(live[i]!)
+      const comparable = typeof value === 'object' ? JSON.stringify(value) : value
+      if (comparable === told[i]) continue
+      told[i] = comparable
+      changes ??= {}
+      changes[live[i]!] = value ?? null
+    }
+    return changes
+  }
+
+  #member(name: string) {
+    return (this.object as unknown as Record<string, unknown>)[name]
+  }
+}
+
+// mediasoup's classes are named after its interfaces: RouterImpl.
+function rowOf(object: MediasoupObject): KindRow {
+  const { name } = object.constructor
+  const row = kinds.get(object instanceof WorkerLease ? 'Worker' : name.replace(/Impl$/, ''))
+  if (!row) throw new TypeError(`mediasoup has a kind of object that the model has not: ${name}`)
+  return row
+}
+
+// Objects, and their observers, to their entries. Weak: an entry lives as long as its object.
+const entries = new WeakMap<object, Entry>()
+
+export const entryOf = (emitter: object) => entries.get(emitter)
+
+/** Listens to an object. The handlers are shared by all objects of a kind, which keeps an object small. */
+export function listen(entry: Entry) {
+  const { object } = entry
+  entries.set(object, entry)
+  entries.set(object.observer, entry)
+  for (const [event, { on, handler }] of handlersOf(entry.row)) {
+    const emitter = on === 'self' ? object : object.observer
+    emitter.on(event, handler)
+  }
+}
+
+type Handler = (this: object, ...args: unknown[]) => void
+type Handlers = [event: string, { on: 'self' | 'observer'; handler: Handler }][]
+
+const handlers = new Map<KindRow, Handlers>()
+
+function handlersOf(row: KindRow): Handlers {
+  let known = handlers.get(row)
+  if (!known) {
+    known = [...row.events].flatMap(([event, role]) => handlersFor(row, event, role))
+    known.push(['close', { on: 'observer', handler: onClose }])
+    handlers.set(row, known)
+  }
+  return known
+}
+
+function handlersFor({ kind }: KindRow, event: string, role: EventRole): Handlers {
+  switch (role) {
+    case 'self':
+    case 'both': return [[event, { on: 'self', handler: kind === 'Worker' ? onSubprocessClose : onEvent(event) }]]
+    case 'observer': return [[event, { on: 'observer', handler: onEvent(event) }]]
+    case 'media': return [[event, { on: 'self', handler: onMedia(event) }]]
+    case 'end': return [[event, { on: 'self', handler: onEnd(event) }]]
+    case 'new': return [[event, { on: 'observer', handler: onNew(event) }]]
+    case 'local': return []
+  }
+}
+
+function onEvent(event: string): Handler {
+  return function onEvent(this: object, ...args: unknown[]) {
+    const entry = entries.get(this)!
+    entry.listener.onEvent(entry, event, args)
+  }
+}
+
+function onMedia(event: string): Handler {
+  return function onMedia(this: object, packet: unknown) {
+    const entry = entries.get(this)!
+    entry.listener.onMedia(entry, event, packet as Buffer)
+  }
+}
+
+function onEnd(event: string): Handler {
+  return function onEnd(this: object, ...args: unknown[]) {
+    const entry = entries.get(this)!
+    entry.listener.onEnd(entry, event, args)
+  }
+}
+
+function onNew(event: string): Handler {
+  return function onNew(this: object, child: unknown) {
+    const entry = entries.get(this)!
+    entry.listener.onNew(entry, event, child as MediasoupObject)
+  }
+}
+
+function onClose(this: object) {
+  const entry = entries.get(this)!
+  entry.listener.onClose(entry)
+}
+
+function onSubprocessClose(this: object) {
+  const entry = entries.get(this)!
+  entry.listener.onSubprocessClose(entry)
+}

@@ -1,0 +1,52 @@
+// One session on a leaf: takes its client's messages apart, and hands them to who sees to them.
+
+import { ProtocolError, codes, describeError } from '../../lib/errors.ts'
+import type { Head } from '../../lib/frame.ts'
+import type { Frame, Link } from '../../lib/tier.ts'
+import { isOfTier } from '../../lib/tier-model.ts'
+import { type Message, decode, encodeFailure } from '../../lib/wire.ts'
+import { Calls } from './calls.ts'
+import { Events } from './events.ts'
+import type { Leaf, Send } from './context.ts'
+import { Objects } from './objects.ts'
+import { TierCalls } from './tier-calls.ts'
+
+export class Session {
+  readonly #objects: Objects
+  readonly #calls: Calls
+  readonly #tier: TierCalls
+  readonly #send: Send
+
+  constructor(leaf: Leaf, link: Link) {
+    const send: Send = (frame, head) => link.send(frame, head)
+    const objects = new Objects(leaf)
+    const calls = new Calls({ leaf, tenant: this, objects, events: new Events(objects, link, send), send })
+    this.#send = send
+    this.#objects = objects
+    this.#calls = calls
+    this.#tier = new TierCalls({ leaf, objects, link, send, onRecall: () => calls.forget() })
+    link.on('frame', (frame, head) => this.#receive(frame, head))
+    link.on('close', () => this.#end())
+  }
+
+  #end() {
+    this.#calls.forget()
+    this.#tier.end()
+    this.#objects.end()
+  }
+
+  #receive(frame: Frame, head: Head | undefined) {
+    let message: Message | undefined
+    try {
+      message = decode(frame, head)
+      const { id, method } = message
+      if (method === undefined) throw new ProtocolError(codes.request, 'a leaf sends no requests, so it expects no answers', id)
+      const receiver = isOfTier(method) ? this.#tier : this.#calls
+      if (id === undefined) receiver.notify(method, message.params)
+      else receiver.request(id, method, message.params)
+    } catch (error) {
+      const id = message?.id ?? (error instanceof ProtocolError ? error.id : null)
+      this.#send(encodeFailure(id, describeError(error)))
+    }
+  }
+}

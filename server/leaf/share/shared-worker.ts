@@ -1,0 +1,104 @@
+// A real Worker, and the leases on it.
+
+import type * as ms from 'mediasoup/types'
+import { isolateMessages } from '../channel.ts'
+import type { Tenant } from '../context.ts'
+import type { Mediasoup } from '../../../lib/mediasoup.ts'
+import { type LogSettings, type Settings, logSettings, settingsKey } from './settings-key.ts'
+
+/** A session's share of a Worker. */
+export interface Lease {
+  readonly tenant: Tenant
+  readonly closed: boolean
+  /** Whether nobody else is on the Worker. */
+  readonly alone: boolean
+}
+
+interface Options {
+  /** How long it stays without leases, in ms. */
+  linger: number
+  onClosed(): void
+}
+
+export class SharedWorker {
+  readonly leases = new Set<Lease>()
+  /** Rejects with what createWorker() does. */
+  readonly started: Promise<ms.Worker>
+  /** A lease with these settings can be had here; with none while they change. */
+  key: string | undefined
+  readonly #settings: Settings
+  readonly #options: Options
+  #logging: LogSettings
+  #worker: ms.Worker | undefined
+  #closed = false
+
+  constructor(mediasoup: Mediasoup, settings: Settings, options: Options) {
+    this.#settings = settings
+    this.#options = options
+    this.#logging = logSettings(settings)
+    this.key = settingsKey(settings)
+    this.started = this.#start(mediasoup)
+  }
+
+  async #start(mediasoup: Mediasoup): Promise<ms.Worker> {
+    try {
+      this.#worker = await mediasoup.createWorker(this.#settings)
+      this.#worker.observer.once('close', () => this.#end())
+      return await isolateMessages(this.#worker)
+    } catch (error) {
+      this.#worker?.close()
+      this.#end()
+      throw error
+    }
+  }
+
+  get closed() {
+    return this.#closed
+  }
+
+  /** Whether no session uses it, and it may be closed. */
+  get idle() {
+    return [...this.leases].every(({ closed }) => closed)
+  }
+
+  close() {
+    this.#worker?.close()
+  }
+
+  #end() {
+    if (this.#closed) return
+    this.#closed = true
+    this.#options.onClosed()
+  }
+
+  leave(lease: Lease) {
+    this.leases.delete(lease)
+    if (!this.leases.size) this.#closeLater()
+  }
+
+  #closeLater() {
+    setTimeout(() => { if (!this.leases.size) this.close() }, this.#options.linger).unref()
+  }
+
+  /**
+   * What is logged is changed for a lease that is alone. For one that is not, the worker only checks the settings, and goes back to
+   * those that all of them came for.
+   */
+  async updateSettings(lease: Lease, settings?: ms.WorkerUpdateableSettings) {
+    const worker = await this.started
+    if (!lease.alone) {
+      await Promise.all([worker.updateSettings(settings), worker.updateSettings(this.#logging)])
+      return
+    }
+    const { key } = this
+    this.key = undefined
+    try {
+      await worker.updateSettings(settings)
+      this.#logging = logSettings(settings, this.#logging)
+      this.key = settingsKey({ ...this.#settings, ...this.#logging })
+    } catch (error) {
+      this.key = key
+      throw error
+    }
+  }
+}

@@ -1,0 +1,106 @@
+// Authentication of a connection: by its first message, unless the upgrade brought a token, and again before the token expires.
+// What this layer treats is about the connection, and the session above it never sees it.
+
+import { MAX_DURATION } from '../../lib/duration.ts'
+import { AccessError, ProtocolError, codes, describeError } from '../../lib/errors.ts'
+import { SMALL_FRAME, peekHeader } from '../../lib/frame-header.ts'
+import type { Head } from '../../lib/frame.ts'
+import { Layer } from '../../lib/link-filter.ts'
+import type { Frame, Link } from '../../lib/tier.ts'
+import { decode, encodeFailure, encodeResult, headerOf } from '../../lib/wire.ts'
+import type { Grant, Tokens } from './tokens.ts'
+
+const AUTHENTICATE = 'tier.authenticate'
+// How long the first message may take.
+const PATIENCE_MS = 10_000
+
+// Also the reason of a close, which holds 123 bytes.
+const NO_TOKEN = 'the first message is tier.authenticate with {"token": …}, or the upgrade has Authorization: Bearer …'
+
+export class Gate extends Layer {
+  readonly #tokens: Tokens
+  #grant: Grant | undefined
+  #timer: NodeJS.Timeout | undefined
+  // What came while a token was being verified.
+  #waiting: Frame[] = []
+  #verifying = false
+  #closed = false
+
+  /** @param grant of the token that the upgrade brought */
+  constructor(below: Link, tokens: Tokens, grant?: Grant) {
+    super(below)
+    this.#tokens = tokens
+    below.once('close', () => this.#end())
+    if (grant) this.#admit(grant)
+    else this.#timer = setTimeout(() => this.#refuse(NO_TOKEN), PATIENCE_MS).unref()
+  }
+
+  get grant() {
+    return this.#grant
+  }
+
+  override receive(frame: Frame, head: Head | undefined = this.#headerOf(frame)) {
+    if (this.#closed) return
+    if (this.#verifying) this.#waiting.push(frame)
+    else if (head?.method === AUTHENTICATE || !this.#grant) void this.#authenticate(frame)
+    else this.emit('frame', frame, head)
+  }
+
+  // What is large is no authentication, and its depth is not checked yet.
+  #headerOf(frame: Frame) {
+    return frame.length < SMALL_FRAME ? headerOf(frame) : peekHeader(frame)
+  }
+
+  // → {"id": 1, "method": "tier.authenticate", "params": [{"token": "…"}]}
+  // ← {"id": 1, "result": {"subject": "…", "scopes": ["create"], "expires": 1700000000}}
+  async #authenticate(frame: Frame) {
+    const known = this.#grant
+    this.#verifying = true
+    this.below.pause()
+    let id
+    try {
+      const message = decode(frame)
+      id = message.id
+      if (message.method !== AUTHENTICATE) throw new AccessError(codes.unauthenticated, NO_TOKEN)
+      const grant = await this.#tokens.verify(tokenOf(message.params))
+      if (known && known.subject !== grant.subject) throw new AccessError(codes.forbidden, 'a token is renewed for the subject that it was for')
+      this.#admit(grant)
+      if (id !== undefined) this.below.send(encodeResult(id!, { subject: grant.subject, scopes: [...grant.scopes], expires: grant.expires / 1000 }))
+    } catch (error) {
+      this.below.send(encodeFailure(id ?? (error as ProtocolError).id ?? null, describeError(error)))
+      if (!known) this.#refuse(error instanceof AccessError ? error.message : NO_TOKEN)
+    }
+    this.#verifying = false
+    this.below.resume()
+    for (const frame of this.#waiting.splice(0)) this.receive(frame)
+  }
+
+  #admit(grant: Grant) {
+    if (this.#closed) return
+    this.#grant = grant
+    this.#expire()
+  }
+
+  #expire() {
+    clearTimeout(this.#timer)
+    const left = this.#grant!.expires + this.#tokens.grace - Date.now()
+    this.#timer = setTimeout(() => left > MAX_DURATION ? this.#expire() : this.#refuse('the token has expired, and was not renewed'), Math.min(left, MAX_DURATION)).unref()
+  }
+
+  #refuse(reason: string) {
+    this.#end()
+    this.close(new AccessError(codes.unauthenticated, reason))
+  }
+
+  #end() {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.#waiting = []
+  }
+}
+
+function tokenOf([credentials]: unknown[]): string {
+  const token = (credentials as { token?: unknown } | null | undefined)?.token
+  if (typeof token !== 'string') throw new ProtocolError(codes.params, 'tier.authenticate takes {"token": …}, a string')
+  return token
+}
