@@ -1,5 +1,6 @@
-// From a bare clone to whatever runs in it: `node build.mjs [command [args…]]`, on Node.js 20 and newer, without a
-// command only to build. Every step first looks whether it has anything to do, so that a warm start takes no time.
+// From a bare clone to whatever runs in it: `node build.mjs [command [args…]]`, on Node.js 20 and
+// newer, without a command only to build. Every step first looks whether it has anything to do, so
+// that a warm start takes no time.
 
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
@@ -63,7 +64,9 @@ function execute(program, args) {
   })
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[/** @type {NodeJS.Signals} */ (signal)]))
+    child.on('exit', (code, signal) =>
+      resolve(code ?? 128 + constants.signals[/** @type {NodeJS.Signals} */ (signal)])
+    )
   })
 }
 

@@ -8,13 +8,25 @@ export async function installDependencies(log) {
   const reason = whyInstall()
   if (!reason) return
   log(`Installing dependencies with npm ci: ${reason}`)
-  // No install scripts: mediasoup's would download or build its worker, in a way that needs more than the registry.
-  const { status, output } = await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
+  // No install scripts: mediasoup's would download or build its worker, in a way that needs more
+  // than the registry.
+  const { status, output } = await run('npm', [
+    'ci',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error'
+  ])
   // npm says first what is wrong, and then how it is used.
-  if (status !== 0) throw new Error(`npm ci must succeed, but it exited with ${status}:\n${output.split('\n', 20).join('\n')}`)
+  if (status !== 0)
+    throw new Error(
+      `npm ci must succeed, but it exited with ${status}:\n${output.split('\n', 20).join('\n')}`
+    )
 }
 
-/** Compares with npm's own record of what it installed, so that it does not matter who installed it. */
+/**
+ * Compares with npm's own record of what it installed, so that it does not matter who installed it.
+ */
 function whyInstall() {
   const wanted = packagesOf('package-lock.json')
   let installed
@@ -31,4 +43,5 @@ function whyInstall() {
 }
 
 /** @returns {Record<string, { version: string, optional?: boolean }>} */
-const packagesOf = (/** @type {string} */ lockfile) => JSON.parse(readFileSync(lockfile, 'utf8')).packages
+const packagesOf = (/** @type {string} */ lockfile) =>
+  JSON.parse(readFileSync(lockfile, 'utf8')).packages

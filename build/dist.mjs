@@ -31,7 +31,8 @@ export async function bundle(log) {
       platform: 'node',
       target: 'node22',
       packages: 'external',
-      // Finds its recipe beside itself, so it is shipped as it is. (Only an absolute path makes esbuild adapt the import.)
+      // Finds its recipe beside itself, so it is shipped as it is. (Only an absolute path makes
+      // esbuild adapt the import.)
       external: [resolve('server/worker/index.mjs')],
       sourcemap: true,
       metafile: true,
@@ -39,7 +40,8 @@ export async function bundle(log) {
     })
     await build({ ...bundles, outdir: 'dist/conformance', logLevel: 'silent' })
     for (const file of readdirSync('dist')) {
-      if (/\.js(\.map)?$/.test(file) && !metafile.outputs[`dist/${file}`]) rmSync(join('dist', file), { force: true })
+      if (/\.js(\.map)?$/.test(file) && !metafile.outputs[`dist/${file}`])
+        rmSync(join('dist', file), { force: true })
     }
     chmodSync('dist/mafalda.js', 0o755)
   })
@@ -56,22 +58,30 @@ export async function declare(log) {
 }
 
 /**
- * Makes `output` when a source is newer. A source that changes meanwhile is newer than what was made.
+ * Makes `output` when a source is newer. A source that changes meanwhile is newer than what was
+ * made.
  * @param {string} output
  * @param {() => Promise<void>} make
  */
 async function update(output, make) {
   const now = new Date()
-  const sources = readdirSync('.').filter(name => !name.startsWith('.') && !NO_SOURCES.includes(name))
+  const sources = readdirSync('.').filter(
+    name => !name.startsWith('.') && !NO_SOURCES.includes(name)
+  )
   const newest = Math.max(...sources.flatMap(files).map(modified))
   if (modified(output) >= newest) return
   await make()
   utimesSync(output, now, now)
 }
 
-const modified = (/** @type {string} */ path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+const modified = (/** @type {string} */ path) =>
+  statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
 /** Directories count too: their time changes when a file comes or goes. */
-const files = (/** @type {string} */ path) => statSync(path, { throwIfNoEntry: false })?.isDirectory()
-  ? [path, ...readdirSync(path, { recursive: true, encoding: 'utf8' }).map(file => join(path, file))]
-  : [path]
+const files = (/** @type {string} */ path) =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory()
+    ? [
+        path,
+        ...readdirSync(path, { recursive: true, encoding: 'utf8' }).map(file => join(path, file))
+      ]
+    : [path]

@@ -15,7 +15,9 @@ export async function findNode(log) {
   const node = join(cacheDirectory(), name, String(VERSION), 'bin', 'node')
   if (existsSync(node)) return node
 
-  log(`Fetching Node.js ${VERSION} from the npm registry: 22.18 or newer is needed, and this is ${process.versions.node}`)
+  log(
+    `Fetching Node.js ${VERSION} from the npm registry: 22.18 or newer is needed, and this is ${process.versions.node}`
+  )
   await keep(node, async scratch => {
     /** @type {[command: string, ...args: string[]][]} */
     const todo = [
@@ -27,8 +29,10 @@ export async function findNode(log) {
     for (const [command, ...args] of todo) {
       const { status, output } = await run(command, args)
       if (status !== 0) {
-        throw new Error('Node.js must be 22.18 or newer, and a newer one could not be had from the npm registry. '
-          + `Install one and try again. ${command} ${args.join(' ')} failed:\n${tail(output)}`)
+        throw new Error(
+          'Node.js must be 22.18 or newer, and a newer one could not be had from the npm registry. ' +
+            `Install one and try again. ${command} ${args.join(' ')} failed:\n${tail(output)}`
+        )
       }
     }
     return join(scratch, 'package', 'bin', 'node')

@@ -10,7 +10,12 @@ export interface AccessOptions {
   token?: string
 }
 
-export const accessOf = ({ ca, cert, key, token: file }: AccessOptions): Pick<RemoteOptions, 'tls' | 'token'> => ({
+export const accessOf = ({
+  ca,
+  cert,
+  key,
+  token: file
+}: AccessOptions): Pick<RemoteOptions, 'tls' | 'token'> => ({
   tls: ca || cert || key ? { ca, cert, key } : undefined,
   token: file ? async () => (await readFile(file, 'utf8')).trim() : undefined
 })

@@ -1,7 +1,14 @@
 // `mafalda conformance`, `mafalda conformance drift` and `mafalda conformance watch`.
 
 import { join } from 'node:path'
-import { conformance, drift, formatDrift, formatReport, formatWatch, watchReleases } from '../conformance/index.ts'
+import {
+  conformance,
+  drift,
+  formatDrift,
+  formatReport,
+  formatWatch,
+  watchReleases
+} from '../conformance/index.ts'
 import { exitOnSignals } from '../conformance/processes.ts'
 import { cacheDirectory } from '../server/worker/cache.mjs'
 

@@ -3,7 +3,7 @@
 import { remote } from '../client/index.ts'
 import type { DrainState } from '../lib/drain.ts'
 import { headerOf } from '../lib/wire.ts'
-import { Caller } from '../proxy/rpc-client.ts'
+import { RpcClient } from '../proxy/rpc-client.ts'
 import { paramsOf } from '../proxy/session.ts'
 import { type AccessOptions, accessOf } from './access.ts'
 
@@ -15,10 +15,12 @@ interface Options extends AccessOptions {
 
 export async function drain(url: string, { deadline, cancel, ...access }: Options) {
   const link = await remote(url, accessOf(access)).open()
-  const caller = new Caller(link, { name: url })
+  const caller = new RpcClient(link, { name: url })
   const over = Promise.withResolvers<DrainState['ended']>()
   over.promise.catch(() => {}) // Nobody may wait for it yet.
-  link.once('close', error => over.reject(error ?? new Error(`${url} closed the connection before the drain was over`)))
+  link.once('close', error =>
+    over.reject(error ?? new Error(`${url} closed the connection before the drain was over`))
+  )
   link.on('frame', frame => {
     const head = headerOf(frame)
     if (caller.takes(head?.id, frame) || head?.method !== 'tier.drain') return
@@ -26,8 +28,13 @@ export async function drain(url: string, { deadline, cancel, ...access }: Option
   })
 
   try {
-    report(await caller.call('tier.drain', { deadline: deadline && deadline * 1_000, cancel }) as DrainState)
-    if (!cancel && await over.promise === 'cancelled') process.exitCode = 1
+    report(
+      (await caller.call('tier.drain', {
+        deadline: deadline && deadline * 1_000,
+        cancel
+      })) as DrainState
+    )
+    if (!cancel && (await over.promise) === 'cancelled') process.exitCode = 1
   } finally {
     link.close()
   }
@@ -41,9 +48,15 @@ export async function drain(url: string, { deadline, cancel, ...access }: Option
 function lineOf({ workers, routers, consumers, deadline, ended }: DrainState): string {
   const left = `${workers} Workers, ${routers} Routers, ${consumers} Consumers`
   switch (ended) {
-    case 'empty': return 'empty: the host ends'
-    case 'deadline': return `the deadline has come: the host ends with ${left}`
-    case 'cancelled': return `cancelled, with ${left}`
-    case undefined: return deadline === undefined ? `${left} left` : `${left} left, ${Math.ceil(deadline / 1_000)} s to the deadline`
+    case 'empty':
+      return 'empty: the host ends'
+    case 'deadline':
+      return `the deadline has come: the host ends with ${left}`
+    case 'cancelled':
+      return `cancelled, with ${left}`
+    case undefined:
+      return deadline === undefined
+        ? `${left} left`
+        : `${left} left, ${Math.ceil(deadline / 1_000)} s to the deadline`
   }
 }

@@ -7,7 +7,15 @@ import { socketDefaults } from '../lib/socket-options.ts'
 import { remote } from '../client/index.ts'
 import type { Tier } from '../lib/tier.ts'
 import { horizontal, vertical } from '../proxy/index.ts'
-import { type Drain, type LeafTier, type Limits, type ServerTls, type TokenOptions, leaf, serve } from '../server/index.ts'
+import {
+  type Drain,
+  type LeafTier,
+  type Limits,
+  type ServerTls,
+  type TokenOptions,
+  leaf,
+  serve
+} from '../server/index.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './address.ts'
@@ -52,23 +60,35 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 export async function serveTier(urls: string[], options: Options) {
   if (options.openrpc) return console.log(JSON.stringify(discover(), null, 2))
 
-  const logger = pino({ name: 'mafalda', level: options.logLevel }, pino.destination({ sync: true }))
+  const logger = pino(
+    { name: 'mafalda', level: options.logLevel },
+    pino.destination({ sync: true })
+  )
   const { listen, drainDeadline } = options
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
   const { tier, drain } = await tierOf(urls, options, logger)
-  const server = await serve(tier, { ...listen, ...serveOptions(options), tls, tokens, logger }).catch(error => {
+  const server = await serve(tier, {
+    ...listen,
+    ...serveOptions(options),
+    tls,
+    tokens,
+    logger
+  }).catch(error => {
     tier.close() // What is tried again and again would keep this process.
     throw new Error(explain(error, listen), { cause: error })
   })
   logger.info({ url: server.url, node: tier.node }, 'listening')
 
-  // What one client's call makes mediasoup reject and forget must not end the sessions of all others.
+  // What one client's call makes mediasoup reject and forget must not end the sessions of all
+  // others.
   process.on('unhandledRejection', err => logger.error({ err }, 'a rejection was not handled'))
   if (tls || tokens) process.on('SIGHUP', () => server.reload())
   let [draining, closing] = [false, false]
   for (const signal of SIGNALS) process.on(signal, onSignal)
 
-  drain?.on('change', () => logger.info(drain.state, drain.state.draining ? 'draining' : 'drain cancelled'))
+  drain?.on('change', () =>
+    logger.info(drain.state, drain.state.draining ? 'draining' : 'drain cancelled')
+  )
   drain?.on('end', reason => void close({ reason }))
 
   async function onSignal(signal: NodeJS.Signals) {
@@ -91,7 +111,11 @@ export async function serveTier(urls: string[], options: Options) {
 }
 
 /** The tier that the options describe, and the drain of this host if it is its mediasoup's. */
-async function tierOf(urls: string[], options: Options, logger: pino.Logger): Promise<{ tier: Tier; drain?: Drain }> {
+async function tierOf(
+  urls: string[],
+  options: Options,
+  logger: pino.Logger
+): Promise<{ tier: Tier; drain?: Drain }> {
   const { policy, watermark, linger, maxWorkers } = options
   const local = urls.length ? undefined : await host(options, logger)
   const below = local ?? cluster(urls, options, logger)
@@ -100,8 +124,25 @@ async function tierOf(urls: string[], options: Options, logger: pino.Logger): Pr
   return { tier: options.vertical ? vertical(below, settings) : below, drain: local?.drain }
 }
 
-const serveOptions = ({ grace, silence, maxPayload, maxBacklog, maxMemory, limits, insecure, allowOrigin }: Options) =>
-  ({ grace, silence, maxPayload, maxBacklog, maxMemory, limits, insecure, allowOrigins: allowOrigin })
+const serveOptions = ({
+  grace,
+  silence,
+  maxPayload,
+  maxBacklog,
+  maxMemory,
+  limits,
+  insecure,
+  allowOrigin
+}: Options) => ({
+  grace,
+  silence,
+  maxPayload,
+  maxBacklog,
+  maxMemory,
+  limits,
+  insecure,
+  allowOrigins: allowOrigin
+})
 
 /** The mediasoup of this host. */
 async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
@@ -116,21 +157,38 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
     onwarn: (namespace, text) => logger.warn({ namespace }, text),
     onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
   }
-  return leaf(mediasoup, { announcedAddress, pipeAddress, allowFiles, log, shareWorkers, maxWorkers, linger })
+  return leaf(mediasoup, {
+    announcedAddress,
+    pipeAddress,
+    allowFiles,
+    log,
+    shareWorkers,
+    maxWorkers,
+    linger
+  })
 }
 
 function serverTls({ tlsCert: cert, tlsKey: key, tlsCa: ca }: Options): ServerTls | undefined {
   if (cert && key) return { cert, key, ca }
-  if (cert || key || ca) throw new Error('--tls-cert and --tls-key are given together, with or without --tls-ca')
+  if (cert || key || ca)
+    throw new Error('--tls-cert and --tls-key are given together, with or without --tls-ca')
 }
 
-function tokenOptions({ tokenKeys: keys, tokenSecret: secret, tokenAudience: audience, tokenIssuer: issuer, tokenGrace: grace }: Options): TokenOptions | undefined {
+function tokenOptions({
+  tokenKeys: keys,
+  tokenSecret: secret,
+  tokenAudience: audience,
+  tokenIssuer: issuer,
+  tokenGrace: grace
+}: Options): TokenOptions | undefined {
   if (!keys && !secret && !audience && !issuer && grace === undefined) return undefined
-  if (!audience || !keys === !secret) throw new Error('tokens take --token-audience, and either --token-keys or --token-secret')
+  if (!audience || !keys === !secret)
+    throw new Error('tokens take --token-audience, and either --token-keys or --token-secret')
   return { keys, secret, audience, issuer, grace }
 }
 
-// Each Worker closes itself on a signal, before its sessions could be told why, or move elsewhere: they close it.
+// Each Worker closes itself on a signal, before its sessions could be told why, or move elsewhere:
+// they close it.
 function keepSignals(worker: ms.Worker) {
   const { onSignal } = worker as unknown as { onSignal?: NodeJS.SignalsListener }
   if (onSignal) for (const signal of SIGNALS) process.off(signal, onSignal)
@@ -142,21 +200,35 @@ function cluster(urls: string[], options: Options, logger: pino.Logger): Tier {
   // Clients may be allowed less than what tiers say to each other.
   const maxPayload = Math.max(options.maxPayload, socketDefaults.maxPayload)
   const access = { silence, maxPayload, maxBacklog, timeout, ...accessOf(options) }
-  const tier = horizontal(urls.map(url => remote(url, access)), { timeout, patience, mixedVersions })
+  const tier = horizontal(
+    urls.map(url => remote(url, access)),
+    { timeout, patience, mixedVersions }
+  )
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
-  tier.on('down', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host is down'))
-  tier.on('failed', (child, err) => logger.warn({ host: child.name, reason: err.message }, 'host cannot be reached'))
-  tier.on('refused', (child, err) => logger.error({ host: child.name, reason: err.message }, 'host refused'))
+  tier.on('down', (child, err) =>
+    logger.warn({ host: child.name, reason: err.message }, 'host is down')
+  )
+  tier.on('failed', (child, err) =>
+    logger.warn({ host: child.name, reason: err.message }, 'host cannot be reached')
+  )
+  tier.on('refused', (child, err) =>
+    logger.error({ host: child.name, reason: err.message }, 'host refused')
+  )
   return tier
 }
 
 function explain(error: NodeJS.ErrnoException, { host, port }: Address): string {
   switch (error.code) {
-    case 'EADDRINUSE': return `port ${port} of ${host} is in use: choose another one with --listen, 0 for any that is free`
-    case 'EACCES': return `port ${port} of ${host} may not be opened by this user: choose one above 1023 with --listen`
-    case 'ERR_INSECURE': return `whoever reaches ${host} could use this tier: ask for tokens (--token-keys) or client certificates (--tls-ca), listen on 127.0.0.1, or say --insecure if only your own machines reach it`
+    case 'EADDRINUSE':
+      return `port ${port} of ${host} is in use: choose another one with --listen, 0 for any that is free`
+    case 'EACCES':
+      return `port ${port} of ${host} may not be opened by this user: choose one above 1023 with --listen`
+    case 'ERR_INSECURE':
+      return `whoever reaches ${host} could use this tier: ask for tokens (--token-keys) or client certificates (--tls-ca), listen on 127.0.0.1, or say --insecure if only your own machines reach it`
     case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND': return `${host} is not an address of this host: choose another one with --listen, 0.0.0.0 for all`
-    default: return error.message
+    case 'ENOTFOUND':
+      return `${host} is not an address of this host: choose another one with --listen, 0.0.0.0 for all`
+    default:
+      return error.message
   }
 }

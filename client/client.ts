@@ -17,20 +17,29 @@ import { Logger } from './logger.ts'
 import { Session } from './session.ts'
 
 export type ConnectionEvents = {
-  /** The connection is lost. It is being replaced: within the tier's grace period calls wait, events are kept, and nothing else happens. */
+  /**
+   * The connection is lost. It is being replaced: within the tier's grace period calls wait, events
+   * are kept, and nothing else happens.
+   */
   lost: [error: Error]
-  /** The session is over: every Worker has died. A new one is tried, unless `reconnect` is false. */
+  /**
+   * The session is over: every Worker has died. A new one is tried, unless `reconnect` is false.
+   */
   died: [error: Error]
   /** A try to open a new session failed; the next one follows. */
   failed: [error: Error]
   /**
-   * There is a connection. True: the session was resumed; where a tier was replaced meanwhile, what is gone has been told before, and something
-   * is left. False, after `died`: there is a new session, and Workers can be created again.
+   * There is a connection. True: the session was resumed; where a tier was replaced meanwhile, what
+   * is gone has been told before, and something is left. False, after `died`: there is a new
+   * session, and Workers can be created again.
    */
   regained: [resumed: boolean]
   /** What waited to be sent has left, see `bufferedAmount`. */
   drain: []
-  /** A host is to end: move what is on it. Emitted again when the deadline changes, or a proxy was replaced. */
+  /**
+   * A host is to end: move what is on it. Emitted again when the deadline changes, or a proxy was
+   * replaced.
+   */
   draining: [host: DrainingHost]
   /** The drain of a host was cancelled. */
   drainCancelled: [node: string]
@@ -44,7 +53,10 @@ export interface DrainingHost {
   node: string
   /** When it ends, whatever is on it, in ms from now; undefined: when it has no Workers. */
   deadline: number | undefined
-  /** The Workers that end with it. A spanning Worker is not one of them while another host can take over. */
+  /**
+   * The Workers that end with it. A spanning Worker is not one of them while another host can take
+   * over.
+   */
   workers: ms.Worker[]
   /** The transports on it, of any Worker. */
   transports: ms.Transport[]
@@ -55,8 +67,9 @@ export interface DrainingHost {
 export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
   readonly connected: boolean
   /**
-   * The bytes of calls and messages that wait to be sent, as of a WebSocket. Whoever sends many at once waits for `drain` when they
-   * are too many: above 192 MiB (three quarters of `maxBacklog`), calls reject, and `send()` of a DataProducer throws, a LimitError.
+   * The bytes of calls and messages that wait to be sent, as of a WebSocket. Whoever sends many at
+   * once waits for `drain` when they are too many: above 192 MiB (three quarters of `maxBacklog`),
+   * calls reject, and `send()` of a DataProducer throws, a LimitError.
    *
    * @example
    * ```ts
@@ -69,11 +82,16 @@ export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
   readonly bufferedAmount: number
   /** The load of the tier. Rejects with ConnectionError when it is not connected. */
   getLoad(): Promise<Load>
-  /** Where an object of this client is: which leaf, and which Worker there. Rejects with NotFoundError when it is closed. */
+  /**
+   * Where an object of this client is: which leaf, and which Worker there. Rejects with
+   * NotFoundError when it is closed.
+   */
   locate(object: Locatable): Promise<Location>
 }
 
-/** A Worker, Router, transport, Producer, Consumer, …: of mediasoup's types, made by this client. */
+/**
+ * A Worker, Router, transport, Producer, Consumer, …: of mediasoup's types, made by this client.
+ */
 export type Locatable = { readonly closed: boolean; readonly appData: ms.AppData }
 
 /** What `import * as mediasoup from 'mediasoup'` gives, and the connection to the tier. */
@@ -84,16 +102,21 @@ export type RemoteMediasoup = typeof mediasoup & {
 }
 
 export interface ClientOptions {
-  /** Whether a new session is tried when one has died, with exponential backoff between 100 ms and 10 s. Default true. */
+  /**
+   * Whether a new session is tried when one has died, with exponential backoff between 100 ms and
+   * 10 s. Default true.
+   */
   reconnect?: boolean
   /** How long the tier may take to say hello, in ms. Default 10 s. */
   timeout?: number
 }
 
 /**
- * Opens a session on a tier, and gives an object used as `import * as mediasoup from 'mediasoup'` would be.
+ * Opens a session on a tier, and gives an object used as `import * as mediasoup from 'mediasoup'`
+ * would be.
  *
- * @throws ConnectionError when the tier cannot be reached; IncompatibleError when it describes mediasoup's API in another way.
+ * @throws ConnectionError when the tier cannot be reached; IncompatibleError when it describes
+ *   mediasoup's API in another way.
  * @example
  * ```ts
  * const mediasoup = await client(leaf(localMediasoup)) // The mock: the same API, no network.
@@ -145,7 +168,9 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       onWorker: worker => this.#observer.safeEmit('newworker', worker as unknown as ms.Worker),
       onLost: error => this.#onLost(error),
       onRegained: () => this.#onRegained(),
-      onDrain: () => { this.safeEmit('drain') },
+      onDrain: () => {
+        this.safeEmit('drain')
+      },
       onForgotten: () => this.#subscribeToLogs(),
       onDraining: (host, objects) => this.#onDraining(host, objects),
       onClose: error => this.#onClose(session, error)
@@ -171,10 +196,16 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   }
 
   async #greet(session: Session): Promise<Hello> {
-    const hello = await within(this.#options.timeout, session.request('tier.hello', [{ protocol: PROTOCOL, model: digest }])) as Hello
-    if (hello?.protocol !== PROTOCOL) throw new IncompatibleError(`the tier must speak ${PROTOCOL} (it speaks ${hello?.protocol})`)
+    const hello = (await within(
+      this.#options.timeout,
+      session.request('tier.hello', [{ protocol: PROTOCOL, model: digest }])
+    )) as Hello
+    if (hello?.protocol !== PROTOCOL)
+      throw new IncompatibleError(`the tier must speak ${PROTOCOL} (it speaks ${hello?.protocol})`)
     if (hello.model !== digest) {
-      throw new IncompatibleError(`the tier has mediasoup ${hello.mediasoup}, this client ${localVersion}, and their APIs differ: use the same version on both ends`)
+      throw new IncompatibleError(
+        `the tier has mediasoup ${hello.mediasoup}, this client ${localVersion}, and their APIs differ: use the same version on both ends`
+      )
     }
     if (hello.mediasoup !== localVersion) {
       const message = `the tier has mediasoup ${hello.mediasoup}, this client ${localVersion}`
@@ -195,7 +226,10 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
     this.safeEmit('regained', true)
   }
 
-  #onDraining({ node, deadline, cancelled }: Draining, { workers, there }: { workers: Entity[]; there: Entity[] }) {
+  #onDraining(
+    { node, deadline, cancelled }: Draining,
+    { workers, there }: { workers: Entity[]; there: Entity[] }
+  ) {
     if (cancelled) return void this.safeEmit('drainCancelled', node)
     const ofGenus = (genus: RegExp) => there.filter(({ row }) => genus.test(row.kind)) as unknown[]
     this.safeEmit('draining', {
@@ -229,7 +263,9 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
         minTimeout: 100,
         maxTimeout: 10_000,
         signal: this.#closing.signal,
-        onFailedAttempt: ({ error }) => { this.safeEmit('failed', error) }
+        onFailedAttempt: ({ error }) => {
+          this.safeEmit('failed', error)
+        }
       })
     } catch {
       // Closed in the meantime.
@@ -246,22 +282,31 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   }
 
   async getLoad(): Promise<Load> {
-    return await this.#current().request('tier.load', [{ subscribe: false }]) as Load
+    return (await this.#current().request('tier.load', [{ subscribe: false }])) as Load
   }
 
   async locate(object: Locatable): Promise<Location> {
-    if (!(object instanceof Entity)) throw new TypeError('locate() takes an object that was made by this client')
-    return await this.#current().request('tier.locate', [object.handle]) as Location
+    if (!(object instanceof Entity))
+      throw new TypeError('locate() takes an object that was made by this client')
+    return (await this.#current().request('tier.locate', [object.handle])) as Location
   }
 
   #current(): Session {
     if (this.#session) return this.#session
-    throw new ConnectionError(this.#closing.signal.aborted ? 'the connection is closed' : 'the session died, and there is no new one yet')
+    throw new ConnectionError(
+      this.#closing.signal.aborted
+        ? 'the connection is closed'
+        : 'the session died, and there is no new one yet'
+    )
   }
 
   #createWorker = async (settings: ms.WorkerSettings = {}): Promise<ms.Worker> => {
     this.#logger.debug('', 'createWorker()')
-    return await this.#current().request('mediasoup.createWorker', [settings], 'create') as ms.Worker
+    return (await this.#current().request(
+      'mediasoup.createWorker',
+      [settings],
+      'create'
+    )) as ms.Worker
   }
 
   readonly mediasoup = this.#mediasoup()
@@ -269,9 +314,15 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   #mediasoup(): RemoteMediasoup {
     const client = this
     return {
-      get version() { return client.#hello!.mediasoup },
-      get workerBin() { return client.#hello!.workerBin },
-      get observer() { return client.#observer },
+      get version() {
+        return client.#hello!.mediasoup
+      },
+      get workerBin() {
+        return client.#hello!.workerBin
+      },
+      get observer() {
+        return client.#observer
+      },
       createWorker: this.#createWorker as typeof mediasoup.createWorker,
       setLogEventListeners: listeners => {
         this.#logger.setListeners(listeners)
@@ -282,7 +333,9 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       errors,
       extras,
       ortc,
-      get default() { return this }, // As `import *` of a CommonJS module has it.
+      get default() {
+        return this
+      }, // As `import *` of a CommonJS module has it.
       connection: this,
       close: () => this.close()
     }
@@ -291,7 +344,12 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
 
 async function within<T>(timeout: number, promise: Promise<T>): Promise<T> {
   const signal = AbortSignal.timeout(timeout)
-  return await Promise.race([promise, new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(new ConnectionError(`the tier did not say hello within ${timeout} ms`)))
-  })])
+  return await Promise.race([
+    promise,
+    new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () =>
+        reject(new ConnectionError(`the tier did not say hello within ${timeout} ms`))
+      )
+    })
+  ])
 }

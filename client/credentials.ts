@@ -1,11 +1,13 @@
 // The token that a connection shows: at its start, and again before it expires.
 
 import { randomBytes } from 'node:crypto'
-import { Layer } from '../lib/link-filter.ts'
+import { LinkFilter } from '../lib/link-filter.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { encodeRequest, headerOf } from '../lib/wire.ts'
 
-/** A token, or what gives a fresh one: it is asked at each connect, and before the last one expires. */
+/**
+ * A token, or what gives a fresh one: it is asked at each connect, and before the last one expires.
+ */
 export type Token = string | (() => string | Promise<string>)
 
 /** Without the line end of the file that it may come from. */
@@ -13,7 +15,10 @@ export async function freshToken(token: Token): Promise<string> {
   const fresh: unknown = typeof token === 'function' ? await token() : token
   const text = typeof fresh === 'string' ? fresh.trim() : ''
   // Not what it is: that ends up in logs.
-  if (!/^[!-~]+$/.test(text)) throw new TypeError('a token is a string of visible ASCII characters, or a function that gives one')
+  if (!/^[!-~]+$/.test(text))
+    throw new TypeError(
+      'a token is a string of visible ASCII characters, or a function that gives one'
+    )
   return text
 }
 
@@ -23,7 +28,7 @@ const MIN_DELAY_MS = 1_000
 const MAX_DELAY_MS = 24 * 60 * 60 * 1000
 
 /** Renews the token of a link, with requests of its own that nobody else sees. */
-export class Renewal extends Layer {
+export class Renewal extends LinkFilter {
   readonly #fresh: () => Promise<string>
   readonly #prefix = `${randomBytes(6).toString('base64url')}~`
   #serial = 0
@@ -58,7 +63,10 @@ export class Renewal extends Layer {
 
   #renewIn(delay: number, token: string) {
     if (this.#closed) return
-    this.#timer = setTimeout(() => void this.#renew(token), Math.min(Math.max(delay, MIN_DELAY_MS), MAX_DELAY_MS)).unref()
+    this.#timer = setTimeout(
+      () => void this.#renew(token),
+      Math.min(Math.max(delay, MIN_DELAY_MS), MAX_DELAY_MS)
+    ).unref()
   }
 
   // The tier's answer needs no look: what it does not take ends the connection, with the reason.
@@ -66,7 +74,10 @@ export class Renewal extends Layer {
     let token = last
     try {
       token = await this.#fresh()
-      if (!this.#closed) this.below.send(encodeRequest(this.#prefix + ++this.#serial, 'tier.authenticate', [{ token }]))
+      if (!this.#closed)
+        this.below.send(
+          encodeRequest(this.#prefix + ++this.#serial, 'tier.authenticate', [{ token }])
+        )
     } catch {
       // It is tried again, as long as the tier waits.
     }

@@ -22,7 +22,9 @@ export interface ObjectSession {
 }
 
 export class Entity extends EnhancedEventEmitter<Events> {
-  /** The row of the model, on the prototype. (`kind` of a Producer is mediasoup's word for media.) */
+  /**
+   * The row of the model, on the prototype. (`kind` of a Producer is mediasoup's word for media.)
+   */
   declare readonly row: KindRow
   readonly session: ObjectSession
   readonly handle: Handle
@@ -40,7 +42,12 @@ export class Entity extends EnhancedEventEmitter<Events> {
   #twin: Entity | undefined
   #closed = false
 
-  constructor(session: ObjectSession, { $, members }: Announcement, parent: Entity | undefined, appData: Record<string, unknown>) {
+  constructor(
+    session: ObjectSession,
+    { $, members }: Announcement,
+    parent: Entity | undefined,
+    appData: Record<string, unknown>
+  ) {
     super()
     this.session = session
     this.handle = $
@@ -84,31 +91,31 @@ export class Entity extends EnhancedEventEmitter<Events> {
     if (this.#closed) return
     this.#closed = true
     this.session.forget(this)
-    this.settle()
+    this.freezeStates()
     for (const children of this.#children.values()) {
-      for (const child of children) child.end(`${this.genus}close`)
+      for (const child of children) child.end(`${this.eventPrefix}close`)
       children.clear()
     }
-    if (!this.parent?.closed) this.parent?.abandon(this)
+    if (!this.parent?.closed) this.parent?.removeChild(this)
     this.detached(because)
-    if (because) this.tell(because, args)
+    if (because) this.emitEnd(because, args)
     this.observer.safeEmit('close')
     this.#twin?.end()
   }
 
   /** Makes the other end of a pipe close with this one. */
-  pairWith(twin: Entity) {
+  linkPeer(twin: Entity) {
     this.#twin = twin
     twin.#twin = this
   }
 
   /** How events of its children name this object: the `router` of `routerclose`. */
-  get genus() {
+  get eventPrefix() {
     return this.row.kind.toLowerCase()
   }
 
   /** Adds a child that was announced, and lets the observer say so. */
-  adopt(child: Entity, event: string) {
+  addChild(child: Entity, event: string) {
     this.#children.get(event)?.add(child)
     child.attached()
     this.observer.safeEmit(event, child)
@@ -118,7 +125,7 @@ export class Entity extends EnhancedEventEmitter<Events> {
     return this.#children.get(event) ?? []
   }
 
-  abandon(child: Entity) {
+  removeChild(child: Entity) {
     for (const children of this.#children.values()) children.delete(child)
   }
 
@@ -129,16 +136,21 @@ export class Entity extends EnhancedEventEmitter<Events> {
 
   /** The names of the members that differ from those of the last message. */
   differences(members: Record<string, unknown>): string[] {
-    return Object.keys(members).filter(name => JSON.stringify(members[name] ?? undefined) !== JSON.stringify(this.members[name]))
+    return Object.keys(members).filter(
+      name => JSON.stringify(members[name] ?? undefined) !== JSON.stringify(this.members[name])
+    )
   }
 
   /** Emits an event that came from the host. */
   receive(event: string, args: unknown[]) {
     switch (this.row.events.get(event)) {
       case 'self':
-      case 'media': return void this.safeEmit(event, ...args)
-      case 'observer': return void this.observer.safeEmit(event, ...args)
-      case 'end': return this.end(event, ...args)
+      case 'media':
+        return void this.safeEmit(event, ...args)
+      case 'observer':
+        return void this.observer.safeEmit(event, ...args)
+      case 'end':
+        return this.end(event, ...args)
       case 'both':
         this.safeEmit(event, ...args)
         this.observer.safeEmit(event, ...args)
@@ -158,17 +170,24 @@ export class Entity extends EnhancedEventEmitter<Events> {
   /** Like call(), for methods without an answer. */
   cast(member: string, args: unknown[]) {
     if (this.root.closed) {
-      const event = `${this.genus}_${member.replace(/[A-Z]/g, '_$&')}`.toUpperCase()
-      throw new errors.WorkerClosedError(`Channel closed, cannot send notification [event:${event}]`)
+      const event = `${this.eventPrefix}_${member.replace(/[A-Z]/g, '_$&')}`.toUpperCase()
+      throw new errors.WorkerClosedError(
+        `Channel closed, cannot send notification [event:${event}]`
+      )
     }
-    if (!this.#closed) this.session.notify(`${this.row.kind}.${member}`, [this.handle, ...args], this.row.methods.get(member))
+    if (!this.#closed)
+      this.session.notify(
+        `${this.row.kind}.${member}`,
+        [this.handle, ...args],
+        this.row.methods.get(member)
+      )
   }
 
   // Hooks for kinds that do more; see objects.ts.
   protected attached() {}
   protected detached(_because?: string) {}
-  protected settle() {}
-  protected tell(event: string, args: unknown[]) {
+  protected freezeStates() {}
+  protected emitEnd(event: string, args: unknown[]) {
     this.safeEmit(event, ...args)
   }
 }
@@ -181,5 +200,9 @@ function childrenOf({ events }: KindRow): Map<string, Set<Entity>> {
 }
 
 function onListenerError(this: Entity, eventName: unknown, error: unknown) {
-  this.session.logger.error(this.row.kind, `event listener threw an error [eventName:${eventName}]:`, error as Error)
+  this.session.logger.error(
+    this.row.kind,
+    `event listener threw an error [eventName:${eventName}]:`,
+    error as Error
+  )
 }

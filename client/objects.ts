@@ -7,12 +7,16 @@ import { type ObjectKind, kinds } from '../lib/methods.ts'
 import type { model } from '../lib/model.ts'
 import { Entity } from './entity.ts'
 
-// A member of Entity must not hide one of mediasoup's: the type checker names the member if it does.
+// A member of Entity must not hide one of mediasoup's: the type checker names the member if it
+// does.
 type OfMediasoup = { [K in ObjectKind]: keyof (typeof model)[K]['members'] }[ObjectKind]
 type Hidden = Extract<keyof Entity, OfMediasoup>
 true satisfies [Hidden] extends [never] ? true : Hidden
 
-type EntityClass = { new (...args: ConstructorParameters<typeof Entity>): Entity; prototype: Entity }
+type EntityClass = {
+  new (...args: ConstructorParameters<typeof Entity>): Entity
+  prototype: Entity
+}
 
 /** A class with the kind's getters and methods. */
 function classOf(kind: ObjectKind, base: EntityClass = Entity): EntityClass {
@@ -20,7 +24,8 @@ function classOf(kind: ObjectKind, base: EntityClass = Entity): EntityClass {
   const row = kinds.get(kind)!
   const { fixed, live, methods } = row
   Object.defineProperty(type.prototype, 'row', { value: row })
-  for (const name of [...fixed, ...live]) Object.defineProperty(type.prototype, name, { get: getter(name), configurable: true })
+  for (const name of [...fixed, ...live])
+    Object.defineProperty(type.prototype, name, { get: getter(name), configurable: true })
   for (const [name, role] of methods) {
     if (role === 'close') continue
     const value = role === 'cast' || role === 'media' ? caster(name) : caller(name)
@@ -38,11 +43,19 @@ function getter(name: string) {
 }
 
 function caller(name: string) {
-  return { [name](this: Entity, ...args: unknown[]) { return this.call(name, args) } }[name]
+  return {
+    [name](this: Entity, ...args: unknown[]) {
+      return this.call(name, args)
+    }
+  }[name]
 }
 
 function caster(name: string) {
-  return { [name](this: Entity, ...args: unknown[]) { this.cast(name, args) } }[name]
+  return {
+    [name](this: Entity, ...args: unknown[]) {
+      this.cast(name, args)
+    }
+  }[name]
 }
 
 class WorkerImpl extends classOf('Worker') {
@@ -59,10 +72,10 @@ class WorkerImpl extends classOf('Worker') {
     this.safeEmit('subprocessclose')
   }
 
-  protected override tell(event: string, args: unknown[]) {
+  protected override emitEnd(event: string, args: unknown[]) {
     this.members.died = this.members.subprocessClosed = true
-    super.tell(event, args)
-    super.tell('subprocessclose', [])
+    super.emitEnd(event, args)
+    super.emitEnd('subprocessclose', [])
   }
 }
 
@@ -89,7 +102,8 @@ class WebRtcServerImpl extends classOf('WebRtcServer') {
 
   /** A transport was closed, and not with its Router. */
   unhandle(transport: Entity) {
-    if (this.#transports.delete(transport)) this.observer.safeEmit('webrtctransportunhandled', transport)
+    if (this.#transports.delete(transport))
+      this.observer.safeEmit('webrtctransportunhandled', transport)
   }
 }
 
@@ -97,10 +111,19 @@ class RouterImpl extends classOf('Router') {
   readonly producers = new Map<string, Entity>()
   readonly dataProducers = new Map<string, Entity>()
 
-  canConsume({ producerId, rtpCapabilities }: { producerId: string; rtpCapabilities: ms.RtpCapabilities }): boolean {
+  canConsume({
+    producerId,
+    rtpCapabilities
+  }: {
+    producerId: string
+    rtpCapabilities: ms.RtpCapabilities
+  }): boolean {
     const producer = this.producers.get(producerId) as unknown as ms.Producer | undefined
     if (!producer) {
-      this.session.logger.error('Router', `canConsume() | Producer with id "${producerId}" not found`)
+      this.session.logger.error(
+        'Router',
+        `canConsume() | Producer with id "${producerId}" not found`
+      )
       return false
     }
     try {
@@ -113,13 +136,19 @@ class RouterImpl extends classOf('Router') {
 
   async pipeToRouter(options: ms.PipeToRouterOptions) {
     // A pipe between hosts is made by a proxy, which gives the pipe Producer this appData.
-    const original = this.producers.get(options?.producerId!) ?? this.dataProducers.get(options?.dataProducerId!)
-    const piping = this.call('pipeToRouter', [original ? { ...options, appData: { token: original.appDataToken } } : options])
+    const original =
+      this.producers.get(options?.producerId!) ?? this.dataProducers.get(options?.dataProducerId!)
+    const piping = this.call('pipeToRouter', [
+      original ? { ...options, appData: { token: original.appDataToken } } : options
+    ])
     // Also when it failed: the transports may have been made, and later Producers use them.
-    const result = await piping.finally(() => this.#pairTransports(options?.router)) as Record<keyof ms.PipeToRouterResult, Entity | undefined>
+    const result = (await piping.finally(() => this.#pairTransports(options?.router))) as Record<
+      keyof ms.PipeToRouterResult,
+      Entity | undefined
+    >
     const consumer = result.pipeConsumer ?? result.pipeDataConsumer
     const producer = result.pipeProducer ?? result.pipeDataProducer
-    if (consumer && producer) consumer.pairWith(producer)
+    if (consumer && producer) consumer.linkPeer(producer)
     return result
   }
 
@@ -127,7 +156,7 @@ class RouterImpl extends classOf('Router') {
   #pairTransports(router: unknown) {
     if (!(router instanceof RouterImpl)) return
     for (const one of this.pipes()) {
-      for (const other of router.pipes()) if (mirrors(one, other)) one.pairWith(other)
+      for (const other of router.pipes()) if (mirrors(one, other)) one.linkPeer(other)
     }
   }
 
@@ -145,11 +174,11 @@ class RouterImpl extends classOf('Router') {
 }
 
 class TransportImpl extends Entity {
-  override get genus() {
+  override get eventPrefix() {
     return 'transport'
   }
 
-  protected override settle() {
+  protected override freezeStates() {
     for (const state of ['iceState', 'dtlsState', 'sctpState']) {
       if (this.members[state]) this.members[state] = 'closed'
     }
@@ -172,7 +201,10 @@ class PipeTransportImpl extends classOf('PipeTransport', TransportImpl) {
 }
 
 const mirrors = ({ address: one }: PipeTransportImpl, { address: other }: PipeTransportImpl) =>
-  one.remotePort === other.localPort && other.remotePort === one.localPort && one.remoteIp === other.localAddress && other.remoteIp === one.localAddress
+  one.remotePort === other.localPort &&
+  other.remotePort === one.localPort &&
+  one.remoteIp === other.localAddress &&
+  other.remoteIp === one.localAddress
 
 class DirectTransportImpl extends classOf('DirectTransport', TransportImpl) {
   sendRtcp(rtcpPacket: Buffer) {
@@ -202,7 +234,8 @@ class ProducerImpl extends classOf('Producer') {
 
 class DataProducerImpl extends classOf('DataProducer') {
   send(message: string | Buffer, ...options: unknown[]) {
-    if (typeof message !== 'string' && !Buffer.isBuffer(message)) throw new TypeError('message must be a string or a Buffer')
+    if (typeof message !== 'string' && !Buffer.isBuffer(message))
+      throw new TypeError('message must be a string or a Buffer')
     this.cast('send', [message, ...options])
   }
 
@@ -242,6 +275,7 @@ export const classes: Record<ObjectKind, EntityClass> = {
 }
 
 // They are called as mediasoup calls them, whatever a bundler has made of the names above.
-for (const [kind, type] of Object.entries(classes)) Object.defineProperty(type, 'name', { value: `${kind}Impl` })
+for (const [kind, type] of Object.entries(classes))
+  Object.defineProperty(type, 'name', { value: `${kind}Impl` })
 
 export { WorkerImpl }

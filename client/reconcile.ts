@@ -1,5 +1,5 @@
-// After a tier has forgotten a session, or another one took its place: brings the client's objects to what the hosts say of
-// them, with the events that the difference implies.
+// After a tier has forgotten a session, or another one took its place: brings the client's objects
+// to what the hosts say of them, with the events that the difference implies.
 
 import { ConnectionError } from '../lib/errors.ts'
 import { nodeOf } from '../lib/frame-header.ts'
@@ -50,7 +50,11 @@ export class Reconciliation {
   readonly #close: (kind: string, handle: Handle) => void
 
   /** @param close closes on its host what is not known here */
-  constructor(entities: Map<Handle, Entity>, nodes: Iterable<string>, close: (kind: string, handle: Handle) => void) {
+  constructor(
+    entities: Map<Handle, Entity>,
+    nodes: Iterable<string>,
+    close: (kind: string, handle: Handle) => void
+  ) {
     const wanted = new Set(nodes)
     this.#entities = entities
     this.#missing = byNode([...entities.keys()].filter(handle => wanted.has(nodeOf(handle))))
@@ -80,7 +84,8 @@ export class Reconciliation {
 }
 
 function end(entity: Entity) {
-  if (entity instanceof WorkerImpl) entity.die(new ConnectionError('the Worker was lost while the tier was replaced'))
+  if (entity instanceof WorkerImpl)
+    entity.die(new ConnectionError('the Worker was lost while the tier was replaced'))
   else entity.end(ENDINGS[entity.row.kind as ObjectKind])
 }
 
@@ -93,6 +98,7 @@ function tellChanges(entity: Entity, live: Record<string, unknown>) {
     const value = members[name]
     const toggle = SWITCHES[name]?.[value ? 0 : 1]
     const event = toggle ?? TELLS[name]
-    if (event && entity.row.events.has(event)) entity.receive(event, toggle ? [] : [value ?? undefined])
+    if (event && entity.row.events.has(event))
+      entity.receive(event, toggle ? [] : [value ?? undefined])
   }
 }

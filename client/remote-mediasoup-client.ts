@@ -8,7 +8,9 @@ import { Client, type ClientOptions, type RemoteMediasoup } from './client.ts'
 import { type RemoteOptions, remote } from './remote.ts'
 import { type MediasoupStats, StatsCollector } from './stats.ts'
 
-export interface RemoteMediasoupClientOptions extends Omit<ClientOptions, 'reconnect'>, RemoteOptions {
+export interface RemoteMediasoupClientOptions
+  extends Omit<ClientOptions, 'reconnect'>,
+    RemoteOptions {
   url?: string | URL
 }
 
@@ -49,9 +51,13 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
   #destroyed = false
 
   /** Opens at once when there is a URL: a string, or as `{ url, … }`. */
-  constructor(url?: string | URL | RemoteMediasoupClientOptions, options: RemoteMediasoupClientOptions = {}) {
+  constructor(
+    url?: string | URL | RemoteMediasoupClientOptions,
+    options: RemoteMediasoupClientOptions = {}
+  ) {
     super()
-    const given = typeof url === 'string' || url instanceof URL ? { ...options, url } : { ...options, ...url }
+    const given =
+      typeof url === 'string' || url instanceof URL ? { ...options, url } : { ...options, ...url }
     this.#options = given
     if (given.url) this.open(given.url)
   }
@@ -75,18 +81,25 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
   /**
    * Connects, by default to the last URL.
    *
-   * @throws Error when it is open already, destroyed, or no URL is known; TypeError when the URL is not one of a WebSocket.
+   * @throws Error when it is open already, destroyed, or no URL is known; TypeError when the URL is
+   *   not one of a WebSocket.
    */
   open(url = this.#url): this {
-    if (this.#destroyed) throw new Error('a RemoteMediasoupClient that is destroyed cannot be opened')
+    if (this.#destroyed)
+      throw new Error('a RemoteMediasoupClient that is destroyed cannot be opened')
     if (this.#client) throw new Error('the RemoteMediasoupClient is already open')
     if (!url) throw new Error('open() needs a URL, as none was given before')
-    const client: Client = new Client(this.#watch(remote(url, this.#options), () => this.#client === client), this.#options)
+    const client: Client = new Client(
+      this.#watch(remote(url, this.#options), () => this.#client === client),
+      this.#options
+    )
     this.#url = url
     this.#client = client
     client.on('failed', error => this.emit('error', error))
     client.on('died', error => this.#onDied(error))
-    client.on('regained', resumed => { if (!resumed) this.#onConnected(client) })
+    client.on('regained', resumed => {
+      if (!resumed) this.#onConnected(client)
+    })
     // Later, so that the caller can add listeners first.
     setImmediate(() => this.#start(client))
     return this
@@ -116,7 +129,8 @@ export class RemoteMediasoupClient extends EventEmitter<RemoteMediasoupClientEve
    * @throws ConnectionError when it is not connected.
    */
   async getStats(): Promise<MediasoupStats> {
-    if (!this.#stats || !this.mediasoup) throw new ConnectionError('the RemoteMediasoupClient is not connected')
+    if (!this.#stats || !this.mediasoup)
+      throw new ConnectionError('the RemoteMediasoupClient is not connected')
     return this.#stats.getStats()
   }
 

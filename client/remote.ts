@@ -17,9 +17,15 @@ export interface RemoteOptions extends SocketOptions {
   timeout?: number
   /** Headers of the HTTP request that opens the connection. */
   headers?: Record<string, string>
-  /** Says who connects: a token, or a function that gives a fresh one, called at each connect and before the last one expires. */
+  /**
+   * Says who connects: a token, or a function that gives a fresh one, called at each connect and
+   * before the last one expires.
+   */
   token?: Token
-  /** Of a `wss://` URL: its own certificate and key, and the authorities it trusts. Files are read at each connect. */
+  /**
+   * Of a `wss://` URL: its own certificate and key, and the authorities it trusts. Files are read
+   * at each connect.
+   */
   tls?: Tls
 }
 
@@ -28,12 +34,16 @@ const MAX_EXPLANATION_BYTES = 500
 // Of something that may be no URL.
 const USER_INFO = /[^/]*@/
 
-/** Where a tier is. More than one URL are those of proxies over the same tiers, each of which can take the place of another. */
+/**
+ * Where a tier is. More than one URL are those of proxies over the same tiers, each of which can
+ * take the place of another.
+ */
 export type Urls = string | URL | readonly (string | URL)[]
 
 /**
- * A tier at a URL. Each session has a connection of its own, and outlives it: one that breaks is replaced within the tier's
- * grace period, at the next of its URLs that answers, and nothing is lost.
+ * A tier at a URL. Each session has a connection of its own, and outlives it: one that breaks is
+ * replaced within the tier's grace period, at the next of its URLs that answers, and nothing is
+ * lost.
  *
  * @throws TypeError when a URL is not one of a WebSocket, is given twice, or has credentials in it;
  * RangeError for a time that no timer can wait for.
@@ -43,14 +53,24 @@ export type Urls = string | URL | readonly (string | URL)[]
  * ```
  */
 export function remote(url: Urls, options: RemoteOptions = {}): Tier {
-  const addresses = (Array.isArray(url) ? url as (string | URL)[] : [url as string | URL]).map(parseUrl)
+  const addresses = (Array.isArray(url) ? (url as (string | URL)[]) : [url as string | URL]).map(
+    parseUrl
+  )
   if (!addresses.length) throw new TypeError('a tier has at least one URL')
-  const again = addresses.find(({ href }, i) => addresses.findIndex(other => other.href === href) < i)
+  const again = addresses.find(
+    ({ href }, i) => addresses.findIndex(other => other.href === href) < i
+  )
   if (again) throw new TypeError(`the URLs of a tier are different ones (got ${again.href} twice)`)
   for (const { protocol, href } of addresses) {
-    if (options.tls && protocol !== 'wss:') throw new TypeError(`tls needs a URL like wss://host:port (got ${href})`)
+    if (options.tls && protocol !== 'wss:')
+      throw new TypeError(`tls needs a URL like wss://host:port (got ${href})`)
   }
-  const { timeout = 10_000, silence, maxBacklog = CLIENT_MAX_BACKLOG, maxPayload = socketDefaults.maxPayload } = options
+  const {
+    timeout = 10_000,
+    silence,
+    maxBacklog = CLIENT_MAX_BACKLOG,
+    maxPayload = socketDefaults.maxPayload
+  } = options
   checkDurations({ timeout, silence }, 1)
   const links = new OpenLinks()
   // The one that answered last is the first that is tried next time.
@@ -84,9 +104,12 @@ export function remote(url: Urls, options: RemoteOptions = {}): Tier {
 function parseUrl(url: string | URL): URL {
   const address = URL.canParse(String(url)) ? new URL(url) : undefined
   if (!address || !/^wss?:$/.test(address.protocol)) {
-    throw new TypeError(`the URL of a tier must be like ws://host:port or wss://host:port (got ${JSON.stringify(String(url).replace(USER_INFO, '…@'))})`)
+    throw new TypeError(
+      `the URL of a tier must be like ws://host:port or wss://host:port (got ${JSON.stringify(String(url).replace(USER_INFO, '…@'))})`
+    )
   }
-  if (address.username || address.password) throw new TypeError('the URL of a tier has no credentials in it, because URLs end up in logs')
+  if (address.username || address.password)
+    throw new TypeError('the URL of a tier has no credentials in it, because URLs end up in logs')
   return address
 }
 
@@ -94,29 +117,54 @@ async function dial(url: URL, options: RemoteOptions): Promise<Link> {
   try {
     const { token: source } = options
     const token = source === undefined ? undefined : await freshToken(source)
-    const link = await openSocket(url, { ...options, headers: { ...options.headers, ...token !== undefined && { authorization: `Bearer ${token}` } } })
+    const link = await openSocket(url, {
+      ...options,
+      headers: {
+        ...options.headers,
+        ...(token !== undefined && { authorization: `Bearer ${token}` })
+      }
+    })
     return typeof source === 'function' ? new Renewal(link, () => freshToken(source), token!) : link
   } catch (cause) {
-    throw new ConnectionError(`cannot connect to ${url.href}: ${reasonOf(cause as Error)}`, { cause })
+    throw new ConnectionError(`cannot connect to ${url.href}: ${reasonOf(cause as Error)}`, {
+      cause
+    })
   }
 }
 
-function openSocket(url: URL, { timeout = 10_000, headers, tls, ...options }: RemoteOptions): Promise<Link> {
-  const { silence = socketDefaults.silence, maxBacklog = CLIENT_MAX_BACKLOG, maxPayload = socketDefaults.maxPayload } = options
-  const socket = new WebSocket(url, PROTOCOL, { handshakeTimeout: timeout, headers, maxPayload, ...readTls(tls ?? {}), ...webSocketOptions })
+function openSocket(
+  url: URL,
+  { timeout = 10_000, headers, tls, ...options }: RemoteOptions
+): Promise<Link> {
+  const {
+    silence = socketDefaults.silence,
+    maxBacklog = CLIENT_MAX_BACKLOG,
+    maxPayload = socketDefaults.maxPayload
+  } = options
+  const socket = new WebSocket(url, PROTOCOL, {
+    handshakeTimeout: timeout,
+    headers,
+    maxPayload,
+    ...readTls(tls ?? {}),
+    ...webSocketOptions
+  })
 
   return new Promise((resolve, reject) => {
     socket.once('error', reject)
     socket.once('unexpected-response', async (_request, response) => {
       const explanation = await textOf(response)
-      reject(new Error(`it answered ${response.statusCode} ${explanation || response.statusMessage}`))
+      reject(
+        new Error(`it answered ${response.statusCode} ${explanation || response.statusMessage}`)
+      )
       socket.terminate()
     })
     // 'open' comes in the same turn, so that no message is missed.
-    socket.once('upgrade', ({ socket: stream }) => socket.once('open', () => {
-      socket.off('error', reject)
-      resolve(new SocketLink(socket, stream, { silence, maxBacklog }))
-    }))
+    socket.once('upgrade', ({ socket: stream }) =>
+      socket.once('open', () => {
+        socket.off('error', reject)
+        resolve(new SocketLink(socket, stream, { silence, maxBacklog }))
+      })
+    )
   })
 }
 

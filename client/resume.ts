@@ -4,7 +4,7 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import pRetry, { AbortError } from 'p-retry'
 import { clampDuration } from '../lib/duration.ts'
 import { ConnectionError, IncompatibleError, reviveError } from '../lib/errors.ts'
-import { type Opened, type Opening, newSessionKey } from '../lib/handshake.ts'
+import { type OpenReply, type Opening, newSessionKey } from '../lib/handshake.ts'
 import { PROTOCOL } from '../lib/hello.ts'
 import { ResumableLink } from '../lib/resumable-link.ts'
 import { UNSTATED_MAX_PAYLOAD } from '../lib/socket-options.ts'
@@ -23,25 +23,49 @@ export interface ResumeOptions {
 const [LEAST_BACKOFF_MS, MOST_BACKOFF_MS] = [50, 5_000]
 // So often at least within the time that there is.
 const TRIES = 10
-const backoff = (ms: number) => ({ retries: Infinity, randomize: true, minTimeout: LEAST_BACKOFF_MS, maxTimeout: Math.max(LEAST_BACKOFF_MS, Math.min(MOST_BACKOFF_MS, ms / TRIES)) })
+const backoff = (ms: number) => ({
+  retries: Infinity,
+  randomize: true,
+  minTimeout: LEAST_BACKOFF_MS,
+  maxTimeout: Math.max(LEAST_BACKOFF_MS, Math.min(MOST_BACKOFF_MS, ms / TRIES))
+})
 const FIRST_TRY_WITHIN_MS = 50
 
 const MAX_QUOTED = 200
 
 /** @param dial opens a connection; it is called again for each that breaks. */
-export async function openSession(dial: () => Promise<Link>, options: ResumeOptions, { key = newSessionKey(), resume, budget }: OpenOptions = {}): Promise<Link> {
+export async function openSession(
+  dial: () => Promise<Link>,
+  options: ResumeOptions,
+  { key = newSessionKey(), resume, budget }: OpenOptions = {}
+): Promise<Link> {
   const link = new ResumableLink(options.maxBacklog, budget)
-  const { grace, returns } = await carry(link, await dial(), { ...key, received: resume ? null : 0, resume }, options)
+  const { grace, returns } = await carry(
+    link,
+    await dial(),
+    { ...key, received: resume ? null : 0, resume },
+    options
+  )
   link.on('lost', error => void regain(error))
   return link
 
   async function regain(lost: Error) {
     const ended = new AbortController()
     const end = () => ended.abort()
-    const expiry = setTimeout(() => link.end(new ConnectionError(`${lost.message}, and not regained within ${grace} ms`, { cause: lost })), grace)
+    const expiry = setTimeout(
+      () =>
+        link.end(
+          new ConnectionError(`${lost.message}, and not regained within ${grace} ms`, {
+            cause: lost
+          })
+        ),
+      grace
+    )
     link.once('close', end)
     try {
-      await setTimeoutPromise(Math.random() * FIRST_TRY_WITHIN_MS, undefined, { signal: ended.signal })
+      await setTimeoutPromise(Math.random() * FIRST_TRY_WITHIN_MS, undefined, {
+        signal: ended.signal
+      })
       await pRetry(() => redial(lost), { ...backoff(grace), signal: ended.signal })
     } catch (error) {
       link.end(error as Error)
@@ -65,9 +89,17 @@ export async function openSession(dial: () => Promise<Link>, options: ResumeOpti
 }
 
 /** Makes a connection the carrier of a session. */
-function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout, maxPayload }: ResumeOptions): Promise<Opened> {
+function carry(
+  link: ResumableLink,
+  carrier: Link,
+  opening: Opening,
+  { timeout, maxPayload }: ResumeOptions
+): Promise<OpenReply> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => fail(new ConnectionError(`the tier did not open the session within ${timeout} ms`)), timeout)
+    const timer = setTimeout(
+      () => fail(new ConnectionError(`the tier did not open the session within ${timeout} ms`)),
+      timeout
+    )
     carrier.once('frame', onFrame)
     carrier.once('close', fail)
     carrier.send(encodeRequest(0, 'tier.open', [{ ...opening, maxPayload }]))
@@ -104,12 +136,20 @@ function carry(link: ResumableLink, carrier: Link, opening: Opening, { timeout, 
   })
 }
 
-function openedBy(frame: Frame): Opened {
+function openedBy(frame: Frame): OpenReply {
   const { error, result } = answerIn(frame)
   if (error) throw reviveError(error)
-  const { received, grace, returns, maxPayload } = Object(result) as Partial<Opened>
-  if ((received !== null && typeof received !== 'number') || typeof grace !== 'number') throw new IncompatibleError(`the tier must speak ${PROTOCOL}: it answered tier.open with ${frame.toString().slice(0, MAX_QUOTED)}`)
-  return { received, grace: clampDuration(grace), returns, maxPayload: typeof maxPayload === 'number' ? maxPayload : undefined }
+  const { received, grace, returns, maxPayload } = Object(result) as Partial<OpenReply>
+  if ((received !== null && typeof received !== 'number') || typeof grace !== 'number')
+    throw new IncompatibleError(
+      `the tier must speak ${PROTOCOL}: it answered tier.open with ${frame.toString().slice(0, MAX_QUOTED)}`
+    )
+  return {
+    received,
+    grace: clampDuration(grace),
+    returns,
+    maxPayload: typeof maxPayload === 'number' ? maxPayload : undefined
+  }
 }
 
 function answerIn(frame: Frame): { error?: Failure; result?: unknown } {
@@ -121,4 +161,5 @@ function answerIn(frame: Frame): { error?: Failure; result?: unknown } {
   }
 }
 
-const isRefused = ({ cause }: Error) => (cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'
+const isRefused = ({ cause }: Error) =>
+  (cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'

@@ -1,19 +1,34 @@
-// One session on a tier, seen from the client: its calls in flight, and its objects by their handles.
+// One session on a tier, seen from the client: its calls in flight, and its objects by their
+// handles.
 
 import { type Announcement, GONE, type Reference, decodeValue } from '../lib/codec.ts'
 import type { Draining } from '../lib/drain.ts'
-import { ConnectionError, ProtocolError, UnknownOutcomeError, codes, reviveError, unknownOutcome } from '../lib/errors.ts'
+import {
+  ConnectionError,
+  ProtocolError,
+  UnknownOutcomeError,
+  codes,
+  reviveError,
+  unknownOutcome
+} from '../lib/errors.ts'
 import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
 import { MAX_MEDIA_BACKLOG_BYTES } from '../lib/outgoing.ts'
 import { type Recalled, type RecallOptions, byNode } from '../lib/recall.ts'
 import type { Frame, Link } from '../lib/tier.ts'
-import { type Handle, type Id, type Message, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
+import {
+  type Handle,
+  type Id,
+  type Message,
+  decode,
+  encodeNotification,
+  encodeRequest
+} from '../lib/wire.ts'
 import { Reconciliation } from './reconcile.ts'
 import type { Entity, ObjectSession } from './entity.ts'
 import { GivenUp } from './given-up.ts'
-import { Inbox } from './turn-queue.ts'
+import { TurnQueue } from './turn-queue.ts'
 import type { Logger } from './logger.ts'
 import { WorkerImpl, classes } from './objects.ts'
 
@@ -38,7 +53,10 @@ export interface SessionOptions {
   onDrain(): void
   /** The tier has forgotten what it was told. */
   onForgotten(): void
-  /** A host is to end, or is not any more: with its Workers that end with it, and all else that is there. */
+  /**
+   * A host is to end, or is not any more: with its Workers that end with it, and all else that is
+   * there.
+   */
   onDraining(host: Draining, objects: { workers: Entity[]; there: Entity[] }): void
   /** The session is over: closed by the tier, or lost for good. */
   onClose(error: Error): void
@@ -50,18 +68,20 @@ export class Session implements ObjectSession {
   readonly #options: SessionOptions
   readonly #entities = new Map<Handle, Entity>()
   readonly #pending = new Map<Id, Pending>()
-  // appData stays here; a token goes in its place, and comes back with the object. pipeToRouter() gives the pipe
-  // Producer the appData of the Producer, and so its token.
+  // appData stays here; a token goes in its place, and comes back with the object. pipeToRouter()
+  // gives the pipe Producer the appData of the Producer, and so its token.
   readonly #creating = new Map<number, Record<string, unknown>>()
   readonly #created = new Map<number, Entity>()
   #nextId = 0
   #nextToken = 0
-  // The last request that was sent before the connection was lost: those after it wait for the next one.
+  // The last request that was sent before the connection was lost: those after it wait for the next
+  // one.
   #lastSent = 0
   readonly #givenUp = new GivenUp()
   // Nodes of the session that no handle of ours names: hosts with parts of what spans them.
   readonly #hiddenNodes = new Set<string>()
-  // What is being reconciled: by the id of the request that it is told for, and of each node the last one.
+  // What is being reconciled: by the id of the request that it is told for, and of each node the
+  // last one.
   readonly #recalls = new Map<Id, Reconciliation>()
   readonly #recalled = new Map<string, Reconciliation>()
   #isLinkLost = false
@@ -72,7 +92,9 @@ export class Session implements ObjectSession {
     this.logger = options.logger
     this.#link = link
     this.#options = options
-    const inbox = new Inbox<Frame | Error>(item => item instanceof Error ? this.#lose(item) : this.#receive(item))
+    const inbox = new TurnQueue<Frame | Error>(item =>
+      item instanceof Error ? this.#lose(item) : this.#receive(item)
+    )
     link.on('frame', frame => inbox.put(frame))
     link.on('lost', error => {
       this.#lastSent = this.#nextId
@@ -86,7 +108,9 @@ export class Session implements ObjectSession {
     })
     link.on('drain', options.onDrain)
     link.on('dropped', error => this.logger.error('Channel', error.message))
-    link.on('close', error => inbox.put(error ?? new ConnectionError('the connection was closed by the tier')))
+    link.on('close', error =>
+      inbox.put(error ?? new ConnectionError('the connection was closed by the tier'))
+    )
   }
 
   /** Why it ended, if it did. */
@@ -123,10 +147,16 @@ export class Session implements ObjectSession {
   /** A closed object is gone at once; but a Worker is known until its process is gone. */
   forget(entity: Entity) {
     if (entity.row.kind !== 'Worker') this.#entities.delete(entity.handle)
-    if (entity.token !== undefined && this.#created.get(entity.token) === entity) this.#created.delete(entity.token)
+    if (entity.token !== undefined && this.#created.get(entity.token) === entity)
+      this.#created.delete(entity.token)
   }
 
-  #send(method: string, target: Entity | undefined, role: MethodRole | undefined, args: unknown[]): Promise<unknown> {
+  #send(
+    method: string,
+    target: Entity | undefined,
+    role: MethodRole | undefined,
+    args: unknown[]
+  ): Promise<unknown> {
     if (this.#lost) return Promise.reject(lostError(this.#lost, target))
     const id = ++this.#nextId
     const token = role === 'create' ? this.#keepAppData(args) : undefined
@@ -163,16 +193,25 @@ export class Session implements ObjectSession {
       else if (message.id === undefined) this.#notified(message.method, message.params)
       else throw new ProtocolError(codes.request, 'a tier asks nothing of its client', message.id)
     } catch (error) {
-      this.logger.error('Channel', `received an invalid message: ${(error as Error).message}`, error as Error)
+      this.logger.error(
+        'Channel',
+        `received an invalid message: ${(error as Error).message}`,
+        error as Error
+      )
     }
   }
 
   // ← {"id": 12, "result": {"value": …, "live": {"paused": true}}}
   #answered({ id, result, error }: Extract<Message, { method?: undefined }>) {
-    if (id === null && error) return this.logger.error('Channel', `a message was refused: ${error.message}`)
+    if (id === null && error)
+      return this.logger.error('Channel', `a message was refused: ${error.message}`)
     const pending = this.#pending.get(id!)
     if (!pending && this.#givenUp.delete(id!)) return this.#closeUnknown(result)
-    if (!pending) throw new ProtocolError(codes.request, `an answer came to a request that is not in flight (${JSON.stringify({ id, error })})`)
+    if (!pending)
+      throw new ProtocolError(
+        codes.request,
+        `an answer came to a request that is not in flight (${JSON.stringify({ id, error })})`
+      )
     this.#pending.delete(id!)
     try {
       if (error) pending.reject(reviveError(error))
@@ -192,16 +231,19 @@ export class Session implements ObjectSession {
     if (role !== 'create') return result ?? undefined
     const object = decodeValue(result, this.#resolve)
     if (object !== GONE) return object
-    if (target?.root.closed) throw new errors.WorkerClosedError(`the Worker was closed during ${method}()`)
+    if (target?.root.closed)
+      throw new errors.WorkerClosedError(`the Worker was closed during ${method}()`)
     throw new errors.NotFoundError(`the ${target?.row.kind} was closed during ${method}()`)
   }
 
   // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
   #notified(method: string, params: unknown[]) {
     if (method === 'tier.load' || method === 'tier.usage') return
-    if (method === 'tier.forgot') return this.#forgotten((params[0] as { nodes?: string[] } | undefined)?.nodes)
+    if (method === 'tier.forgot')
+      return this.#forgotten((params[0] as { nodes?: string[] } | undefined)?.nodes)
     if (method === 'tier.recalled') return this.#told(params[0] as Recalled)
-    if (method === 'tier.nodes') return (params[0] as string[]).forEach(node => this.#hiddenNodes.add(node))
+    if (method === 'tier.nodes')
+      return (params[0] as string[]).forEach(node => this.#hiddenNodes.add(node))
     if (method === 'tier.draining') return this.#draining(params[0] as Draining)
     if (method === 'tier.log') return this.logger.hear(params as [LogLevel, string, string])
     const [handle, live, ...args] = params
@@ -216,15 +258,19 @@ export class Session implements ObjectSession {
   }
 
   // ← {"method": "tier.forgot", "params": [{"nodes": ["k3x"]}]}
-  // What there is, the hosts know. Without nodes, the tier itself is new: whether what was in flight was carried out is not known.
+  // What there is, the hosts know. Without nodes, the tier itself is new: whether what was in
+  // flight was carried out is not known.
   #forgotten(nodes?: string[]) {
     if (!nodes) this.#giveUpSent()
     const workers = this.#liveWorkers().length
-    const named = nodes ?? [...new Set([...byNode(this.#entities.keys()).keys(), ...this.#hiddenNodes])]
+    const named = nodes ?? [
+      ...new Set([...byNode(this.#entities.keys()).keys(), ...this.#hiddenNodes])
+    ]
     this.#recall(named).then(
       () => !nodes && this.#reconciled(workers),
       error => {
-        if (error instanceof UnknownOutcomeError) return // It has forgotten again, and is asked again.
+        // It has forgotten again, and is asked again.
+        if (error instanceof UnknownOutcomeError) return
         this.logger.warn('Client', `tier.recall failed: ${error.message}`)
         if (!nodes) this.#reconciled(workers)
       }
@@ -243,7 +289,9 @@ export class Session implements ObjectSession {
   }
 
   async #recall(nodes: string[]) {
-    const reconciliation = new Reconciliation(this.#entities, nodes, (kind, handle) => this.notify(`${kind}.close`, [handle]))
+    const reconciliation = new Reconciliation(this.#entities, nodes, (kind, handle) =>
+      this.notify(`${kind}.close`, [handle])
+    )
     for (const node of nodes) this.#recalled.set(node, reconciliation)
     const request = this.request('tier.recall', [{ nodes } satisfies RecallOptions])
     const id = this.#nextId
@@ -266,7 +314,8 @@ export class Session implements ObjectSession {
 
   #done(reconciliation: Reconciliation, nodes: string[]) {
     for (const node of nodes) {
-      if (this.#recalled.get(node) !== reconciliation) continue // It was forgotten again, and is asked again.
+      // It was forgotten again, and is asked again.
+      if (this.#recalled.get(node) !== reconciliation) continue
       this.#recalled.delete(node)
       reconciliation.done(node)
     }
@@ -276,7 +325,9 @@ export class Session implements ObjectSession {
   #reconciled(workersBefore: number) {
     this.#isReconciling = false
     if (!workersBefore || this.#liveWorkers().length) return this.#tellRegained()
-    this.#lose(new ConnectionError('the session is gone: nothing was left of it when the tier was replaced'))
+    this.#lose(
+      new ConnectionError('the session is gone: nothing was left of it when the tier was replaced')
+    )
     this.#link.close()
   }
 
@@ -301,7 +352,9 @@ export class Session implements ObjectSession {
   }
 
   #resolve = (reference: Reference): unknown =>
-    'kind' in reference ? this.#announced(reference as Announcement) : this.#entities.get(reference.$) ?? GONE
+    'kind' in reference
+      ? this.#announced(reference as Announcement)
+      : (this.#entities.get(reference.$) ?? GONE)
 
   #announced(announcement: Announcement): unknown {
     const { $, kind, of, appData } = announcement
@@ -309,7 +362,11 @@ export class Session implements ObjectSession {
     if (of !== undefined && !parent) return GONE
     if (parent?.closed) return GONE
     const type = Object.hasOwn(classes, kind) ? classes[kind] : undefined
-    if (!type) throw new ProtocolError(codes.params, `the tier announced an object of the unknown kind ${kind}`)
+    if (!type)
+      throw new ProtocolError(
+        codes.params,
+        `the tier announced an object of the unknown kind ${kind}`
+      )
     const token = appData?.token as number
     const kept = this.#creating.get(token) ?? this.#created.get(token)?.appData ?? {}
     const entity = new type(this, announcement, parent, kept)
@@ -319,7 +376,7 @@ export class Session implements ObjectSession {
       entity.token = token
       this.#created.set(token, entity)
     }
-    if (parent) parent.adopt(entity, announcements.get(kind)!)
+    if (parent) parent.addChild(entity, announcements.get(kind)!)
     else this.#options.onWorker(entity)
     return entity
   }
@@ -352,6 +409,17 @@ export class Session implements ObjectSession {
 const lostError = (reason: Error, target: Entity | undefined) =>
   target ? Object.assign(new errors.WorkerClosedError(reason.message), { cause: reason }) : reason
 
-/** The event that announces a new object of a kind: all transports are `newtransport`, all RTP observers `newrtpobserver`. */
-const announcements = new Map(Object.keys(classes).map(kind => [kind,
-  kind.endsWith('Transport') ? 'newtransport' : kind.endsWith('Observer') ? 'newrtpobserver' : `new${kind.toLowerCase()}`]))
+/**
+ * The event that announces a new object of a kind: all transports are `newtransport`, all RTP
+ * observers `newrtpobserver`.
+ */
+const announcements = new Map(
+  Object.keys(classes).map(kind => [
+    kind,
+    kind.endsWith('Transport')
+      ? 'newtransport'
+      : kind.endsWith('Observer')
+        ? 'newrtpobserver'
+        : `new${kind.toLowerCase()}`
+  ])
+)

@@ -40,7 +40,12 @@ interface Node<T> {
   children: Map<string, Set<Node<never>>>
 }
 
-const LEVELS = [['newworker'], ['newrouter'], ['newtransport'], ['newproducer', 'newconsumer', 'newdataproducer', 'newdataconsumer']]
+const LEVELS = [
+  ['newworker'],
+  ['newrouter'],
+  ['newtransport'],
+  ['newproducer', 'newconsumer', 'newdataproducer', 'newdataconsumer']
+]
 
 /** Follows objects that are created from now on, until they are closed. */
 export class StatsCollector {
@@ -68,13 +73,21 @@ function grow<T extends Parent>(object: T, [events = [], ...below]: string[][]):
 }
 
 /** Leaves out objects that are closed in the meantime. */
-async function each<T, S>({ children }: Node<unknown>, event: string, statsOf: (node: Node<T>) => Promise<S>): Promise<S[]> {
+async function each<T, S>(
+  { children }: Node<unknown>,
+  event: string,
+  statsOf: (node: Node<T>) => Promise<S>
+): Promise<S[]> {
   const settled = await Promise.allSettled([...children.get(event)!].map(node => statsOf(node)))
   return settled.filter(result => result.status === 'fulfilled').map(({ value }) => value)
 }
 
 async function workerStats(node: Node<ms.Worker>): Promise<WorkerStats> {
-  return { pid: node.object.pid, resourceUsage: await node.object.getResourceUsage(), routers: await each(node, 'newrouter', routerStats) }
+  return {
+    pid: node.object.pid,
+    resourceUsage: await node.object.getResourceUsage(),
+    routers: await each(node, 'newrouter', routerStats)
+  }
 }
 
 async function routerStats(node: Node<ms.Router>): Promise<RouterStats> {
@@ -83,7 +96,7 @@ async function routerStats(node: Node<ms.Router>): Promise<RouterStats> {
 
 async function transportStats(node: Node<ms.Transport>): Promise<TransportStats> {
   return {
-    ...await objectStats(node),
+    ...(await objectStats(node)),
     type: node.object.type,
     producers: await each(node, 'newproducer', objectStats<ms.ProducerStat>),
     consumers: await each(node, 'newconsumer', objectStats<ms.ConsumerStat | ms.ProducerStat>),
@@ -92,6 +105,8 @@ async function transportStats(node: Node<ms.Transport>): Promise<TransportStats>
   }
 }
 
-async function objectStats<S>({ object }: Node<{ id: string; getStats(): Promise<S[]> }>): Promise<ObjectStats<S>> {
+async function objectStats<S>({
+  object
+}: Node<{ id: string; getStats(): Promise<S[]> }>): Promise<ObjectStats<S>> {
   return { id: object.id, stats: await object.getStats() }
 }

@@ -3,7 +3,7 @@
 
 const CHUNK = 1024
 
-export class Inbox<T> {
+export class TurnQueue<T> {
   readonly #deliver: (item: T) => void
   readonly #waiting: T[] = []
   #next = 0

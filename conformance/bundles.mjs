@@ -1,8 +1,10 @@
-// What runs inside jest and in the host processes is bundled, because it has to import the mediasoup of the run's folder.
-// build.mjs makes the bundles for dist/conformance/; when the sources run directly, bundle.ts makes them for each run.
+// What runs inside jest and in the host processes is bundled, because it has to import the
+// mediasoup of the run's folder. build.mjs makes the bundles for dist/conformance/; when the
+// sources run directly, bundle.ts makes them for each run.
 
 /**
- * esbuild's options for all of them, but for where they go. Sources are relative to the package's root.
+ * esbuild's options for all of them, but for where they go. Sources are relative to the package's
+ * root.
  * @type {import('esbuild').BuildOptions}
  */
 export const bundles = {

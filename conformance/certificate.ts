@@ -1,5 +1,5 @@
-// A self-signed certificate with its key, written in DER by hand: Node has no function for it, and not every machine
-// has openssl.
+// A self-signed certificate with its key, written in DER by hand: Node has no function for it, and
+// not every machine has openssl.
 
 import { generateKeyPairSync, sign } from 'node:crypto'
 
@@ -24,7 +24,8 @@ const ECDSA_WITH_SHA256 = Buffer.from('300a06082a8648ce3d040302', 'hex')
 function element(tag: number, ...parts: Buffer[]): Buffer {
   const content = Buffer.concat(parts)
   const { length } = content
-  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
+  const size =
+    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
   return Buffer.concat([Buffer.of(tag, ...size), content])
 }
 

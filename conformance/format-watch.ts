@@ -13,7 +13,11 @@ export function formatWatch({ mediasoup, installed, found }: Watch): string {
     '## API',
     block('error' in drift ? `It could not be compared: ${drift.error}` : formatDrift(drift)),
     '## Conformance',
-    block('error' in conformance ? `It could not be tested: ${conformance.error}` : formatReport(conformance))
+    block(
+      'error' in conformance
+        ? `It could not be tested: ${conformance.error}`
+        : formatReport(conformance)
+    )
   ].join('\n\n')
 }
 

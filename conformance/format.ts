@@ -8,7 +8,10 @@ export function formatReport(report: Report): string {
     `mediasoup ${report.mediasoup} on Node.js ${report.node}, with ${report.workerBin}`,
     table(report),
     ...(baseline.error ? [`baseline: could not be run\n${indent(baseline.error)}`] : []),
-    ...baseline.failures.map(({ file, test, message }) => `baseline: ${file}: ${test}: failed\n${indent(message.join('\n'))}`),
+    ...baseline.failures.map(
+      ({ file, test, message }) =>
+        `baseline: ${file}: ${test}: failed\n${indent(message.join('\n'))}`
+    ),
     ...tiers.flatMap(formatTier),
     report.conforms ? 'Every tier conforms.' : verdict(report)
   ]
@@ -25,7 +28,9 @@ function table({ baseline, tiers }: Report): string {
     ...rows,
     ['total', ...columns.map(({ count }) => ratio(count))],
     ['seconds', ...columns.map(({ seconds }) => seconds.toFixed(1))],
-    ...tiers.some(({ connections }) => connections) ? [['connections', '–', ...tiers.map(({ connections }) => String(connections ?? '–'))]] : []
+    ...(tiers.some(({ connections }) => connections)
+      ? [['connections', '–', ...tiers.map(({ connections }) => String(connections ?? '–'))]]
+      : [])
   ])
 }
 
@@ -33,7 +38,10 @@ function formatTier({ tier, about, error, differences, stale }: TierReport): str
   if (error) return [`${tier} (${about}): could not be tested\n${indent(error)}`]
   return [
     ...differences.map(difference => `${tier}: ${formatDifference(difference)}`),
-    ...stale.map(({ test, reason }) => `${tier}: ${test}: passes, though a deviation is declared (${reason}): remove it`)
+    ...stale.map(
+      ({ test, reason }) =>
+        `${tier}: ${test}: passes, though a deviation is declared (${reason}): remove it`
+    )
   ]
 }
 
@@ -44,7 +52,10 @@ function formatDifference({ file, test, status, message, deviation }: Difference
 
 function verdict({ baseline, tiers }: Report): string {
   if (baseline.error) return 'The baseline could not be run, so nothing is known of the tiers.'
-  return `Not conforming: ${tiers.filter(({ conforms }) => !conforms).map(({ tier }) => tier).join(', ')}.`
+  return `Not conforming: ${tiers
+    .filter(({ conforms }) => !conforms)
+    .map(({ tier }) => tier)
+    .join(', ')}.`
 }
 
 function ratio(count?: Count): string {
@@ -52,8 +63,11 @@ function ratio(count?: Count): string {
 }
 
 function align(rows: string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
-  const line = (row: string[]) => row.map((cell, i) => (i ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map(row => row[column]?.length ?? 0))
+  )
+  const line = (row: string[]) =>
+    row.map((cell, i) => (i ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
   return rows.map(row => line(row).join('   ')).join('\n')
 }
 

@@ -1,5 +1,5 @@
-// Starts what a tier under test needs: the tiers below it, the tier itself if it is served, and relays between them if their
-// connections are to break.
+// Starts what a tier under test needs: the tiers below it, the tier itself if it is served, and
+// relays between them if their connections are to break.
 
 import type { ChildProcess } from 'node:child_process'
 
@@ -38,7 +38,8 @@ export class Hosts {
     const common = { tier, cut: cut !== undefined, files }
     if (URL.canParse(tier)) return { ...common, url: await this.#relayed(tier), below: [] }
     const adapter = tiers[tier]
-    if (!adapter) throw new Error(`there is no tier ${tier}: choose from ${Object.keys(tiers).join(', ')}`)
+    if (!adapter)
+      throw new Error(`there is no tier ${tier}: choose from ${Object.keys(tiers).join(', ')}`)
     const below = await Promise.all((adapter.below ?? []).map(name => this.#serve(name)))
     const site = { ...common, below }
     return adapter.served ? { ...site, url: await this.#relayed(await this.#start(site)) } : site
@@ -65,7 +66,7 @@ export class Hosts {
 
   async #start(site: Site): Promise<string> {
     const { script, workerBin } = this.#options
-    const env = { ...process.env, ...workerBin && { MEDIASOUP_WORKER_BIN: workerBin } }
+    const env = { ...process.env, ...(workerBin && { MEDIASOUP_WORKER_BIN: workerBin }) }
     const { child } = startNode([script, JSON.stringify(site)], { env })
     this.#processes.push(child)
     return (await ask<{ url: string }>(child)).url

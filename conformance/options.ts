@@ -1,4 +1,5 @@
-// Options of the commands that test the product: wrong usage is a sentence that names what is allowed, and exit code 2.
+// Options of the commands that test the product: wrong usage is a sentence that names what is
+// allowed, and exit code 2.
 
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 

@@ -6,7 +6,10 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 
 export type Direction = 'up' | 'down'
 
-/** Sees all bytes of one direction of a connection; answers how many of these still pass before it breaks, or undefined to go on. */
+/**
+ * Sees all bytes of one direction of a connection; answers how many of these still pass before it
+ * breaks, or undefined to go on.
+ */
 export type Inspect = (chunk: Buffer) => number | undefined
 
 export interface RelayOptions {
@@ -27,7 +30,10 @@ export interface Relay {
   thaw(): void
   /** The same for good, for the connections that are open. */
   hang(): void
-  /** How long a chunk takes, in ms, and how much passes in each direction of a connection, in bytes per second. */
+  /**
+   * How long a chunk takes, in ms, and how much passes in each direction of a connection, in bytes
+   * per second.
+   */
   slow(pace: Pace): void
   close(): Promise<void>
 }
@@ -47,9 +53,15 @@ interface Epoch {
  *
  * @throws TypeError for wss:, whose certificate is not that of the relay.
  */
-export async function startRelay(url: string, { lifetime, inspect }: RelayOptions = {}): Promise<Relay> {
+export async function startRelay(
+  url: string,
+  { lifetime, inspect }: RelayOptions = {}
+): Promise<Relay> {
   const address = new URL(url)
-  if (address.protocol !== 'ws:') throw new TypeError(`a relay takes the URL of a tier without TLS, like ws://host:port (got ${url})`)
+  if (address.protocol !== 'ws:')
+    throw new TypeError(
+      `a relay takes the URL of a tier without TLS, like ws://host:port (got ${url})`
+    )
   const sockets = new Set<Socket>()
   let epoch: Epoch = {}
   let connections = 0
@@ -78,10 +90,11 @@ export async function startRelay(url: string, { lifetime, inspect }: RelayOption
       for await (const chunk of from as AsyncIterable<Buffer>) {
         const left = inspect(chunk)
         const { delay = 0, rate = Infinity } = pace
-        const wait = delay + chunk.length / rate * 1000
+        const wait = delay + (chunk.length / rate) * 1000
         if (wait) await setTimeoutPromise(wait)
         await (epoch.hung ?? frozen?.over)
-        if (!to.write(left === undefined ? chunk : chunk.subarray(0, left))) await Promise.race([once(to, 'drain'), once(to, 'close')])
+        if (!to.write(left === undefined ? chunk : chunk.subarray(0, left)))
+          await Promise.race([once(to, 'drain'), once(to, 'close')])
         if (left !== undefined) break
       }
     } catch {
@@ -102,8 +115,12 @@ export async function startRelay(url: string, { lifetime, inspect }: RelayOption
   }
 
   return {
-    url: Object.assign(new URL(url), { host: `127.0.0.1:${(server.address() as AddressInfo).port}` }).href,
-    get connections() { return connections },
+    url: Object.assign(new URL(url), {
+      host: `127.0.0.1:${(server.address() as AddressInfo).port}`
+    }).href,
+    get connections() {
+      return connections
+    },
     breakAll,
     freeze() {
       if (frozen) return
@@ -115,7 +132,9 @@ export async function startRelay(url: string, { lifetime, inspect }: RelayOption
       epoch.hung = new Promise(() => {})
       epoch = {}
     },
-    slow(slower) { pace = slower },
+    slow(slower) {
+      pace = slower
+    },
     async close() {
       const closed = once(server, 'close')
       server.close()

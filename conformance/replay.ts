@@ -44,8 +44,15 @@ interface JestReport {
   }[]
 }
 
-export async function replay({ release, folder, workerBin, site, files = [] }: Options): Promise<Replay> {
-  // A folder for each tier: jest (30.5) insists on finding its config from the working directory even when told where it is.
+export async function replay({
+  release,
+  folder,
+  workerBin,
+  site,
+  files = []
+}: Options): Promise<Replay> {
+  // A folder for each tier: jest (30.5) insists on finding its config from the working directory
+  // even when told where it is.
   const cwd = join(folder, 'runs', site?.tier.replaceAll(/\W+/g, '-') ?? 'baseline')
   const output = join(cwd, 'output.json')
   await mkdir(cwd, { recursive: true })
@@ -59,7 +66,14 @@ export async function replay({ release, folder, workerBin, site, files = [] }: O
   await exited
   const seconds = (performance.now() - started) / 1000
   const report = await readFile(output, 'utf8').catch(() => undefined)
-  if (report === undefined) return { results: [], broken: [{ file: 'jest', message: ['it ended without results', ...lines, ...errors].join('\n') }], seconds }
+  if (report === undefined)
+    return {
+      results: [],
+      broken: [
+        { file: 'jest', message: ['it ended without results', ...lines, ...errors].join('\n') }
+      ],
+      seconds
+    }
   // The folder is gone when the report is read.
   return { ...parse(JSON.parse(report.replaceAll(`${folder}/`, ''))), seconds }
 }
@@ -67,12 +81,22 @@ export async function replay({ release, folder, workerBin, site, files = [] }: O
 function jestConfig(folder: string, site?: Site): object {
   const tests = join(folder, 'mediasoup/node/lib/test')
   const patience = join(folder, 'patience.cjs')
-  const common = { rootDir: folder, roots: [tests], testMatch: ['**/test-*.js'], transform: {}, watchman: false, maxWorkers: 2, testTimeout: PATIENCE_MS, setupFilesAfterEnv: [patience] }
+  const common = {
+    rootDir: folder,
+    roots: [tests],
+    testMatch: ['**/test-*.js'],
+    transform: {},
+    watchman: false,
+    maxWorkers: 2,
+    testTimeout: PATIENCE_MS,
+    setupFilesAfterEnv: [patience]
+  }
   if (!site) return common
   return {
     ...common,
     globals: { conformanceSite: site },
-    // Only tests import the module by this name; mediasoup's own files import each other by file name.
+    // Only tests import the module by this name; mediasoup's own files import each other by file
+    // name.
     moduleNameMapper: { '^\\.\\./$': join(folder, 'tier.cjs') },
     setupFiles: [join(folder, 'setup.cjs')],
     setupFilesAfterEnv: [patience, join(folder, 'teardown.cjs')]

@@ -62,17 +62,28 @@ const MESSAGE_LINES = 8
 export function reportBaseline({ results, broken, seconds }: Replay): Report['baseline'] {
   const failed = results.filter(({ status }) => status === 'failed')
   const reasons = broken.map(({ file, message }) => `${file}: ${firstLines(message).join('\n')}`)
-  if (!results.some(({ status }) => status === 'passed')) reasons.push('no test passed on plain mediasoup')
+  if (!results.some(({ status }) => status === 'passed'))
+    reasons.push('no test passed on plain mediasoup')
   return {
     seconds,
     ...countAll(results),
-    failures: failed.map(({ file, test, message }) => ({ file, test, message: firstLines(message) })),
+    failures: failed.map(({ file, test, message }) => ({
+      file,
+      test,
+      message: firstLines(message)
+    })),
     ...(reasons.length ? { error: reasons.join('\n') } : {})
   }
 }
 
 /** Compares the results of a tier with those of plain mediasoup. */
-export function reportTier(tier: string, about: string, baseline: Replay, replay: Replay, connections?: number): TierReport {
+export function reportTier(
+  tier: string,
+  about: string,
+  baseline: Replay,
+  replay: Replay,
+  connections?: number
+): TierReport {
   const [reason] = replay.broken
   if (!replay.results.length && reason) return reportError(tier, about, reason.message)
   const differences = baseline.results.flatMap(result => compare(tier, result, replay))
@@ -83,7 +94,8 @@ export function reportTier(tier: string, about: string, baseline: Replay, replay
     ...(connections ? { connections } : {}),
     ...countAll(replay.results),
     differences,
-    // A host gets no Workers while its connection is cut, so all Workers of a test may be on the other.
+    // A host gets no Workers while its connection is cut, so all Workers of a test may be on the
+    // other.
     stale: connections ? [] : staleDeviations(tier, replay),
     conforms: differences.every(({ deviation }) => deviation)
   }
@@ -91,7 +103,13 @@ export function reportTier(tier: string, about: string, baseline: Replay, replay
 
 export function reportError(tier: string, about: string, error: unknown): TierReport {
   const message = firstLines(error instanceof Error ? error.message : String(error)).join('\n')
-  const nothing = { seconds: 0, count: { passed: 0, total: 0 }, files: {}, differences: [], stale: [] }
+  const nothing = {
+    seconds: 0,
+    count: { passed: 0, total: 0 },
+    files: {},
+    differences: [],
+    stale: []
+  }
   return { tier, about, ...nothing, error: message, conforms: false }
 }
 
@@ -109,12 +127,16 @@ function compare(tier: string, expected: TestResult, { results, broken }: Replay
 // A deviation of all URLs is not stale because one of them passes.
 function staleDeviations(tier: string, { results }: Replay): Deviation[] {
   const passed = results.filter(({ status }) => status === 'passed')
-  return deviations.filter(entry => entry.tiers.includes(tier) && passed.some(result => covers(entry, tier, result)))
+  return deviations.filter(
+    entry => entry.tiers.includes(tier) && passed.some(result => covers(entry, tier, result))
+  )
 }
 
 function covers(deviation: Deviation, tier: string, { file, test }: TestResult): boolean {
   const name = URL.canParse(tier) ? 'url' : tier
-  return deviation.tiers.includes(name) && deviation.test === test && (deviation.file ?? file) === file
+  return (
+    deviation.tiers.includes(name) && deviation.test === test && (deviation.file ?? file) === file
+  )
 }
 
 function countAll(results: TestResult[]): { count: Count; files: Record<string, Count> } {

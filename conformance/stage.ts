@@ -1,5 +1,6 @@
-// A run's own folder: a copy of mediasoup with the files that its tarball leaves out, links to the packages it needs, and
-// what jest loads. It is laid out so that Node's usual resolution finds the copy from everywhere.
+// A run's own folder: a copy of mediasoup with the files that its tarball leaves out, links to the
+// packages it needs, and what jest loads. It is laid out so that Node's usual resolution finds the
+// copy from everywhere.
 //
 //     mediasoup/             the copy: package.json and node/
 //     node_modules/          links: mediasoup to the copy, and the packages that it and its tests need
@@ -42,7 +43,8 @@ export async function stage(release: Release): Promise<Stage> {
 /** How long a test of mediasoup may take at least. */
 export const PATIENCE_MS = 60_000
 
-// jest awaits a function that a setup file exports, so a session is open before the test file is loaded.
+// jest awaits a function that a setup file exports, so a session is open before the test file is
+// loaded.
 const glue = {
   'setup.cjs': "module.exports = () => require('./adapter.cjs').open(globalThis.conformanceSite)\n",
   'tier.cjs': "module.exports = require('./adapter.cjs').mediasoup()\n",
@@ -59,7 +61,10 @@ async function copyMediasoup(release: Release, folder: string): Promise<void> {
     recursive: true,
     filter: source => !declarations.test(source)
   })
-  await writeFile(join(folder, 'package.json'), JSON.stringify(withExports(manifest(release.folder))))
+  await writeFile(
+    join(folder, 'package.json'),
+    JSON.stringify(withExports(manifest(release.folder)))
+  )
   const data = join(folder, '..', DATA)
   const { cert, key } = certificate('mafalda conformance')
   await mkdir(data, { recursive: true })
@@ -67,11 +72,19 @@ async function copyMediasoup(release: Release, folder: string): Promise<void> {
   await writeFile(join(data, 'dtls-key.pem'), key)
 }
 
-// Older releases do not export all the modules that the client imports, and none exports the classes that channel.ts uses.
+// Older releases do not export all the modules that the client imports, and none exports the
+// classes that channel.ts uses.
 function withExports(manifest: object): object {
   const names = ['types', 'errors', 'ortc', 'extras']
   const modules = names.map(name => [`./${name}`, `./node/lib/${name}.js`])
-  return { ...manifest, exports: { '.': './node/lib/index.js', ...Object.fromEntries(modules), './node/lib/*': './node/lib/*' } }
+  return {
+    ...manifest,
+    exports: {
+      '.': './node/lib/index.js',
+      ...Object.fromEntries(modules),
+      './node/lib/*': './node/lib/*'
+    }
+  }
 }
 
 async function linkPackages(release: Release, folder: string): Promise<void> {

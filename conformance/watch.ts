@@ -10,7 +10,8 @@ import { installedVersion } from './release.ts'
 import type { Report } from './report.ts'
 import { type ConformanceOptions, conformance } from './run.ts'
 
-export interface WatchOptions extends Pick<ConformanceOptions, 'tiers' | 'files' | 'workerBin' | 'log'> {
+export interface WatchOptions
+  extends Pick<ConformanceOptions, 'tiers' | 'files' | 'workerBin' | 'log'> {
   /** Where releases are looked up, and installed from. Default: the registry that npm is set to. */
   registry?: string
   /** A file that keeps which releases were seen. It need not be there. */
@@ -44,7 +45,11 @@ export async function watchReleases(options: WatchOptions): Promise<Watch> {
   const { registry, seen: file, log = () => {}, ...rest } = options
   // Also for what is installed on the way.
   if (registry) process.env.npm_config_registry = registry
-  const [mediasoup, installed, seen] = [await newestVersion(), installedVersion(), await seenIn(file)]
+  const [mediasoup, installed, seen] = [
+    await newestVersion(),
+    installedVersion(),
+    await seenIn(file)
+  ]
   if (mediasoup === installed || seen.includes(mediasoup)) {
     log(`mediasoup ${mediasoup} is not new`)
     return { mediasoup, installed }

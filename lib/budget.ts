@@ -1,4 +1,5 @@
-// What all sessions of a process may keep for their peers, together. When that is too much, the session that keeps most ends.
+// What all sessions of a process may keep for their peers, together. When that is too much, the
+// session that keeps most ends.
 
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
@@ -11,7 +12,8 @@ export interface Holder {
   end(error: Error): void
 }
 
-// The sum is taken anew when this part of the budget was added: a text that waits may cost two bytes a character, and be copied.
+// The sum is taken anew when this part of the budget was added: a text that waits may cost two
+// bytes a character, and be copied.
 const CHECKS = 32
 
 export class Budget {
@@ -48,10 +50,22 @@ export class Budget {
       }
       if (!most || sum <= this.#max) return
       this.#holders.delete(most)
-      most.end(new LimitError(codes.inFlight, `all sessions together keep more than ${this.#max} bytes for their peers, and this one kept most: ${most.held}`))
+      most.end(
+        new LimitError(
+          codes.inFlight,
+          `all sessions together keep more than ${this.#max} bytes for their peers, and this one kept most: ${most.held}`
+        )
+      )
     }
   }
 }
 
 // Texts are in the heap, bytes beside it; as much again is needed while they are read and written.
-const defaultMemory = () => Math.floor(Math.min(getHeapStatistics().heap_size_limit, process.constrainedMemory() || totalmem(), totalmem()) / 4)
+const defaultMemory = () =>
+  Math.floor(
+    Math.min(
+      getHeapStatistics().heap_size_limit,
+      process.constrainedMemory() || totalmem(),
+      totalmem()
+    ) / 4
+  )

@@ -1,4 +1,5 @@
-// What was corked leaves in one piece. Node.js takes longer to hand the system many small chunks than to copy them, and TLS does so too.
+// What was corked leaves in one piece. Node.js takes longer to hand the system many small chunks
+// than to copy them, and TLS does so too.
 
 import type { Writable } from 'node:stream'
 
@@ -11,11 +12,12 @@ interface Chunk {
 }
 
 /** Makes a stream write what is uncorked at once as one chunk. */
-export function gather(stream: Writable) {
+export function coalesceWrites(stream: Writable) {
   const writev = stream._writev!.bind(stream)
   stream._writev = (chunks: Chunk[], callback) => {
     let size = 0
-    for (const { chunk, encoding } of chunks) size += typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.length
+    for (const { chunk, encoding } of chunks)
+      size += typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.length
     if (size > MAX_BYTES) writev(chunks, callback)
     else stream._write(join(chunks, size), 'buffer' as BufferEncoding, callback)
   }

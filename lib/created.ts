@@ -1,4 +1,5 @@
-// Which object the answer to a `create` names, read from the first bytes of its result; and which one an event announces.
+// Which object the answer to a `create` names, read from the first bytes of its result; and which
+// one an event announces.
 
 import type { Announcement } from './codec.ts'
 import { detachString } from './frame-header.ts'
@@ -13,7 +14,8 @@ export interface Created {
   of?: Handle
 }
 
-const RESULT = /^\{"jsonrpc":"2\.0","id":(?:[^",]+|"(?:[^"\\]|\\.)*"),"result":\{"\$":"([^"\\]+)"(?:\}|,"kind":"([^"\\]+)"(?:,"of":"([^"\\]+)")?)/
+const RESULT =
+  /^\{"jsonrpc":"2\.0","id":(?:[^",]+|"(?:[^"\\]|\\.)*"),"result":\{"\$":"([^"\\]+)"(?:\}|,"kind":"([^"\\]+)"(?:,"of":"([^"\\]+)")?)/
 
 /** Undefined for an error, or a result of another kind. */
 export function createdBy(answer: Frame): Created | undefined {
@@ -31,7 +33,10 @@ function parsed(answer: string): Created | undefined {
   return createdIn(result)
 }
 
-/** What an event with the effect `announces` names: an announcement, or a reference to what is known already. */
+/**
+ * What an event with the effect `announces` names: an announcement, or a reference to what is known
+ * already.
+ */
 export function announcedBy(event: Frame): Created | undefined {
   const { params = [] } = decoded(event) as { params?: unknown[] }
   return createdIn(params[2])

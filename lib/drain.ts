@@ -6,8 +6,8 @@ import type { Handle } from './frame.ts'
 /** The parameter of `tier.drain`. */
 export interface DrainOptions {
   /**
-   * When the host ends, whatever is on it, in ms from now. Default: the deadline that it has, or else
-   * when it is empty.
+   * When the host ends, whatever is on it, in ms from now. Default: the deadline that it has, or
+   * else when it is empty.
    */
   deadline?: number
   /** Cancels the drain. */

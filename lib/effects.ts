@@ -26,7 +26,11 @@ const effectsByName: Readonly<Record<string, Effect>> = {
 
 const effects: ReadonlyMap<string, Effect> = new Map([
   ...[...methods].flatMap(([name, { role }]) => entry(name, methodEffects[role])),
-  ...[...kinds.values()].flatMap(({ kind, events }) => [...events].flatMap(([event, role]) => entry(`${kind}.${event}`, eventEffects[role] ?? effectsByName[event])))
+  ...[...kinds.values()].flatMap(({ kind, events }) =>
+    [...events].flatMap(([event, role]) =>
+      entry(`${kind}.${event}`, eventEffects[role] ?? effectsByName[event])
+    )
+  )
 ])
 
 function entry(name: string, effect: Effect | undefined): [string, Effect][] {
@@ -40,5 +44,7 @@ export const isEnd = (effect: Effect | undefined) => effect === 'closes' || effe
 
 /** The kind of the object that a method creates. */
 export const kindCreatedBy: ReadonlyMap<string, ObjectKind> = new Map(
-  [...methods].filter(([, { role }]) => role === 'create').map(([name, { member }]) => [name, creates[member as keyof typeof creates]])
+  [...methods]
+    .filter(([, { role }]) => role === 'create')
+    .map(([name, { member }]) => [name, creates[member as keyof typeof creates]])
 )

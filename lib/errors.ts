@@ -1,4 +1,5 @@
-// Every class of error, and how errors cross the wire: they keep their class over any number of tiers.
+// Every class of error, and how errors cross the wire: they keep their class over any number of
+// tiers.
 
 import { errors as mediasoupErrors } from './mediasoup.ts'
 import type { Failure, Id } from './frame.ts'
@@ -57,14 +58,19 @@ export const closeCodes = {
 
 /**
  * The codes that end a session: those with which a client or a tier, or `ws` for them, close a
- * connection for good. Any other is from something in between, such as a load balancer that restarts
- * (1001, 1005), and the session is resumed.
+ * connection for good. Any other is from something in between, such as a load balancer that
+ * restarts (1001, 1005), and the session is resumed.
  */
 export const finalCodes: ReadonlySet<number> = new Set(
-  Object.values(closeCodes).filter(code => code !== closeCodes.abnormal && code !== closeCodes.restart)
+  Object.values(closeCodes).filter(
+    code => code !== closeCodes.abnormal && code !== closeCodes.restart
+  )
 )
 
-/** A message that is not of the protocol. `code` is JSON-RPC's; `id` is that of the request, if it could be read. */
+/**
+ * A message that is not of the protocol. `code` is JSON-RPC's; `id` is that of the request, if it
+ * could be read.
+ */
 export class ProtocolError extends Error {
   override name = 'ProtocolError'
   readonly code: number
@@ -77,7 +83,10 @@ export class ProtocolError extends Error {
   }
 }
 
-/** Refused because the token is missing or not valid (`codes.unauthenticated`), or does not allow it (`codes.forbidden`). */
+/**
+ * Refused because the token is missing or not valid (`codes.unauthenticated`), or does not allow it
+ * (`codes.forbidden`).
+ */
 export class AccessError extends Error {
   override name = 'AccessError'
   readonly code: number
@@ -89,7 +98,10 @@ export class AccessError extends Error {
   }
 }
 
-/** More than the limits of the tier, or of the token, allow. `code` says of which limit: `codes.rate`, `inFlight`, `depth`, `objects`, `sessions` or `size`. */
+/**
+ * More than the limits of the tier, or of the token, allow. `code` says of which limit:
+ * `codes.rate`, `inFlight`, `depth`, `objects`, `sessions` or `size`.
+ */
 export class LimitError extends Error {
   override name = 'LimitError'
   readonly code: number
@@ -101,13 +113,19 @@ export class LimitError extends Error {
   }
 }
 
-/** The tier could not be reached, or the connection to it was lost. `cause` has the socket's own error. */
+/**
+ * The tier could not be reached, or the connection to it was lost. `cause` has the socket's own
+ * error.
+ */
 export class ConnectionError extends Error {
   override name = 'ConnectionError'
   /** WebSocket's code, once there was a connection. */
   readonly closeCode: number | undefined
 
-  constructor(message: string, { closeCode, ...options }: ErrorOptions & { closeCode?: number } = {}) {
+  constructor(
+    message: string,
+    { closeCode, ...options }: ErrorOptions & { closeCode?: number } = {}
+  ) {
     super(message, options)
     this.closeCode = closeCode
   }
@@ -128,7 +146,10 @@ export class UnknownOutcomeError extends Error {
   override name = 'UnknownOutcomeError'
 }
 
-export const unknownOutcome = (method: string) => new UnknownOutcomeError(`the tier was replaced during ${method}(): whether it was carried out is not known`)
+export const unknownOutcome = (method: string) =>
+  new UnknownOutcomeError(
+    `the tier was replaced during ${method}(): whether it was carried out is not known`
+  )
 
 /** The host drains, and takes no new Workers and Routers. Another host does. */
 export class DrainingError extends Error {
@@ -140,26 +161,51 @@ export class IncompatibleError extends Error {
   override name = 'IncompatibleError'
 }
 
-const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<string, new (message: string) => Error>(
-  [TypeError, RangeError, SyntaxError, SessionError, DrainingError, UnknownOutcomeError, IncompatibleError, ...Object.values(mediasoupErrors)].map(type => [type.name, type])
+const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<
+  string,
+  new (
+    message: string
+  ) => Error
+>(
+  [
+    TypeError,
+    RangeError,
+    SyntaxError,
+    SessionError,
+    DrainingError,
+    UnknownOutcomeError,
+    IncompatibleError,
+    ...Object.values(mediasoupErrors)
+  ].map(type => [type.name, type])
 )
 
 /** Encodes an error for the wire, without its stack, which stays on the host. */
 export function describeError(error: unknown): Failure {
-  if (error instanceof ProtocolError || error instanceof AccessError || error instanceof LimitError) return { code: error.code, message: error.message, data: { name: error.name } }
-  if (error instanceof SessionError) return { code: codes.session, message: error.message, data: { name: error.name } }
-  if (error instanceof DrainingError) return { code: codes.draining, message: error.message, data: { name: error.name } }
-  if (error instanceof ConnectionError) return { code: codes.mediasoup, message: error.message, data: { name: error.name, closeCode: error.closeCode } }
-  if (error instanceof Error) return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
+  if (error instanceof ProtocolError || error instanceof AccessError || error instanceof LimitError)
+    return { code: error.code, message: error.message, data: { name: error.name } }
+  if (error instanceof SessionError)
+    return { code: codes.session, message: error.message, data: { name: error.name } }
+  if (error instanceof DrainingError)
+    return { code: codes.draining, message: error.message, data: { name: error.name } }
+  if (error instanceof ConnectionError)
+    return {
+      code: codes.mediasoup,
+      message: error.message,
+      data: { name: error.name, closeCode: error.closeCode }
+    }
+  if (error instanceof Error)
+    return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
   return { code: codes.internal, message: String(error) }
 }
 
 /** The inverse of describeError. */
 export function reviveError({ code, message, data }: Failure): Error {
-  if (data?.name === 'ProtocolError' || (data === undefined && code <= codes.request)) return new ProtocolError(code, message)
+  if (data?.name === 'ProtocolError' || (data === undefined && code <= codes.request))
+    return new ProtocolError(code, message)
   if (data?.name === 'AccessError') return new AccessError(code, message)
   if (data?.name === 'LimitError') return new LimitError(code, message)
-  if (data?.name === 'ConnectionError') return new ConnectionError(message, { closeCode: data.closeCode })
+  if (data?.name === 'ConnectionError')
+    return new ConnectionError(message, { closeCode: data.closeCode })
   const type = revivable.get(data?.name ?? '')
   if (type) return new type(message)
   return Object.assign(new Error(message), data && { name: data.name })

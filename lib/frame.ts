@@ -1,6 +1,9 @@
 // The words of the wire. Types only, below all that uses them.
 
-/** One message: JSON text, or a binary frame (see PROTOCOL.md) when it carries a packet or a message of bytes. */
+/**
+ * One message: JSON text, or a binary frame (see PROTOCOL.md) when it carries a packet or a message
+ * of bytes.
+ */
 export type Frame = string | Buffer
 
 /** Of a request, unique while it is in flight. */

@@ -1,4 +1,5 @@
-// How a connection becomes a session that outlives it: its first frame says which one, and its answer how far that is.
+// How a connection becomes a session that outlives it: its first frame says which one, and its
+// answer how far that is.
 //
 //   → {"id": 0, "method": "tier.open", "params": [{"session": "pT3…", "secret": "mX0…", "received": 17}]}
 //   ← {"id": 0, "result": {"received": 12, "grace": 30000}}
@@ -10,7 +11,10 @@ import { decode, headerOf } from './wire.ts'
 export type { SessionKey } from './frame.ts'
 
 export interface Opening extends SessionKey {
-  /** How many of the tier's frames the client has: none in a new session, null when it has forgotten. */
+  /**
+   * How many of the tier's frames the client has: none in a new session, null when it has
+   * forgotten.
+   */
   received: number | null
   /** The session must be there: it is not to be begun. */
   resume?: boolean
@@ -18,7 +22,7 @@ export interface Opening extends SessionKey {
   maxPayload?: number
 }
 
-export interface Opened {
+export interface OpenReply {
   /** How many of the client's frames the tier has; null when it has forgotten. */
   received: number | null
   /** How long the session outlives its connection, in ms. */
@@ -40,20 +44,25 @@ const keyOf = (bytes: Buffer): SessionKey => ({
 export const newSessionKey = (): SessionKey => keyOf(randomBytes(SESSION_BYTES + SECRET_BYTES))
 
 /**
- * The key of a session's own session on a tier below. A tier that has forgotten all, or another one in its place, comes to
- * the same key from that of its client.
+ * The key of a session's own session on a tier below. A tier that has forgotten all, or another one
+ * in its place, comes to the same key from that of its client.
  *
  * @param child the tier below, by the name that every such tier calls it
  */
-export const keyBelow = ({ session, secret }: SessionKey, child: string): SessionKey =>
-  keyOf(Buffer.from(hkdfSync('sha256', secret, session, `mafalda ${child}`, SESSION_BYTES + SECRET_BYTES)))
+export const deriveChildKey = ({ session, secret }: SessionKey, child: string): SessionKey =>
+  keyOf(
+    Buffer.from(
+      hkdfSync('sha256', secret, session, `mafalda ${child}`, SESSION_BYTES + SECRET_BYTES)
+    )
+  )
 
 const METHOD = 'tier.open'
 const MAX_BYTES = 1_024
 
 /** The first frame of a connection, if it is an opening. */
 export function openingOf(frame: Frame): { id: Id; opening: unknown } | undefined {
-  if (typeof frame !== 'string' || frame.length > MAX_BYTES || headerOf(frame)?.method !== METHOD) return undefined
+  if (typeof frame !== 'string' || frame.length > MAX_BYTES || headerOf(frame)?.method !== METHOD)
+    return undefined
   const message = decode(frame)
   if (message.method === undefined || message.id === undefined) return undefined
   return { id: message.id, opening: message.params[0] }
@@ -61,7 +70,12 @@ export function openingOf(frame: Frame): { id: Id; opening: unknown } | undefine
 
 export const isOpening = (value: unknown): value is Opening => {
   const { session, secret, received, maxPayload } = Object(value) as Partial<Opening>
-  return isKey(session) && isKey(secret) && (received === null || isCount(received)) && (maxPayload === undefined || isCount(maxPayload))
+  return (
+    isKey(session) &&
+    isKey(secret) &&
+    (received === null || isCount(received)) &&
+    (maxPayload === undefined || isCount(maxPayload))
+  )
 }
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0

@@ -2,7 +2,13 @@
 
 export type { DrainOptions, DrainState } from './drain.ts'
 export {
-  AccessError, ConnectionError, DrainingError, IncompatibleError, LimitError, ProtocolError, SessionError,
+  AccessError,
+  ConnectionError,
+  DrainingError,
+  IncompatibleError,
+  LimitError,
+  ProtocolError,
+  SessionError,
   UnknownOutcomeError
 } from './errors.ts'
 export type { Location } from './hello.ts'

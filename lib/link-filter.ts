@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { Frame, Head } from './frame.ts'
 import type { Link, LinkEvents } from './tier.ts'
 
-export abstract class Layer extends EventEmitter<LinkEvents> implements Link {
+export abstract class LinkFilter extends EventEmitter<LinkEvents> implements Link {
   protected readonly below: Link
 
   constructor(below: Link) {

@@ -1,5 +1,5 @@
-// What both ends take from mediasoup's own package: errors, ORTC, emitters and a few functions. None of it needs a
-// worker on this machine.
+// What both ends take from mediasoup's own package: errors, ORTC, emitters and a few functions.
+// None of it needs a worker on this machine.
 
 export * as errors from 'mediasoup/errors'
 export * as extras from 'mediasoup/extras'

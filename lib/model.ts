@@ -1,5 +1,6 @@
-// The mediasoup object model, described once. The server's dispatch (and so what may be called at all), the client's
-// classes, the types of every method, the OpenRPC document and the drift check are derived from this table.
+// The mediasoup object model, described once. The server's dispatch (and so what may be called at
+// all), the client's classes, the types of every method, the OpenRPC document and the drift check
+// are derived from this table.
 
 import type { EventEmitter } from 'node:events'
 import type * as ms from 'mediasoup/types'
@@ -21,8 +22,16 @@ interface Objects {
   Consumer: [ms.Consumer, ms.ConsumerEvents, ms.ConsumerObserverEvents]
   DataProducer: [ms.DataProducer, ms.DataProducerEvents, ms.DataProducerObserverEvents]
   DataConsumer: [ms.DataConsumer, ms.DataConsumerEvents, ms.DataConsumerObserverEvents]
-  ActiveSpeakerObserver: [ms.ActiveSpeakerObserver, ms.ActiveSpeakerObserverEvents, ms.ActiveSpeakerObserverObserverEvents]
-  AudioLevelObserver: [ms.AudioLevelObserver, ms.AudioLevelObserverEvents, ms.AudioLevelObserverObserverEvents]
+  ActiveSpeakerObserver: [
+    ms.ActiveSpeakerObserver,
+    ms.ActiveSpeakerObserverEvents,
+    ms.ActiveSpeakerObserverObserverEvents
+  ]
+  AudioLevelObserver: [
+    ms.AudioLevelObserver,
+    ms.AudioLevelObserverEvents,
+    ms.AudioLevelObserverObserverEvents
+  ]
 }
 
 export type Kind = keyof Objects
@@ -43,10 +52,13 @@ export type Interface<K extends Kind> = Objects[K][0]
  * - local:  a method answered on the spot, without the peer
  * - hidden: not part of the public API
  */
-type MemberRole<V> =
-  V extends (...args: never[]) => Promise<infer R> ? (R extends { observer: unknown } ? 'create' : 'query' | 'call')
-  : V extends (...args: never[]) => unknown ? 'cast' | 'media' | 'local' | 'hidden'
-  : 'fixed' | 'live' | 'hidden'
+type MemberRole<V> = V extends (...args: never[]) => Promise<infer R>
+  ? R extends { observer: unknown }
+    ? 'create'
+    : 'query' | 'call'
+  : V extends (...args: never[]) => unknown
+    ? 'cast' | 'media' | 'local' | 'hidden'
+    : 'fixed' | 'live' | 'hidden'
 
 /**
  * Who emits an event, and whether it crosses the wire.
@@ -57,10 +69,11 @@ type MemberRole<V> =
  * - end:   the object, which is closed by it
  * - local: emitted by the client's own cascade when a parent closes; never crosses the wire
  */
-type EventRole<N, E, O> =
-  N extends keyof E & keyof O ? 'self' | 'both' | 'media' | 'local'
-  : N extends keyof E ? 'self' | 'media' | 'end' | 'local'
-  : 'observer' | 'new' | 'local'
+type EventRole<N, E, O> = N extends keyof E & keyof O
+  ? 'self' | 'both' | 'media' | 'local'
+  : N extends keyof E
+    ? 'self' | 'media' | 'end' | 'local'
+    : 'observer' | 'new' | 'local'
 
 // What every object has needs no row of its own: it is written by hand in client/entity.ts.
 type Common = keyof EventEmitter | 'safeEmit' | 'observer' | 'appData' | 'closed' | 'close'
@@ -68,7 +81,10 @@ type Internal = `@${string}` | 'listenererror' | 'close'
 
 type Members<T> = { [N in Exclude<keyof T, Common>]: MemberRole<T[N]> }
 type Events<E, O> = { [N in Exclude<keyof E | keyof O, Internal>]: EventRole<N, E, O> }
-type Spec<K extends Kind> = { members: Members<Objects[K][0]>; events: Events<Objects[K][1], Objects[K][2]> }
+type Spec<K extends Kind> = {
+  members: Members<Objects[K][0]>
+  events: Events<Objects[K][1], Objects[K][2]>
+}
 
 // A spread hides surplus members from the type checker, so each fragment is checked by itself.
 const transport = {
@@ -379,9 +395,20 @@ export const model = {
   }
 } as const satisfies { [K in Kind]: Spec<K> }
 
-type Creating<K extends Kind> = { [N in keyof (typeof model)[K]['members']]: (typeof model)[K]['members'][N] extends 'create' ? N : never }[keyof (typeof model)[K]['members']]
-type CreatedBy<K extends Kind, N> = N extends keyof Interface<K> ? Interface<K>[N] extends (...args: never[]) => Promise<infer R> ? R : never : never
-type KindOf<R> = { [K in Exclude<Kind, 'mediasoup'>]: Interface<K> extends R ? K : never }[Exclude<Kind, 'mediasoup'>]
+type Creating<K extends Kind> = {
+  [N in keyof (typeof model)[K]['members']]: (typeof model)[K]['members'][N] extends 'create'
+    ? N
+    : never
+}[keyof (typeof model)[K]['members']]
+type CreatedBy<K extends Kind, N> = N extends keyof Interface<K>
+  ? Interface<K>[N] extends (...args: never[]) => Promise<infer R>
+    ? R
+    : never
+  : never
+type KindOf<R> = { [K in Exclude<Kind, 'mediasoup'>]: Interface<K> extends R ? K : never }[Exclude<
+  Kind,
+  'mediasoup'
+>]
 
 /** The kind of what each member with the role `create` makes. */
 export const creates = {
@@ -398,4 +425,6 @@ export const creates = {
   consume: 'Consumer',
   produceData: 'DataProducer',
   consumeData: 'DataConsumer'
-} as const satisfies { [N in { [K in Kind]: Creating<K> }[Kind]]: { [K in Kind]: KindOf<CreatedBy<K, N>> }[Kind] }
+} as const satisfies {
+  [N in { [K in Kind]: Creating<K> }[Kind]]: { [K in Kind]: KindOf<CreatedBy<K, N>> }[Kind]
+}

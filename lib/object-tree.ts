@@ -1,5 +1,5 @@
-// The objects of a session by their handles, as a tree: a Worker has Routers, a Router has transports, and so on. What goes with
-// its parent is removed with it here and nowhere else.
+// The objects of a session by their handles, as a tree: a Worker has Routers, a Router has
+// transports, and so on. What goes with its parent is removed with it here and nowhere else.
 
 import type { Handle } from './frame.ts'
 
@@ -23,7 +23,10 @@ interface Node<D, K extends string> extends TreeNode<D, K> {
 export interface ObjectTreeOptions<D, K extends string> {
   /** What `count()` counts together. Default: each kind by itself. */
   groupOf?(kind: K): string
-  /** Is told of each object that is removed, before its children. The tree does not have it any more. */
+  /**
+   * Is told of each object that is removed, before its children. The tree does not have it any
+   * more.
+   */
   onRemoved?(node: TreeNode<D, K>): void
 }
 
@@ -52,7 +55,7 @@ export class ObjectTree<D = undefined, K extends string = string> {
 
   /** At this moment. */
   childrenOf(handle: Handle): TreeNode<D, K>[] {
-    return [...this.#nodes.get(handle)?.children ?? []]
+    return [...(this.#nodes.get(handle)?.children ?? [])]
   }
 
   hasChildren(handle: Handle): boolean {
@@ -65,7 +68,8 @@ export class ObjectTree<D = undefined, K extends string = string> {
   }
 
   /**
-   * Adds an object. One that is there stays as it is. If its parent is not there, the object is gone with it by now, and is not added.
+   * Adds an object. One that is there stays as it is. If its parent is not there, the object is
+   * gone with it by now, and is not added.
    *
    * @returns the object; undefined if it was not added
    */
@@ -74,7 +78,14 @@ export class ObjectTree<D = undefined, K extends string = string> {
     if (known) return known
     const on = parent === undefined ? undefined : this.#nodes.get(parent)
     if (parent !== undefined && !on) return undefined
-    const node: Node<D, K> = { handle, kind, parent: on, data, children: undefined, owner: undefined }
+    const node: Node<D, K> = {
+      handle,
+      kind,
+      parent: on,
+      data,
+      children: undefined,
+      owner: undefined
+    }
     this.#nodes.set(handle, node)
     if (on) (on.children ??= new Set()).add(node)
     this.#count(kind, 1)
@@ -116,7 +127,12 @@ export class ObjectTree<D = undefined, K extends string = string> {
 
   /** An object that is owned by one of its own would be a cycle. */
   #isWithin(node: Node<D, K> | undefined, ancestor: Node<D, K>): boolean {
-    return node !== undefined && (node === ancestor || this.#isWithin(node.parent, ancestor) || this.#isWithin(node.owner, ancestor))
+    return (
+      node !== undefined &&
+      (node === ancestor ||
+        this.#isWithin(node.parent, ancestor) ||
+        this.#isWithin(node.owner, ancestor))
+    )
   }
 
   #count(kind: K, by: 1 | -1) {

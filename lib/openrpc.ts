@@ -1,4 +1,5 @@
-// The OpenRPC document of the protocol, derived from the two models. `rpc.discover` answers with it.
+// The OpenRPC document of the protocol, derived from the two models. `rpc.discover` answers with
+// it.
 
 import { type MethodRole, isAnswered, methods } from './methods.ts'
 import type { Frame } from './frame.ts'
@@ -7,7 +8,11 @@ import { version } from './version.ts'
 import type { Id } from './wire.ts'
 
 const handle = { name: 'handle', required: true, schema: { $ref: '#/components/schemas/Handle' } }
-const args = { name: 'arguments', description: "mediasoup's own arguments, one position each", schema: {} }
+const args = {
+  name: 'arguments',
+  description: "mediasoup's own arguments, one position each",
+  schema: {}
+}
 
 /** @see https://spec.open-rpc.org */
 export function discover() {
@@ -16,7 +21,8 @@ export function discover() {
     info: {
       title: 'Mafalda',
       version,
-      description: "mediasoup's own API as JSON-RPC 2.0 over WebSocket. PROTOCOL.md tells what a schema cannot: order, events, binary frames.",
+      description:
+        "mediasoup's own API as JSON-RPC 2.0 over WebSocket. PROTOCOL.md tells what a schema cannot: order, events, binary frames.",
       license: { name: 'ISC' }
     },
     methods: [
@@ -26,9 +32,14 @@ export function discover() {
         summary: summaries[role],
         paramStructure: 'by-position',
         params: kind === 'mediasoup' ? [args] : role === 'close' ? [handle] : [handle, args],
-        // What is not answered is sent as a notification; sent as a request, it is answered with null.
-        result: result(isAnswered(role) ? { $ref: `#/components/schemas/${role}` } : { type: 'null' }),
-        externalDocs: { url: `https://mediasoup.org/documentation/v3/mediasoup/api/#${anchor(kind)}-${member}` }
+        // What is not answered is sent as a notification; sent as a request, it is answered with
+        // null.
+        result: result(
+          isAnswered(role) ? { $ref: `#/components/schemas/${role}` } : { type: 'null' }
+        ),
+        externalDocs: {
+          url: `https://mediasoup.org/documentation/v3/mediasoup/api/#${anchor(kind)}-${member}`
+        }
       }))
     ],
     components: { schemas }
@@ -43,8 +54,8 @@ function tierMethod(name: string, { sent, told }: TierMethod) {
     summary,
     paramStructure: 'by-position',
     params: [...params],
-    ...sent?.result && { result: result(sent.result) },
-    ...told && { 'x-told': told }
+    ...(sent?.result && { result: result(sent.result) }),
+    ...(told && { 'x-told': told })
   }
 }
 
@@ -67,13 +78,20 @@ const summaries: Record<MethodRole, string> = {
 }
 
 const schemas = {
-  Handle: { type: 'string', pattern: '^[^/]+/[0-9]+$', description: 'Names an object in the whole tree' },
+  Handle: {
+    type: 'string',
+    pattern: '^[^/]+/[0-9]+$',
+    description: 'Names an object in the whole tree'
+  },
   query: { description: "mediasoup's own result" },
   call: {
     type: 'object',
     properties: {
       value: { description: "mediasoup's own result, if it has one" },
-      live: { type: 'object', description: 'The live members of the object that changed; null means undefined' }
+      live: {
+        type: 'object',
+        description: 'The live members of the object that changed; null means undefined'
+      }
     }
   },
   create: {
@@ -92,4 +110,5 @@ const schemas = {
 let encoded: string | undefined
 
 /** The answer to `rpc.discover`. It is long and easily asked for: all answers share one text. */
-export const encodeDiscovery = (id: Id): Frame => `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${encoded ??= JSON.stringify(discover())}}`
+export const encodeDiscovery = (id: Id): Frame =>
+  `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${(encoded ??= JSON.stringify(discover()))}}`

@@ -1,5 +1,5 @@
-// What a link does with a frame that its reader would not take, or for which there is no room: it is refused where it was
-// sent, and nothing else suffers.
+// What a link does with a frame that its reader would not take, or for which there is no room: it
+// is refused where it was sent, and nothing else suffers.
 
 import { LimitError, codes, describeError } from './errors.ts'
 import { peekHeader } from './frame-header.ts'
@@ -26,7 +26,10 @@ export interface Room {
   connected: boolean
 }
 
-/** What becomes of a frame. With none of these it is dropped, as it is worth nothing when it is late. */
+/**
+ * What becomes of a frame. With none of these it is dropped, as it is worth nothing when it is
+ * late.
+ */
 export interface Outgoing {
   /** What is sent: the frame, or an error in place of an answer. */
   frame?: Frame
@@ -36,18 +39,26 @@ export interface Outgoing {
   dropped?: LimitError
 }
 
-/** @throws LimitError when there is no room for a message that nobody answers: its sender is to wait. */
+/**
+ * @throws LimitError when there is no room for a message that nobody answers: its sender is to
+ * wait.
+ */
 export function admit(frame: Frame, head: Head | undefined, room: Room): Outgoing {
-  if (isLarger(frame, room.maxPayload)) return refuseLarge(frame, head ?? peekHeader(frame), room.maxPayload)
+  if (isLarger(frame, room.maxPayload))
+    return refuseLarge(frame, head ?? peekHeader(frame), room.maxPayload)
   const isLate = !room.connected || room.waiting > MAX_MEDIA_BACKLOG_BYTES
   if (isLate && Buffer.isBuffer(frame) && isMedia(head ?? peekHeader(frame))) return {}
-  if (room.backlog + frame.length > FULL * room.maxBacklog) return refuseMore(frame, head ?? peekHeader(frame), room)
+  if (room.backlog + frame.length > FULL * room.maxBacklog)
+    return refuseMore(frame, head ?? peekHeader(frame), room)
   return { frame }
 }
 
 function refuseLarge(frame: Frame, head: Head | undefined, maxPayload: number): Outgoing {
-  const what = head ? head.method ?? 'the answer' : 'the message'
-  const error = new LimitError(codes.size, `${what} has ${sizeOf(frame)} bytes, and the peer takes at most ${maxPayload}`)
+  const what = head ? (head.method ?? 'the answer') : 'the message'
+  const error = new LimitError(
+    codes.size,
+    `${what} has ${sizeOf(frame)} bytes, and the peer takes at most ${maxPayload}`
+  )
   if (!head || (head.method !== undefined && head.id == null)) return { dropped: error }
   const failure = encodeFailure(head.id!, describeError(error))
   return head.method === undefined ? { frame: failure } : { answer: failure }
@@ -57,7 +68,10 @@ function refuseMore(frame: Frame, head: Head | undefined, { backlog, maxBacklog 
   if (head?.method === undefined) return { frame }
   const isCast = head.id == null && methods.get(head.method)?.role === 'cast'
   if (head.id == null && !isCast) return { frame }
-  const error = new LimitError(codes.inFlight, `${head.method} has to wait: ${backlog} bytes of at most ${maxBacklog} wait to be sent, or to arrive`)
+  const error = new LimitError(
+    codes.inFlight,
+    `${head.method} has to wait: ${backlog} bytes of at most ${maxBacklog} wait to be sent, or to arrive`
+  )
   if (isCast) throw error
   return { answer: encodeFailure(head.id!, describeError(error)) }
 }
@@ -66,7 +80,8 @@ function refuseMore(frame: Frame, head: Head | undefined, { backlog, maxBacklog 
 const isLarger = (frame: Frame, bytes: number) =>
   frame.length * (typeof frame === 'string' ? 3 : 1) > bytes && sizeOf(frame) > bytes
 
-const sizeOf = (frame: Frame) => typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length
+const sizeOf = (frame: Frame) =>
+  typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length
 
 /** Whether a frame is RTP or RTCP, in either direction. */
 function isMedia(head: Head | undefined): boolean {

@@ -22,7 +22,13 @@ export interface RecallOptions {
 }
 
 /** An object; `live` are its live members, without those that are undefined. */
-export type Entry = [handle: Handle, kind: ObjectKind, of: Handle | null, live: Record<string, unknown>, members?: Record<string, unknown>]
+export type Entry = [
+  handle: Handle,
+  kind: ObjectKind,
+  of: Handle | null,
+  live: Record<string, unknown>,
+  members?: Record<string, unknown>
+]
 
 /** The parameter of `tier.recalled`. */
 export interface Recalled {
@@ -34,7 +40,8 @@ export interface Recalled {
   done?: string[]
 }
 
-// A frame has at most 256 KiB: this is what entries take of it. A tier in between may write longer handles.
+// A frame has at most 256 KiB: this is what entries take of it. A tier in between may write longer
+// handles.
 const MAX_ENTRIES_BYTES = 208 * 1024
 // Whoever reads too slowly is told the rest when this much has left.
 const MAX_BACKLOG_BYTES = 256 * 1024
@@ -52,12 +59,18 @@ const isListOfNames = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every(name => typeof name === 'string')
 
 /**
- * Tells objects in frames of at most 256 KiB, no faster than the link takes them, and answers how many there were.
+ * Tells objects in frames of at most 256 KiB, no faster than the link takes them, and answers how
+ * many there were.
  *
- * @param entries is asked for each object when it is told, because objects change and close meanwhile
+ * @param entries is asked for each object when it is told, because objects change and close
+ *   meanwhile
  */
 export async function tellEntries(
-  link: Link, send: (frame: Frame) => void, id: Id, entries: Iterable<Entry>, done: string[]
+  link: Link,
+  send: (frame: Frame) => void,
+  id: Id,
+  entries: Iterable<Entry>,
+  done: string[]
 ): Promise<number> {
   const closed = new AbortController()
   const onClose = () => closed.abort()
@@ -87,15 +100,31 @@ export async function tellEntries(
 const frameOf = (id: Id, entries: string[], done?: string[]) =>
   `{"jsonrpc":"2.0","method":"tier.recalled","params":[{"id":${JSON.stringify(id)},"entries":[${entries.join()}]${done ? `,"done":${JSON.stringify(done)}` : ''}}]}`
 
-export const encodeRecalled = (recalled: Recalled) => encodeNotification('tier.recalled', [recalled])
+export const encodeRecalled = (recalled: Recalled) =>
+  encodeNotification('tier.recalled', [recalled])
 
 /** An entry as an announcement: as far as its members were asked for. */
-export function announcementOf([$, kind, of, live, { appData, ...fixed } = {}]: Entry): Announcement {
-  return { $, kind, of: of ?? undefined, appData: appData as Record<string, unknown> | undefined, members: { ...fixed, ...live } }
+export function announcementOf([
+  $,
+  kind,
+  of,
+  live,
+  { appData, ...fixed } = {}
+]: Entry): Announcement {
+  return {
+    $,
+    kind,
+    of: of ?? undefined,
+    appData: appData as Record<string, unknown> | undefined,
+    members: { ...fixed, ...live }
+  }
 }
 
 /** The inverse, for somebody who asked for some members. */
-export function entryOf({ $, kind, of, appData, members }: Announcement, names: readonly string[]): Entry {
+export function entryOf(
+  { $, kind, of, appData, members }: Announcement,
+  names: readonly string[]
+): Entry {
   const all: Record<string, unknown> = { ...members, appData }
   const { live } = kinds.get(kind)!
   const some = (names: readonly string[]) =>
@@ -104,9 +133,18 @@ export function entryOf({ $, kind, of, appData, members }: Announcement, names: 
 }
 
 /** An entry for somebody who asked for fewer members. */
-export function narrowed([handle, kind, of, live, members]: Entry, names: ReadonlySet<string>): Entry {
+export function narrowed(
+  [handle, kind, of, live, members]: Entry,
+  names: ReadonlySet<string>
+): Entry {
   if (!members || !names.size) return [handle, kind, of, live]
-  return [handle, kind, of, live, Object.fromEntries(Object.entries(members).filter(([name]) => names.has(name)))]
+  return [
+    handle,
+    kind,
+    of,
+    live,
+    Object.fromEntries(Object.entries(members).filter(([name]) => names.has(name)))
+  ]
 }
 
 /** Handles by their nodes, in the order in which they come. */

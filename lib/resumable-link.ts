@@ -1,5 +1,6 @@
-// A Link that outlives its sockets. It counts the frames of the session in both directions, keeps those that the peer has
-// not acknowledged, and sends them again on the next socket: each arrives once, and in order.
+// A Link that outlives its sockets. It counts the frames of the session in both directions, keeps
+// those that the peer has not acknowledged, and sends them again on the next socket: each arrives
+// once, and in order.
 
 import { EventEmitter } from 'node:events'
 import type { Budget, Holder } from './budget.ts'
@@ -10,7 +11,8 @@ import { UNSTATED_MAX_PAYLOAD } from './socket-options.ts'
 import type { Link, LinkEvents } from './tier.ts'
 import { decode, encodeNotification } from './wire.ts'
 
-// The peer hears how much has arrived when there is this much to say, and otherwise within a second.
+// The peer hears how much has arrived when there is this much to say, and otherwise within a
+// second.
 const ACKNOWLEDGED_FRAMES = 512
 const ACKNOWLEDGED_BYTES = 256 * 1024
 const ACKNOWLEDGED_MS = 1_000
@@ -22,7 +24,8 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
   readonly #budget: Budget | undefined
   /** What carries it at the moment. */
   #carrier: Link | undefined
-  // The frames that the peer may not have, the first of which has the number #acknowledged; so many were given to a carrier.
+  // The frames that the peer may not have, the first of which has the number #acknowledged; so many
+  // were given to a carrier.
   #outbox: Frame[] = []
   #acknowledged = 0
   #handed = 0
@@ -75,11 +78,21 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
     this.#release(arrived)
     const before = this.#carrier
     this.#carrier = carrier
-    before?.close(new ConnectionError('the session was taken over by another connection', { closeCode: closeCodes.takenOver }))
+    before?.close(
+      new ConnectionError('the session was taken over by another connection', {
+        closeCode: closeCodes.takenOver
+      })
+    )
     greet()
-    carrier.on('frame', (frame, head) => { if (this.#carrier === carrier) this.#receive(frame, head) })
-    carrier.on('drain', () => { if (this.#carrier === carrier) this.emit('drain') })
-    carrier.on('close', error => { if (this.#carrier === carrier) this.lose(error) })
+    carrier.on('frame', (frame, head) => {
+      if (this.#carrier === carrier) this.#receive(frame, head)
+    })
+    carrier.on('drain', () => {
+      if (this.#carrier === carrier) this.emit('drain')
+    })
+    carrier.on('close', error => {
+      if (this.#carrier === carrier) this.lose(error)
+    })
     if (this.#paused) carrier.pause()
     else carrier.resume() // What came right behind the opening is read now.
     for (const frame of this.#outbox) carrier.send(frame)
@@ -92,7 +105,10 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
     this.emit('drain')
   }
 
-  /** The peer has forgotten the session: both ends count from 0 again. Answers the frames that it was not sent yet. */
+  /**
+   * The peer has forgotten the session: both ends count from 0 again. Answers the frames that it
+   * was not sent yet.
+   */
   restart(): Frame[] {
     const unsent = this.#outbox.slice(this.#handed)
     this.#outbox = []
@@ -107,7 +123,12 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
     if (frame === undefined) return
     this.#outbox.push(frame)
     this.#backlog += frame.length
-    if (this.#backlog > this.#maxBacklog) return this.end(new ConnectionError(`the connection was lost: more than ${this.#maxBacklog} bytes wait for the peer`))
+    if (this.#backlog > this.#maxBacklog)
+      return this.end(
+        new ConnectionError(
+          `the connection was lost: more than ${this.#maxBacklog} bytes wait for the peer`
+        )
+      )
     this.#budget?.add(frame.length)
     if (this.#ended || !this.#carrier) return
     this.#handed++
@@ -116,15 +137,28 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
 
   // Most frames need no closer look.
   #isOrdinary(frame: Frame): boolean {
-    return typeof frame === 'string' && frame.length * 3 <= this.maxPayload && (this.#backlog + frame.length) * 2 <= this.#maxBacklog
+    return (
+      typeof frame === 'string' &&
+      frame.length * 3 <= this.maxPayload &&
+      (this.#backlog + frame.length) * 2 <= this.#maxBacklog
+    )
   }
 
   /** What is sent of a frame. */
   #admit(given: Frame, head?: Head): Frame | undefined {
-    const room = { maxPayload: this.maxPayload, waiting: this.bufferedAmount, backlog: this.#backlog, maxBacklog: this.#maxBacklog, connected: this.#carrier !== undefined }
+    const room = {
+      maxPayload: this.maxPayload,
+      waiting: this.bufferedAmount,
+      backlog: this.#backlog,
+      maxBacklog: this.#maxBacklog,
+      connected: this.#carrier !== undefined
+    }
     const { frame, answer, dropped } = admit(given, head, room)
     // As if the peer had answered, and so not in the middle of the call.
-    if (answer !== undefined) queueMicrotask(() => { if (!this.#ended) this.emit('frame', answer) })
+    if (answer !== undefined)
+      queueMicrotask(() => {
+        if (!this.#ended) this.emit('frame', answer)
+      })
     if (dropped) this.emit('dropped', dropped)
     return frame
   }
@@ -183,7 +217,8 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
     this.#received++
     this.#unsaid.frames++
     this.#unsaid.bytes += frame.length
-    if (this.#unsaid.frames >= ACKNOWLEDGED_FRAMES || this.#unsaid.bytes >= ACKNOWLEDGED_BYTES) this.#acknowledge()
+    if (this.#unsaid.frames >= ACKNOWLEDGED_FRAMES || this.#unsaid.bytes >= ACKNOWLEDGED_BYTES)
+      this.#acknowledge()
     else this.#timer ??= setTimeout(() => this.#acknowledge(), ACKNOWLEDGED_MS).unref()
     this.emit('frame', frame, head)
   }
@@ -200,7 +235,10 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
   #release(arrived: number) {
     const sent = this.#acknowledged + this.#outbox.length
     if (!Number.isInteger(arrived) || arrived < this.#acknowledged || arrived > sent) {
-      throw new ProtocolError(codes.params, `the peer must have ${this.#acknowledged} to ${sent} frames (it says ${arrived})`)
+      throw new ProtocolError(
+        codes.params,
+        `the peer must have ${this.#acknowledged} to ${sent} frames (it says ${arrived})`
+      )
     }
     const released = this.#outbox.splice(0, arrived - this.#acknowledged)
     for (const { length } of released) this.#backlog -= length
@@ -213,18 +251,24 @@ const ACKNOWLEDGEMENT = '{"jsonrpc":"2.0","method":"tier.ack","params":['
 // However much space its JSON has.
 const MAX_ACKNOWLEDGEMENT = 256
 
-/** How many frames the peer has, if that is what a frame says: written as we write it, or in another way. */
+/**
+ * How many frames the peer has, if that is what a frame says: written as we write it, or in another
+ * way.
+ */
 function acknowledgedBy(frame: Frame): number | undefined {
   if (typeof frame !== 'string') return undefined
   if (frame.startsWith(ACKNOWLEDGEMENT)) return Number(frame.slice(ACKNOWLEDGEMENT.length, -2))
   if (frame.length > MAX_ACKNOWLEDGEMENT || !frame.includes('tier.ack')) return undefined
   try {
     const message = decode(frame)
-    return message.method === 'tier.ack' && message.id === undefined ? Number(message.params[0]) : undefined
+    return message.method === 'tier.ack' && message.id === undefined
+      ? Number(message.params[0])
+      : undefined
   } catch {
     return undefined // Whoever is to read it says what is wrong with it.
   }
 }
 
 /** Whether the peer ended the connection so that it may not come back. */
-const isFinal = ({ closeCode }: ConnectionError) => closeCode !== undefined && finalCodes.has(closeCode)
+const isFinal = ({ closeCode }: ConnectionError) =>
+  closeCode !== undefined && finalCodes.has(closeCode)

@@ -19,6 +19,9 @@ const scopes: ReadonlyMap<string, Scope | undefined> = new Map<string, Scope | u
   ...[...tierMethods].map(([name, { sent }]) => [name, sent ? sent.scope : 'operate'] as const)
 ])
 
-/** The scope that a method needs; undefined when it needs none, or is unknown. One of a later version of the tier may do anything. */
+/**
+ * The scope that a method needs; undefined when it needs none, or is unknown. One of a later
+ * version of the tier may do anything.
+ */
 export const scopeOf = (method: string): Scope | undefined =>
   scopes.has(method) || !isOfTier(method) ? scopes.get(method) : 'operate'

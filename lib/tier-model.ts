@@ -1,5 +1,6 @@
-// What a tier has beside mediasoup's API, described once: its own methods and notifications. Scopes, the OpenRPC document and
-// what a proxy does with each are derived from this table, and a test compares PROTOCOL.md with it.
+// What a tier has beside mediasoup's API, described once: its own methods and notifications.
+// Scopes, the OpenRPC document and what a proxy does with each are derived from this table, and a
+// test compares PROTOCOL.md with it.
 
 /**
  * - observe: to ask (dump, getStats, tier.locate, …)
@@ -58,37 +59,95 @@ const integer = { type: 'integer', minimum: 0 } as const
 const boolean = { type: 'boolean' } as const
 const strings = { type: 'array', items: string } as const
 const handle = { $ref: '#/components/schemas/Handle' } as const
-const object = (properties: Record<string, Schema>, required: readonly string[] = Object.keys(properties)) => ({ type: 'object', required, properties })
-const param = (name: string, schema: Schema, required = false): Param => ({ name, required, schema })
+const object = (
+  properties: Record<string, Schema>,
+  required: readonly string[] = Object.keys(properties)
+) => ({ type: 'object', required, properties })
+const param = (name: string, schema: Schema, required = false): Param => ({
+  name,
+  required,
+  schema
+})
 
 const load = object({
-  capacity: number, used: number, workers: integer, shared: integer, routers: integer, consumers: integer, draining: integer
+  capacity: number,
+  used: number,
+  workers: integer,
+  shared: integer,
+  routers: integer,
+  consumers: integer,
+  draining: integer
 })
 const drainState = object(
-  { draining: boolean, workers: integer, routers: integer, consumers: integer, deadline: number, ended: { enum: ['empty', 'deadline', 'cancelled'] } },
+  {
+    draining: boolean,
+    workers: integer,
+    routers: integer,
+    consumers: integer,
+    deadline: number,
+    ended: { enum: ['empty', 'deadline', 'cancelled'] }
+  },
   ['draining', 'workers', 'routers', 'consumers']
 )
-const usage = { type: 'object', additionalProperties: number, description: 'Cores by the handle of a Worker' }
+const usage = {
+  type: 'object',
+  additionalProperties: number,
+  description: 'Cores by the handle of a Worker'
+}
 const entry = {
   type: 'array',
   minItems: 4,
-  items: [handle, string, { oneOf: [handle, { type: 'null' }] }, { type: 'object' }, { type: 'object' }],
+  items: [
+    handle,
+    string,
+    { oneOf: [handle, { type: 'null' }] },
+    { type: 'object' },
+    { type: 'object' }
+  ],
   description: 'Handle, kind, parent, live members, and the fixed members that were asked for'
 }
-const frames = { oneOf: [integer, { type: 'null' }], description: 'A number of frames; null from an end that has forgotten' }
+const frames = {
+  oneOf: [integer, { type: 'null' }],
+  description: 'A number of frames; null from an end that has forgotten'
+}
 
 export const tierModel = {
   'tier.open': {
     sent: {
       summary: 'Says which session a connection carries: its first frame',
-      params: [param('opening', object({ session: string, secret: string, received: frames, resume: boolean, maxPayload: integer }, ['session', 'secret', 'received']), true)],
-      result: object({ received: frames, grace: number, returns: boolean, maxPayload: integer }, ['received', 'grace']),
+      params: [
+        param(
+          'opening',
+          object(
+            {
+              session: string,
+              secret: string,
+              received: frames,
+              resume: boolean,
+              maxPayload: integer
+            },
+            ['session', 'secret', 'received']
+          ),
+          true
+        )
+      ],
+      result: object({ received: frames, grace: number, returns: boolean, maxPayload: integer }, [
+        'received',
+        'grace'
+      ]),
       inProxy: 'link'
     }
   },
   'tier.ack': {
-    sent: { summary: 'Says how many frames have arrived', params: [param('received', integer, true)], inProxy: 'link' },
-    told: { summary: 'Says how many frames have arrived', params: [param('received', integer, true)] }
+    sent: {
+      summary: 'Says how many frames have arrived',
+      params: [param('received', integer, true)],
+      inProxy: 'link'
+    },
+    told: {
+      summary: 'Says how many frames have arrived',
+      params: [param('received', integer, true)]
+    }
   },
   'tier.authenticate': {
     sent: {
@@ -101,20 +160,39 @@ export const tierModel = {
   'tier.hello': {
     sent: {
       summary: 'What the tier says of itself',
-      params: [param('hello', object({ protocol: string, model: string, via: { ...strings, maxItems: 64 } }, []))],
-      result: object({ protocol: string, mafalda: string, mediasoup: string, model: string, node: string, workerBin: string, supportedRtpCapabilities: { type: 'object' } }),
+      params: [
+        param(
+          'hello',
+          object({ protocol: string, model: string, via: { ...strings, maxItems: 64 } }, [])
+        )
+      ],
+      result: object({
+        protocol: string,
+        mafalda: string,
+        mediasoup: string,
+        model: string,
+        node: string,
+        workerBin: string,
+        supportedRtpCapabilities: { type: 'object' }
+      }),
       inProxy: 'own'
     }
   },
   'tier.log': {
     sent: {
       summary: "Asks for what mediasoup logs about the session's Workers; an empty list ends it",
-      params: [param('levels', { type: 'array', items: { enum: ['debug', 'warn', 'error'] } }, true)],
+      params: [
+        param('levels', { type: 'array', items: { enum: ['debug', 'warn', 'error'] } }, true)
+      ],
       inProxy: 'each'
     },
     told: {
       summary: "What mediasoup logs about the session's Workers",
-      params: [param('level', string, true), param('namespace', string, true), param('message', string, true)]
+      params: [
+        param('level', string, true),
+        param('namespace', string, true),
+        param('message', string, true)
+      ]
     }
   },
   'tier.locate': {
@@ -143,36 +221,64 @@ export const tierModel = {
       result: load,
       inProxy: 'own'
     },
-    told: { summary: 'The load of the tier, at most once a second', params: [param('load', load, true)] }
+    told: {
+      summary: 'The load of the tier, at most once a second',
+      params: [param('load', load, true)]
+    }
   },
   'tier.usage': {
     sent: {
-      summary: "How many cores the session's Workers use, which the tier then tells whenever it changes",
+      summary:
+        "How many cores the session's Workers use, which the tier then tells whenever it changes",
       scope: 'observe',
       params: [],
       result: usage,
       inProxy: 'each'
     },
-    told: { summary: 'What has changed, at most once a second', params: [param('usage', usage, true)] }
+    told: {
+      summary: 'What has changed, at most once a second',
+      params: [param('usage', usage, true)]
+    }
   },
   'tier.drain': {
     sent: {
-      summary: 'Lets the host end once it is empty, or at a deadline: it takes no new Workers and Routers',
+      summary:
+        'Lets the host end once it is empty, or at a deadline: it takes no new Workers and Routers',
       scope: 'operate',
       params: [param('options', object({ deadline: number, cancel: boolean }, []))],
       result: drainState,
       inProxy: 'host'
     },
-    told: { summary: 'What is left on the host, to whoever asked it to drain', params: [param('state', drainState, true)] }
+    told: {
+      summary: 'What is left on the host, to whoever asked it to drain',
+      params: [param('state', drainState, true)]
+    }
   },
   'tier.draining': {
     told: {
       summary: 'A host of the session begins to drain, has another deadline, or was cancelled',
-      params: [param('draining', object({ node: string, deadline: number, cancelled: boolean, workers: { type: 'array', items: handle } }, ['node', 'workers']), true)]
+      params: [
+        param(
+          'draining',
+          object(
+            {
+              node: string,
+              deadline: number,
+              cancelled: boolean,
+              workers: { type: 'array', items: handle }
+            },
+            ['node', 'workers']
+          ),
+          true
+        )
+      ]
     }
   },
   'tier.forgot': {
-    told: { summary: 'Calls to these nodes may be lost; without nodes, to all', params: [param('forgot', object({ nodes: strings }, []))] }
+    told: {
+      summary: 'Calls to these nodes may be lost; without nodes, to all',
+      params: [param('forgot', object({ nodes: strings }, []))]
+    }
   },
   'tier.recall': {
     sent: {
@@ -185,14 +291,36 @@ export const tierModel = {
   'tier.recalled': {
     told: {
       summary: 'A part of what there is, parents first, and the nodes of which all was told',
-      params: [param('recalled', object({ id: { type: ['string', 'number'] }, entries: { type: 'array', items: entry }, done: strings }, ['id', 'entries']), true)]
+      params: [
+        param(
+          'recalled',
+          object(
+            {
+              id: { type: ['string', 'number'] },
+              entries: { type: 'array', items: entry },
+              done: strings
+            },
+            ['id', 'entries']
+          ),
+          true
+        )
+      ]
     }
   },
   'tier.nodes': {
-    told: { summary: 'Nodes on which the session has what no handle of the client names', params: [param('nodes', strings, true)] }
+    told: {
+      summary: 'Nodes on which the session has what no handle of the client names',
+      params: [param('nodes', strings, true)]
+    }
   },
   'rpc.discover': {
-    sent: { summary: 'The OpenRPC document of the tier', scope: undefined, params: [], result: { type: 'object' }, inProxy: 'own' }
+    sent: {
+      summary: 'The OpenRPC document of the tier',
+      scope: undefined,
+      params: [],
+      result: { type: 'object' },
+      inProxy: 'own'
+    }
   }
 } as const satisfies Record<string, TierMethod>
 

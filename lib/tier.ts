@@ -7,15 +7,23 @@ import type { Frame, Head, SessionKey } from './frame.ts'
 export type { Frame } from './frame.ts'
 
 export interface OpenOptions {
-  /** What tells the session from all others, and proves that it is the same. Default: made up, where the tier needs one. */
+  /**
+   * What tells the session from all others, and proves that it is the same. Default: made up, where
+   * the tier needs one.
+   */
   key?: SessionKey
-  /** The session is there, but whoever opens it has no memory of it: a process took the place of another. */
+  /**
+   * The session is there, but whoever opens it has no memory of it: a process took the place of
+   * another.
+   */
   resume?: boolean
   /** Counts what waits to be sent, with that of all other sessions in the process. */
   budget?: Budget
 }
 
-/** Anything that speaks the protocol: a local mediasoup, a remote URL, or a combination of tiers. */
+/**
+ * Anything that speaks the protocol: a local mediasoup, a remote URL, or a combination of tiers.
+ */
 export interface Tier {
   /** Its name in handles, where it is known without asking. */
   readonly node?: string
@@ -26,8 +34,8 @@ export interface Tier {
   /** Whether its sessions outlive its process: what they have is on other hosts. */
   readonly resumable?: boolean
   /**
-   * Opens a session. Rejects with a ConnectionError when the tier cannot be reached, with a SessionError when the session
-   * that is to be resumed is not there.
+   * Opens a session. Rejects with a ConnectionError when the tier cannot be reached, with a
+   * SessionError when the session that is to be resumed is not there.
    */
   open(options?: OpenOptions): Promise<Link>
   /** Ends the tier: its sessions, and the tiers that it is made of. From then on open() rejects. */
@@ -51,29 +59,35 @@ export type LinkEvents = {
 /**
  * One session on a tier: what is created through it belongs to it and is closed with it.
  *
- * Frames arrive in the order in which they were sent, in both directions, and `close` after the last of them. A Link
- * carries frames and not calls, because that keeps one order for answers and events, and lets a proxy pass on what it
- * does not treat itself without taking it apart.
+ * Frames arrive in the order in which they were sent, in both directions, and `close` after the
+ * last of them. A Link carries frames and not calls, because that keeps one order for answers and
+ * events, and lets a proxy pass on what it does not treat itself without taking it apart.
  */
 export interface Link extends EventEmitter<LinkEvents> {
   /**
-   * Frames sent after the link has closed are dropped: `close` tells. A request that is too large, or for which there is no
-   * room, is not sent, and answered with an error.
+   * Frames sent after the link has closed are dropped: `close` tells. A request that is too large,
+   * or for which there is no room, is not sent, and answered with an error.
    *
-   * @throws LimitError when there is no room for a message that nobody answers, such as that of a DataProducer
-   * @param head that of the frame, if it is known: so that whoever is next in this process need not read it
+   * @throws LimitError when there is no room for a message that nobody answers, such as that of a
+   *   DataProducer
+   * @param head that of the frame, if it is known: so that whoever is next in this process need not
+   *   read it
    */
   send(frame: Frame, head?: Head): void
   /** Bytes that wait to leave this process on the way to the peer. */
   readonly bufferedAmount: number
-  /** Asks the peer to hold back: what it sends waits on its side, and is in its `bufferedAmount`. */
+  /**
+   * Asks the peer to hold back: what it sends waits on its side, and is in its `bufferedAmount`.
+   */
   pause(): void
   resume(): void
   /** Ends the session; both ends emit `close`, the other one with the error if there is one. */
   close(error?: Error): void
 }
 
-type Sent = { frame: Frame; head: Head | undefined } | { frame?: undefined; error: Error | undefined }
+type Sent =
+  | { frame: Frame; head: Head | undefined }
+  | { frame?: undefined; error: Error | undefined }
 
 class PairedLink extends EventEmitter<LinkEvents> implements Link {
   /** Where what arrives here goes on to. */
@@ -92,7 +106,7 @@ class PairedLink extends EventEmitter<LinkEvents> implements Link {
 
   // Nothing waits in between: who sends is asked to stop, and what is sent nevertheless arrives.
   get bufferedAmount() {
-    return this.#peer.#paused ? Infinity : this.#peer.onward?.bufferedAmount ?? 0
+    return this.#peer.#paused ? Infinity : (this.#peer.onward?.bufferedAmount ?? 0)
   }
 
   pause() {
@@ -146,11 +160,16 @@ class PairedLink extends EventEmitter<LinkEvents> implements Link {
 }
 
 /** Two ends of a session inside this process. */
-export const pair = (): [Link, Link] => PairedLink.pair()
+export const channel = (): [Link, Link] => PairedLink.pair()
 
-/** Makes one session of two: what arrives on either goes on to the other, and they close together. */
+/**
+ * Makes one session of two: what arrives on either goes on to the other, and they close together.
+ */
 export function join(one: Link, other: Link) {
-  for (const [from, to] of [[one, other], [other, one]] as const) {
+  for (const [from, to] of [
+    [one, other],
+    [other, one]
+  ] as const) {
     if (from instanceof PairedLink) {
       from.onward = to
       to.on('drain', () => from.drained())

@@ -10,13 +10,17 @@ export interface Tls {
   cert?: Pem
   /** The private key of that certificate. */
   key?: Pem
-  /** The authorities that the peer's certificate may be of. On a client they replace those of Node.js. */
+  /**
+   * The authorities that the peer's certificate may be of. On a client they replace those of
+   * Node.js.
+   */
   ca?: Pem
 }
 
 /** The options for Node.js. The files are read each time, because they may have been replaced. */
 export function readTls({ cert, key, ca }: Tls) {
-  if ((cert === undefined) !== (key === undefined)) throw new TypeError('a certificate and its key are given together: cert and key')
+  if ((cert === undefined) !== (key === undefined))
+    throw new TypeError('a certificate and its key are given together: cert and key')
   return {
     cert: read(cert),
     key: read(key),
@@ -26,4 +30,4 @@ export function readTls({ cert, key, ca }: Tls) {
   }
 }
 
-const read = (pem: Pem | undefined) => typeof pem === 'string' ? readFileSync(pem) : pem
+const read = (pem: Pem | undefined) => (typeof pem === 'string' ? readFileSync(pem) : pem)

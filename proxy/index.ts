@@ -1,4 +1,9 @@
 // Tiers made of tiers.
 
-export { horizontal, type Horizontal, type HorizontalEvents, type HorizontalOptions } from './horizontal/horizontal.ts'
+export {
+  horizontal,
+  type Horizontal,
+  type HorizontalEvents,
+  type HorizontalOptions
+} from './horizontal/horizontal.ts'
 export { vertical, type VerticalOptions } from './vertical/vertical.ts'

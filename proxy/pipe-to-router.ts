@@ -1,12 +1,22 @@
-// pipeToRouter() between Routers on different children, as mediasoup does it within one process: one pair of
-// PipeTransports for each pair of Routers, and a Consumer and a Producer for each Producer that crosses.
+// pipeToRouter() between Routers on different children, as mediasoup does it within one process:
+// one pair of PipeTransports for each pair of Routers, and a Consumer and a Producer for each
+// Producer that crosses.
 
 import { randomUUID } from 'node:crypto'
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../lib/codec.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { encodeNotification } from '../lib/wire.ts'
-import { type End, type Leg, type Pair, type Pipes, type TransportEnd, WHOLLY, nameOf, setPaused } from './pipes.ts'
+import {
+  type End,
+  type PipedStream,
+  type PipePair,
+  type Pipes,
+  type TransportEnd,
+  WHOLLY,
+  nameOf,
+  setPaused
+} from './pipes.ts'
 
 /** What a pipe within one Router of the client does beside. */
 export interface Within {
@@ -31,25 +41,38 @@ export class Piping {
     this.#pipes = pipes
   }
 
-  /** @param within a Router: a DataProducer is also paused on the other side, as if it were the same; mediasoup's pipeToRouter() does not. */
+  /**
+   * @param within a Router: a DataProducer is also paused on the other side, as if it were the
+   * same; mediasoup's pipeToRouter() does not.
+   */
   async pipeToRouter(from: End, to: End, options: Options, within?: Within): Promise<object> {
     check(options)
     const { producerId, dataProducerId } = options
     await this.#checkExists(from, producerId, dataProducerId)
     const pair = await this.#pairFor(from, to, options)
-    const [here, there] = pair.ends[0].router === from.router ? pair.ends : pair.ends.toReversed() as [TransportEnd, TransportEnd]
-    return producerId !== undefined ? this.#pipeProducer(pair, here, there, options, within) : this.#pipeDataProducer(pair, here, there, options, within !== undefined)
+    const [here, there] =
+      pair.ends[0].router === from.router
+        ? pair.ends
+        : (pair.ends.toReversed() as [TransportEnd, TransportEnd])
+    return producerId !== undefined
+      ? this.#pipeProducer(pair, here, there, options, within)
+      : this.#pipeDataProducer(pair, here, there, options, within !== undefined)
   }
 
   // mediasoup looks before it makes transports.
   async #checkExists({ branch, router }: End, producerId?: string, dataProducerId?: string) {
-    const dump = await branch.caller.call('Router.dump', router).catch(ignoreNotFound) as ms.RouterDump
-    const has = (entries: { key: string }[], id: string | undefined) => entries.some(({ key }) => key === id)
-    if (producerId && !has(dump.mapProducerIdConsumerIds, producerId)) throw new errors.NotFoundError('Producer not found')
-    if (dataProducerId && !has(dump.mapDataProducerIdDataConsumerIds, dataProducerId)) throw new errors.NotFoundError('DataProducer not found')
+    const dump = (await branch.rpc
+      .call('Router.dump', router)
+      .catch(ignoreNotFound)) as ms.RouterDump
+    const has = (entries: { key: string }[], id: string | undefined) =>
+      entries.some(({ key }) => key === id)
+    if (producerId && !has(dump.mapProducerIdConsumerIds, producerId))
+      throw new errors.NotFoundError('Producer not found')
+    if (dataProducerId && !has(dump.mapDataProducerIdDataConsumerIds, dataProducerId))
+      throw new errors.NotFoundError('DataProducer not found')
   }
 
-  #pairFor(from: End, to: End, options: Options): Promise<Pair> {
+  #pairFor(from: End, to: End, options: Options): Promise<PipePair> {
     const key = nameOf(from, to)
     let pair = this.#pipes.pairs.get(key)
     if (!pair) {
@@ -60,10 +83,29 @@ export class Piping {
     return pair
   }
 
-  async #connect(from: End, to: End, { producerId: _producerId, dataProducerId: _dataProducerId, keepId: _keepId, router: _router, appData: _appData, ...options }: Options): Promise<Pair> {
+  async #connect(
+    from: End,
+    to: End,
+    {
+      producerId: _producerId,
+      dataProducerId: _dataProducerId,
+      keepId: _keepId,
+      router: _router,
+      appData: _appData,
+      ...options
+    }: Options
+  ): Promise<PipePair> {
     for (const end of [from, to]) this.#pipes.addRouter(end)
-    const settings = { enableSctp: true, enableRtx: true, enableSrtp: true, ...options, appData: this.#tagged(undefined, nameOf(from, to)) }
-    const made = await Promise.allSettled([from, to].map(end => this.#createTransport(end, settings)))
+    const settings = {
+      enableSctp: true,
+      enableRtx: true,
+      enableSrtp: true,
+      ...options,
+      appData: this.#tagged(undefined, nameOf(from, to))
+    }
+    const made = await Promise.allSettled(
+      [from, to].map(end => this.#createTransport(end, settings))
+    )
     const ends = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
     try {
       const failure = made.find(result => result.status === 'rejected')
@@ -79,52 +121,128 @@ export class Piping {
   }
 
   async #createTransport({ branch, router }: End, settings: Options): Promise<TransportEnd> {
-    const chosen = settings.listenInfo || settings.listenIp ? settings : { ...settings, listenInfo: await branch.caller.call('tier.pipeListenInfo', router) }
-    const announcement = await branch.caller.call('Router.createPipeTransport', router, chosen) as Announcement
+    const chosen =
+      settings.listenInfo || settings.listenIp
+        ? settings
+        : { ...settings, listenInfo: await branch.rpc.call('tier.pipeListenInfo', router) }
+    const announcement = (await branch.rpc.call(
+      'Router.createPipeTransport',
+      router,
+      chosen
+    )) as Announcement
     this.#pipes.tell(encodeNotification('Router.newtransport', [router, null, announcement]))
-    const end: TransportEnd = { branch, router, transport: announcement.$, members: announcement.members as unknown as TransportEnd['members'] }
+    const end: TransportEnd = {
+      branch,
+      router,
+      transport: announcement.$,
+      members: announcement.members as unknown as TransportEnd['members']
+    }
     this.#pipes.addTransport(end)
     return end
   }
 
-  async #connectTransport({ branch, transport }: TransportEnd, { members: { tuple, srtpParameters } }: TransportEnd) {
-    const { live } = await branch.caller.call('PipeTransport.connect', transport, { ip: tuple.localAddress, port: tuple.localPort, srtpParameters }) as { live?: object }
+  async #connectTransport(
+    { branch, transport }: TransportEnd,
+    { members: { tuple, srtpParameters } }: TransportEnd
+  ) {
+    const { live } = (await branch.rpc.call('PipeTransport.connect', transport, {
+      ip: tuple.localAddress,
+      port: tuple.localPort,
+      srtpParameters
+    })) as { live?: object }
     if (live) this.#pipes.tell(encodeNotification('PipeTransport.live', [transport, live]))
   }
 
-  async #pipeProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { producerId, keepId = true, appData }: Options, within?: Within) {
+  async #pipeProducer(
+    pair: PipePair,
+    here: TransportEnd,
+    there: TransportEnd,
+    { producerId, keepId = true, appData }: Options,
+    within?: Within
+  ) {
     const name = randomUUID()
-    const consumer = await this.#create(here, 'consume', { producerId, appData: this.#tagged(undefined, name) })
+    const consumer = await this.#create(here, 'consume', {
+      producerId,
+      appData: this.#tagged(undefined, name)
+    })
     const { kind, rtpParameters, producerPaused } = consumer.members
     const leg = this.#pipes.begin(pair, here.branch, consumer)
     leg.paused = Boolean(producerPaused)
     const before = leg.paused
-    await this.#arrive(leg, there, 'produce', { id: keepId ? producerId : randomUUID(), kind, rtpParameters, paused: before, appData: this.#tagged(appData, name) }, within)
+    await this.#arrive(
+      leg,
+      there,
+      'produce',
+      {
+        id: keepId ? producerId : randomUUID(),
+        kind,
+        rtpParameters,
+        paused: before,
+        appData: this.#tagged(appData, name)
+      },
+      within
+    )
     if (leg.ended) throw new errors.NotFoundError('original Producer closed')
     if (leg.paused !== before) await setPaused(leg)
     return { pipeConsumer: { $: leg.from.handle }, pipeProducer: { $: leg.to!.handle } }
   }
 
-  async #pipeDataProducer(pair: Pair, here: TransportEnd, there: TransportEnd, { dataProducerId, keepId = true, appData }: Options, wholly: boolean) {
+  async #pipeDataProducer(
+    pair: PipePair,
+    here: TransportEnd,
+    there: TransportEnd,
+    { dataProducerId, keepId = true, appData }: Options,
+    wholly: boolean
+  ) {
     const name = wholly ? `${randomUUID()}${WHOLLY}` : randomUUID()
-    const consumer = await this.#create(here, 'consumeData', { dataProducerId, appData: this.#tagged(undefined, name) })
+    const consumer = await this.#create(here, 'consumeData', {
+      dataProducerId,
+      appData: this.#tagged(undefined, name)
+    })
     const { sctpStreamParameters, label, protocol, dataProducerPaused } = consumer.members
     const leg = this.#pipes.begin(pair, here.branch, consumer)
     leg.follows = wholly
-    const before = leg.paused = wholly && Boolean(dataProducerPaused)
-    await this.#arrive(leg, there, 'produceData', { id: keepId ? dataProducerId : randomUUID(), sctpStreamParameters, label, protocol, paused: before, appData: this.#tagged(appData, name) })
+    const before = (leg.paused = wholly && Boolean(dataProducerPaused))
+    await this.#arrive(leg, there, 'produceData', {
+      id: keepId ? dataProducerId : randomUUID(),
+      sctpStreamParameters,
+      label,
+      protocol,
+      paused: before,
+      appData: this.#tagged(appData, name)
+    })
     if (leg.ended) throw new errors.NotFoundError('original DataProducer closed')
     if (leg.paused !== before) await setPaused(leg)
     return { pipeDataConsumer: { $: leg.from.handle }, pipeDataProducer: { $: leg.to!.handle } }
   }
 
-  async #create({ branch, transport }: TransportEnd, method: string, options: object): Promise<Announcement> {
-    const announcement = await branch.caller.call(`PipeTransport.${method}`, transport, options) as Announcement
-    this.#pipes.tell(encodeNotification(`PipeTransport.new${announcement.kind.toLowerCase()}`, [transport, null, announcement]))
+  async #create(
+    { branch, transport }: TransportEnd,
+    method: string,
+    options: object
+  ): Promise<Announcement> {
+    const announcement = (await branch.rpc.call(
+      `PipeTransport.${method}`,
+      transport,
+      options
+    )) as Announcement
+    this.#pipes.tell(
+      encodeNotification(`PipeTransport.new${announcement.kind.toLowerCase()}`, [
+        transport,
+        null,
+        announcement
+      ])
+    )
     return announcement
   }
 
-  async #arrive(leg: Leg, there: TransportEnd, method: string, options: object, within?: Within) {
+  async #arrive(
+    leg: PipedStream,
+    there: TransportEnd,
+    method: string,
+    options: object,
+    within?: Within
+  ) {
     const create = () => this.#create(there, method, options)
     try {
       this.#pipes.arrive(leg, there.branch, await (within ? within.producing(create) : create()))
@@ -141,12 +259,15 @@ export class Piping {
 
 // A Router that is closed has no Producers.
 function ignoreNotFound(error: unknown) {
-  if (!(error instanceof errors.NotFoundError || error instanceof errors.WorkerClosedError)) throw error
+  if (!(error instanceof errors.NotFoundError || error instanceof errors.WorkerClosedError))
+    throw error
   return { mapProducerIdConsumerIds: [], mapDataProducerIdDataConsumerIds: [] }
 }
 
 function check({ listenInfo, listenIp, producerId, dataProducerId }: Options) {
-  if (listenInfo && listenIp) throw new TypeError('only one of listenInfo and listenIp must be given')
+  if (listenInfo && listenIp)
+    throw new TypeError('only one of listenInfo and listenIp must be given')
   if (!producerId && !dataProducerId) throw new TypeError('missing producerId or dataProducerId')
-  if (producerId && dataProducerId) throw new TypeError('just producerId or dataProducerId can be given')
+  if (producerId && dataProducerId)
+    throw new TypeError('just producerId or dataProducerId can be given')
 }

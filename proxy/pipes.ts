@@ -1,5 +1,6 @@
-// The pipes between Routers on different children: which transports, Consumers and Producers are their parts, and what ends with
-// what. The objects are on the leaves; here is only which belongs to which.
+// The pipes between Routers on different children: which transports, Consumers and Producers are
+// their parts, and what ends with what. The objects are on the leaves; here is only which belongs
+// to which.
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../lib/codec.ts'
@@ -10,10 +11,10 @@ import { ObjectTree, type TreeNode } from '../lib/object-tree.ts'
 import type { Entry } from '../lib/recall.ts'
 import type { Frame } from '../lib/tier.ts'
 import { type Handle, encodeNotification } from '../lib/wire.ts'
-import type { Branch } from './session.ts'
+import type { ChildSession } from './session.ts'
 
 export interface End {
-  branch: Branch
+  branch: ChildSession
   router: Handle
 }
 
@@ -28,16 +29,16 @@ export interface PipeTransportMembers {
   srtpParameters?: unknown
 }
 
-export interface Pair {
+export interface PipePair {
   ends: [TransportEnd, TransportEnd]
   ended: boolean
 }
 
 /** What carries one Producer across. */
-export interface Leg {
-  pair: Pair
-  from: { branch: Branch; kind: string; handle: Handle }
-  to?: { branch: Branch; kind: string; handle: Handle }
+export interface PipedStream {
+  pair: PipePair
+  from: { branch: ChildSession; kind: string; handle: Handle }
+  to?: { branch: ChildSession; kind: string; handle: Handle }
   /** Whether it is paused with its Producer. */
   follows: boolean
   paused: boolean
@@ -45,18 +46,18 @@ export interface Leg {
 }
 
 /** An object that there is, and where. */
-export interface Found<B extends Branch = Branch> {
+export interface Found<B extends ChildSession = ChildSession> {
   branch: B
   announcement: Announcement
 }
 
 /** What is known of an object beside its place in the tree. */
 export interface Located {
-  branch: Branch
+  branch: ChildSession
   /** Of a transport or Consumer that is part of a pipe: its id. */
   id?: string
-  pair?: Pair
-  leg?: Leg
+  pair?: PipePair
+  leg?: PipedStream
 }
 
 // In the name of a pipe whose DataProducer is paused with the original.
@@ -69,14 +70,21 @@ export class Pipes {
   readonly tell: (frame: Frame) => void
   readonly #ended: (handle: Handle) => void
   // By its two Routers; some are still being made.
-  readonly pairs = new Map<string, Promise<Pair>>()
-  /** Routers, below Workers where these are known, and the parts of pipes on them. Whoever removes one ends its pipes. */
+  readonly pairs = new Map<string, Promise<PipePair>>()
+  /**
+   * Routers, below Workers where these are known, and the parts of pipes on them. Whoever removes
+   * one ends its pipes.
+   */
   readonly objects = new ObjectTree<Located>({ onRemoved: node => this.#removed(node) })
   /** Ids of the transports and Consumers that are parts of pipes. */
   readonly ids = new Set<string>()
 
   /** @param ended is told each pipe Producer that is gone */
-  constructor(tag: string, tell: (frame: Frame) => void, ended: (handle: Handle) => void = () => {}) {
+  constructor(
+    tag: string,
+    tell: (frame: Frame) => void,
+    ended: (handle: Handle) => void = () => {}
+  ) {
     this.tag = tag
     this.tell = tell
     this.#ended = ended
@@ -113,19 +121,31 @@ export class Pipes {
     this.objects.remove(router)
   }
 
-  /** What is on nodes was told again: a part that is missing has ended, and those that are there are paused alike. */
+  /**
+   * What is on nodes was told again: a part that is missing has ended, and those that are there are
+   * paused alike.
+   */
   reconcile(nodes: ReadonlySet<string>, there: ReadonlyMap<Handle, Entry>) {
-    for (const { handle, data: { leg } } of [...this.objects.values()].filter(node => isPart(node) && nodes.has(nodeOf(node.handle)))) {
+    for (const {
+      handle,
+      data: { leg }
+    } of [...this.objects.values()].filter(
+      node => isPart(node) && nodes.has(nodeOf(node.handle))
+    )) {
       const entry = there.get(handle)
       if (!entry) this.objects.remove(handle)
       else if (leg?.follows) this.#comparePaused(leg, entry)
     }
   }
 
-  #comparePaused(leg: Leg, [handle, , , { paused, producerPaused, dataProducerPaused }]: Entry) {
+  #comparePaused(
+    leg: PipedStream,
+    [handle, , , { paused, producerPaused, dataProducerPaused }]: Entry
+  ) {
     const isPaused = Boolean(producerPaused ?? dataProducerPaused)
     if (handle === leg.from.handle && isPaused !== leg.paused) this.#pause(leg, isPaused)
-    else if (handle === leg.to?.handle && Boolean(paused) !== leg.paused) this.#pause(leg, leg.paused)
+    else if (handle === leg.to?.handle && Boolean(paused) !== leg.paused)
+      this.#pause(leg, leg.paused)
   }
 
   /** Nothing is known any more: all is about to be told. */
@@ -139,17 +159,31 @@ export class Pipes {
   restore(found: Found[]) {
     const named = Map.groupBy(found, ({ announcement }) => announcement.appData?.[this.tag])
     named.delete(undefined)
-    for (const [name, parts] of named) if (parts[0]!.announcement.kind === 'PipeTransport') this.#restorePair(name, parts)
-    for (const [name, parts] of named) if (parts[0]!.announcement.kind !== 'PipeTransport') this.#restoreLeg(name, parts)
+    for (const [name, parts] of named)
+      if (parts[0]!.announcement.kind === 'PipeTransport') this.#restorePair(name, parts)
+    for (const [name, parts] of named)
+      if (parts[0]!.announcement.kind !== 'PipeTransport') this.#restoreLeg(name, parts)
   }
 
-  // Whoever made them may have been gone before they were connected. A client could give a transport of its own such a tag; one that
-  // does not fit is closed, so that it is not hidden from the client's limits.
+  // Whoever made them may have been gone before they were connected. A client could give a
+  // transport of its own such a tag; one that does not fit is closed, so that it is not hidden from
+  // the client's limits.
   #restorePair(name: unknown, parts: Found[]) {
-    const all = parts.filter(({ announcement: { kind } }) => kind === 'PipeTransport').map(({ branch, announcement: { $, of, members } }): TransportEnd =>
-      ({ branch, router: of!, transport: $, members: members as unknown as PipeTransportMembers }))
-    const [one, other] = all.filter(end => all.some(({ members }) => areConnected(end.members.tuple, members.tuple)))
-    if (!one || !other || parts.length !== 2 || name !== nameOf(one, other)) return this.#closeAll(parts)
+    const all = parts
+      .filter(({ announcement: { kind } }) => kind === 'PipeTransport')
+      .map(
+        ({ branch, announcement: { $, of, members } }): TransportEnd => ({
+          branch,
+          router: of!,
+          transport: $,
+          members: members as unknown as PipeTransportMembers
+        })
+      )
+    const [one, other] = all.filter(end =>
+      all.some(({ members }) => areConnected(end.members.tuple, members.tuple))
+    )
+    if (!one || !other || parts.length !== 2 || name !== nameOf(one, other))
+      return this.#closeAll(parts)
     for (const end of [one, other]) {
       this.addRouter(end)
       this.addTransport(end)
@@ -172,7 +206,11 @@ export class Pipes {
   }
 
   #closeAll(parts: Found[]) {
-    for (const { branch, announcement: { kind, $ } } of parts) this.close({ branch, kind, handle: $ })
+    for (const {
+      branch,
+      announcement: { kind, $ }
+    } of parts)
+      this.close({ branch, kind, handle: $ })
   }
 
   /** A Router is to have pipes. Those of a spanning tier are first heard of here. */
@@ -182,7 +220,8 @@ export class Pipes {
 
   /** It got none. */
   dropRouter({ router }: End) {
-    if (!this.objects.get(router)?.parent && !this.objects.hasChildren(router)) this.objects.remove(router)
+    if (!this.objects.get(router)?.parent && !this.objects.hasChildren(router))
+      this.objects.remove(router)
   }
 
   /** A transport is there, and is to become the end of a pair. */
@@ -203,29 +242,36 @@ export class Pipes {
   }
 
   /** @throws NotFoundError when a Router was closed meanwhile */
-  remember(ends: [TransportEnd, TransportEnd]): Pair {
-    const pair: Pair = { ends, ended: false }
+  remember(ends: [TransportEnd, TransportEnd]): PipePair {
+    const pair: PipePair = { ends, ended: false }
     const nodes = ends.map(({ transport }) => this.objects.get(transport))
-    if (!nodes.every(node => node !== undefined)) throw new errors.NotFoundError('the Router was closed')
+    if (!nodes.every(node => node !== undefined))
+      throw new errors.NotFoundError('the Router was closed')
     for (const { data } of nodes) data.pair = pair
     return pair
   }
 
   /** A Consumer is there, of what is to cross. */
-  begin(pair: Pair, branch: Branch, { kind, $, of, members }: Announcement): Leg {
-    const leg: Leg = { pair, from: { branch, kind, handle: $ }, follows: true, paused: false, ended: false }
+  begin(pair: PipePair, branch: ChildSession, { kind, $, of, members }: Announcement): PipedStream {
+    const leg: PipedStream = {
+      pair,
+      from: { branch, kind, handle: $ },
+      follows: true,
+      paused: false,
+      ended: false
+    }
     leg.ended = !this.#addPart($, kind, of, { branch, id: members.id as string, leg })
     return leg
   }
 
   /** And a Producer at the other end. */
-  arrive(leg: Leg, branch: Branch, { kind, $, of }: Announcement) {
+  arrive(leg: PipedStream, branch: ChildSession, { kind, $, of }: Announcement) {
     leg.to = { branch, kind, handle: $ }
     if (leg.ended) this.close(leg.to)
     else if (!this.#addPart($, kind, of, { branch, leg })) this.endLeg(leg)
   }
 
-  #pause(leg: Leg, paused: boolean) {
+  #pause(leg: PipedStream, paused: boolean) {
     leg.paused = paused
     // Before it has arrived, pipeToRouter() compares.
     if (leg.to) setPaused(leg).catch(() => {}) // Closed in the meantime.
@@ -238,7 +284,7 @@ export class Pipes {
     if (leg) this.endLeg(leg)
   }
 
-  endLeg(leg: Leg) {
+  endLeg(leg: PipedStream) {
     if (leg.ended) return
     leg.ended = true
     for (const end of [leg.from, leg.to]) {
@@ -249,7 +295,7 @@ export class Pipes {
     if (leg.to) this.#ended(leg.to.handle)
   }
 
-  #endPair(pair: Pair) {
+  #endPair(pair: PipePair) {
     if (pair.ended) return
     pair.ended = true
     this.pairs.delete(nameOf(...pair.ends))
@@ -257,21 +303,25 @@ export class Pipes {
   }
 
   /** Closes it on its host, and tells the client, which may know already. */
-  close({ branch, kind, handle }: { branch: Branch; kind: string; handle: Handle }) {
-    branch.caller.notify(`${kind}.close`, handle)
+  close({ branch, kind, handle }: { branch: ChildSession; kind: string; handle: Handle }) {
+    branch.rpc.notify(`${kind}.close`, handle)
     this.tell(encodeNotification(`${kind}.close`, [handle, null]))
   }
 }
 
-const isPart = ({ kind, data }: TreeNode<Located>) => kind === 'PipeTransport' || data.leg !== undefined
+const isPart = ({ kind, data }: TreeNode<Located>) =>
+  kind === 'PipeTransport' || data.leg !== undefined
 
 /** The name of the pair between two Routers. */
 export const nameOf = (one: End, other: End) => [one.router, other.router].toSorted().join()
 
 /** Whether the PipeTransports with these tuples are the ends of one pipe. */
 export const areConnected = (one: ms.TransportTuple, other: ms.TransportTuple) =>
-  one.remotePort === other.localPort && one.remoteIp === other.localAddress && other.remotePort === one.localPort && other.remoteIp === one.localAddress
+  one.remotePort === other.localPort &&
+  one.remoteIp === other.localAddress &&
+  other.remotePort === one.localPort &&
+  other.remoteIp === one.localAddress
 
-export async function setPaused({ to, paused }: Leg) {
-  await to!.branch.caller.call(`${to!.kind}.${paused ? 'pause' : 'resume'}`, to!.handle)
+export async function setPaused({ to, paused }: PipedStream) {
+  await to!.branch.rpc.call(`${to!.kind}.${paused ? 'pause' : 'resume'}`, to!.handle)
 }

@@ -7,7 +7,7 @@ import type { RecallOptions, Recalled } from '../lib/recall.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { type Id, decode, encodeNotification, encodeRequest } from '../lib/wire.ts'
 
-export interface CallerOptions {
+export interface RpcClientOptions {
   /** Of the tier, for errors. */
   name?: string
   /** How long the tier may take to answer, in ms. Default: as long as it is there. */
@@ -33,7 +33,7 @@ export const TIMEOUT_CHECKS = 10
 export const timeoutError = (name: string, method: string, timeout: number) =>
   new ConnectionError(`the host ${name} did not answer ${method}() within ${timeout} ms`)
 
-export class Caller {
+export class RpcClient {
   readonly #link: Link
   // Of another form than those of clients, which are numbers, and of another tier's own.
   readonly #prefix = `${randomBytes(6).toString('base64url')}~`
@@ -41,9 +41,12 @@ export class Caller {
   #serial = 0
   #closed: Error | undefined
 
-  constructor(link: Link, { name, timeout }: CallerOptions = {}) {
+  constructor(link: Link, { name, timeout }: RpcClientOptions = {}) {
     this.#link = link
-    const timer = timeout === undefined ? undefined : setInterval(() => this.#checkTimeouts(timeout, name), timeout / TIMEOUT_CHECKS).unref()
+    const timer =
+      timeout === undefined
+        ? undefined
+        : setInterval(() => this.#checkTimeouts(timeout, name), timeout / TIMEOUT_CHECKS).unref()
     link.on('lost', () => {
       for (const pending of this.#pending.values()) pending.isUncertain = true
     })
@@ -59,14 +62,21 @@ export class Caller {
 
   /** Asks what a session has on nodes, and answers how many objects. */
   async recall(options: RecallOptions, onRecalled: OnRecalled): Promise<number> {
-    return (await this.#ask('tier.recall', [options], onRecalled) as { count: number }).count
+    return ((await this.#ask('tier.recall', [options], onRecalled)) as { count: number }).count
   }
 
   #ask(method: string, params: unknown[], onRecalled?: OnRecalled): Promise<unknown> {
     if (this.#closed) return Promise.reject(this.#closed)
     const id = this.#prefix + ++this.#serial
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { method, since: performance.now(), onRecalled, isUncertain: false, resolve, reject })
+      this.#pending.set(id, {
+        method,
+        since: performance.now(),
+        onRecalled,
+        isUncertain: false,
+        resolve,
+        reject
+      })
       this.#link.send(encodeRequest(id, method, params))
     })
   }
@@ -84,7 +94,10 @@ export class Caller {
       return true
     }
     this.#pending.delete(id!)
-    const { error, result } = decode(frame) as Extract<ReturnType<typeof decode>, { method?: undefined }>
+    const { error, result } = decode(frame) as Extract<
+      ReturnType<typeof decode>,
+      { method?: undefined }
+    >
     if (error) pending.reject(reviveError(error))
     else pending.resolve(result)
     return true
@@ -103,10 +116,14 @@ export class Caller {
   closeUnknown(frame: Frame) {
     if (typeof frame !== 'string') return
     const { result } = decode(frame) as { result?: Partial<Announcement> | null }
-    if (result?.$ !== undefined && result.kind !== undefined) this.notify(`${result.kind}.close`, result.$)
+    if (result?.$ !== undefined && result.kind !== undefined)
+      this.notify(`${result.kind}.close`, result.$)
   }
 
-  /** The tier is another one than before: what it was asked before its connection broke is not answered any more. */
+  /**
+   * The tier is another one than before: what it was asked before its connection broke is not
+   * answered any more.
+   */
   forgotten() {
     for (const [id, { method, isUncertain, reject }] of this.#pending) {
       if (!isUncertain) continue

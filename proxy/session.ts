@@ -1,4 +1,5 @@
-// What sessions on proxies have in common: a client's frames come in, and are dispatched by their heads.
+// What sessions on proxies have in common: a client's frames come in, and are dispatched by their
+// heads.
 
 import { LimitError, ProtocolError, codes, describeError } from '../lib/errors.ts'
 import { methods } from '../lib/methods.ts'
@@ -6,15 +7,15 @@ import type { Frame, Link } from '../lib/tier.ts'
 import { peekHeader } from '../lib/frame-header.ts'
 import type { CallHead, Head } from '../lib/frame.ts'
 import { type Id, decode, encodeFailure, encodeResult, normalize } from '../lib/wire.ts'
-import type { Caller } from './rpc-client.ts'
+import type { RpcClient } from './rpc-client.ts'
 
 export { unknownMethod } from '../lib/wire.ts'
 export type { CallHead } from '../lib/frame.ts'
 
 /** A session on a tier below. */
-export interface Branch {
+export interface ChildSession {
   link: Link
-  caller: Caller
+  rpc: RpcClient
 }
 
 /** What goes to the client. */
@@ -30,7 +31,8 @@ export interface Replies {
 // When this much waits for a client that reads too slowly, whoever below sends more has to wait.
 const MAX_BACKLOG_BYTES = 256 * 1024
 
-// When this much waits for a tier below, it is asked nothing more, and what is not answered makes the client wait.
+// When this much waits for a tier below, it is asked nothing more, and what is not answered makes
+// the client wait.
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
 export abstract class ProxySession implements Replies {
@@ -52,7 +54,10 @@ export abstract class ProxySession implements Replies {
   /** The client is gone. */
   protected abstract end(): void
 
-  /** Something came from below: if the client does not keep up, what follows waits there, and nobody else does. */
+  /**
+   * Something came from below: if the client does not keep up, what follows waits there, and nobody
+   * else does.
+   */
   protected holdBack(below: Link) {
     if (this.link.bufferedAmount <= MAX_BACKLOG_BYTES || this.#held.has(below)) return
     this.#held.add(below)
@@ -65,8 +70,9 @@ export abstract class ProxySession implements Replies {
   }
 
   /**
-   * Something goes to a tier below. If that does not take what waits for it already, calls are refused, so that those to others
-   * go on; only a message that nobody answers makes the client wait. A tier in this process sees to that itself, and asks to wait.
+   * Something goes to a tier below. If that does not take what waits for it already, calls are
+   * refused, so that those to others go on; only a message that nobody answers makes the client
+   * wait. A tier in this process sees to that itself, and asks to wait.
    *
    * @throws LimitError
    */
@@ -74,7 +80,10 @@ export abstract class ProxySession implements Replies {
     const { bufferedAmount } = below
     if (bufferedAmount <= MAX_WAITING_BYTES || !methods.has(method)) return
     if (id != null && bufferedAmount < Infinity) {
-      throw new LimitError(codes.inFlight, `${method} was refused: the tier below does not keep up, and ${bufferedAmount} bytes wait for it`)
+      throw new LimitError(
+        codes.inFlight,
+        `${method} was refused: the tier below does not keep up, and ${bufferedAmount} bytes wait for it`
+      )
     }
     if (this.#blocking.has(below)) return
     this.#blocking.add(below)
@@ -92,8 +101,14 @@ export abstract class ProxySession implements Replies {
     try {
       head ??= peekHeader(frame)
       if (!head) ({ frame, head } = normalize(frame))
-      if (head.method === undefined) throw new ProtocolError(codes.request, 'a tier sends no requests to its clients, so it expects no answers', head.id)
-      if (head.id === null) throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
+      if (head.method === undefined)
+        throw new ProtocolError(
+          codes.request,
+          'a tier sends no requests to its clients, so it expects no answers',
+          head.id
+        )
+      if (head.id === null)
+        throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
       this.dispatch(head as CallHead, frame)
     } catch (error) {
       this.fail(head?.id ?? (error instanceof ProtocolError ? error.id : null), error)
@@ -113,7 +128,10 @@ export abstract class ProxySession implements Replies {
   }
 
   settle(id: Id | null | undefined, promise: Promise<unknown>) {
-    promise.then(result => this.answer(id, result), error => this.fail(id, error))
+    promise.then(
+      result => this.answer(id, result),
+      error => this.fail(id, error)
+    )
   }
 }
 
@@ -126,7 +144,9 @@ const MAX_VIA = 64
 /** The tiers that a `tier.hello` came through. */
 export function viaOf(frame: Frame): string[] {
   const { via = [] } = Object(paramsOf(frame)[0]) as { via?: unknown }
-  const isPath = Array.isArray(via) && via.length <= MAX_VIA && via.every(node => typeof node === 'string')
-  if (!isPath) throw new ProtocolError(codes.params, `via is a list of at most ${MAX_VIA} names of tiers`)
+  const isPath =
+    Array.isArray(via) && via.length <= MAX_VIA && via.every(node => typeof node === 'string')
+  if (!isPath)
+    throw new ProtocolError(codes.params, `via is a list of at most ${MAX_VIA} names of tiers`)
   return via
 }

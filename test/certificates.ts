@@ -16,18 +16,27 @@ export function folder() {
   return path
 }
 
-/** A new authority: the file of its certificate, and what issues certificates for this host into files. */
+/**
+ * A new authority: the file of its certificate, and what issues certificates for this host into
+ * files.
+ */
 export async function authority() {
   const root = await generate(names('Test Authority'), {
     ...KIND,
-    extensions: [{ name: 'basicConstraints', cA: true, critical: true }, { name: 'keyUsage', keyCertSign: true, critical: true }]
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, critical: true }
+    ]
   })
   const path = folder()
   const ca = join(path, 'ca.crt')
   writeFileSync(ca, root.cert)
 
   /** @param into the files to write instead of new ones */
-  async function issue(commonName: string, into = { cert: join(path, `${commonName}.crt`), key: join(path, `${commonName}.key`) }) {
+  async function issue(
+    commonName: string,
+    into = { cert: join(path, `${commonName}.crt`), key: join(path, `${commonName}.key`) }
+  ) {
     const issued = await generate(names(commonName), {
       ...KIND,
       ca: { cert: root.cert, key: root.private },

@@ -34,7 +34,10 @@ for (const [name, tierOf] of expressions) {
     await until(() => !isAlive(worker.pid))
     assert.match((await rejection(tier.open())).message, /the tier is closed/)
     assert.match((await rejection(client(tier))).message, /the tier is closed/)
-    await until(async () => (await (await fetch(`${url.replace('ws', 'http')}/healthz`)).json()).sessions === 0)
+    await until(
+      async () =>
+        (await (await fetch(`${url.replace('ws', 'http')}/healthz`)).json()).sessions === 0
+    )
   })
 }
 
@@ -64,7 +67,9 @@ test('a process whose tiers are closed ends by itself', async () => {
     await server.close()
     tier.close()
   `
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'inherit' })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: 'inherit'
+  })
   afterTest(() => child.kill('SIGKILL'))
   assert.equal(await once(child, 'exit'), [0, null])
 })

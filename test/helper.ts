@@ -86,7 +86,10 @@ export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORTS.first + Math.floor(Math.random() * (PORTS.last - PORTS.first))
     const server = createServer().listen(port, '127.0.0.1')
-    const isFree = await once(server, 'listening').then(() => true, () => false)
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false
+    )
     if (!isFree) continue
     server.close()
     await once(server, 'close')
@@ -111,10 +114,24 @@ export async function raw(url: string): Promise<Raw> {
   return speaker
 }
 
-export const opus: ms.RouterRtpCodecCapability = { kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2, preferredPayloadType: 100 }
-export const vp8: ms.RouterRtpCodecCapability = { kind: 'video', mimeType: 'video/VP8', clockRate: 90000, preferredPayloadType: 101 }
+export const opus: ms.RouterRtpCodecCapability = {
+  kind: 'audio',
+  mimeType: 'audio/opus',
+  clockRate: 48000,
+  channels: 2,
+  preferredPayloadType: 100
+}
+export const vp8: ms.RouterRtpCodecCapability = {
+  kind: 'video',
+  mimeType: 'video/VP8',
+  clockRate: 90000,
+  preferredPayloadType: 101
+}
 
 export const audio = (ssrc = 11111111): ms.ProducerOptions => ({
   kind: 'audio',
-  rtpParameters: { codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }], encodings: [{ ssrc }] }
+  rtpParameters: {
+    codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }],
+    encodings: [{ ssrc }]
+  }
 })

@@ -30,7 +30,14 @@ const keyFrame = Buffer.from('10000000009d012a10001000', 'hex')
 const video = (ssrc: number): ms.ProducerOptions => ({
   kind: 'video',
   rtpParameters: {
-    codecs: [{ mimeType: 'video/VP8', payloadType: 112, clockRate: 90000, rtcpFeedback: [{ type: 'nack', parameter: 'pli' }] }],
+    codecs: [
+      {
+        mimeType: 'video/VP8',
+        payloadType: 112,
+        clockRate: 90000,
+        rtcpFeedback: [{ type: 'nack', parameter: 'pli' }]
+      }
+    ],
     encodings: [{ ssrc }]
   }
 })
@@ -52,22 +59,34 @@ test('RTP that is sent into a PlainTransport of a leaf comes out of another one'
   const producer = await inbound.produce(audio())
   const outbound = await router.createPlainTransport({ listenInfo })
   await outbound.connect({ ip: '127.0.0.1', port: receiver.address().port })
-  const consumer = await outbound.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const consumer = await outbound.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
 
   const received = new Set<string>()
   const { payloadType } = consumer.rtpParameters.codecs[0]!
   receiver.on('message', packet => {
-    if ((packet[1]! & 0x7f) === payloadType) received.add(packet.subarray(packet.length - 8).toString())
+    if ((packet[1]! & 0x7f) === payloadType)
+      received.add(packet.subarray(packet.length - 8).toString())
   })
   const learned = new Promise(resolve => inbound.once('tuple', resolve))
   for (let i = 0; i < PACKETS; i++) {
-    sender.send(rtp(i, { payload: Buffer.from(`packet${String(i).padStart(2, '0')}`) }), inbound.tuple.localPort, '127.0.0.1')
+    sender.send(
+      rtp(i, { payload: Buffer.from(`packet${String(i).padStart(2, '0')}`) }),
+      inbound.tuple.localPort,
+      '127.0.0.1'
+    )
     if (i % 10 === 9) await until(() => received.size >= i - 9)
   }
 
   await until(() => received.size === PACKETS)
   await learned
-  assert.is(inbound.tuple.remotePort, sender.address().port, 'the getter knows where the RTP came from')
+  assert.is(
+    inbound.tuple.remotePort,
+    sender.address().port,
+    'the getter knows where the RTP came from'
+  )
   const [stats] = await producer.getStats()
   assert.is(stats?.packetCount, PACKETS)
   await until(() => producer.score.length > 0)
@@ -79,14 +98,20 @@ test('RTP passes through a DirectTransport in binary frames, as it is and in ord
   const router = await worker.createRouter({ mediaCodecs: [opus] })
   const transport = await router.createDirectTransport()
   const producer = await transport.produce(audio())
-  const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const consumer = await transport.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
   const received: Buffer[] = []
   consumer.on('rtp', packet => received.push(packet))
 
   for (let i = 0; i < PACKETS; i++) producer.send(rtp(i, { payload: Buffer.from(`packet${i}`) }))
 
   await until(() => received.length === PACKETS)
-  assert.equal(received.map(packet => packet.subarray(packet.indexOf('packet')).toString()), Array.from({ length: PACKETS }, (_, i) => `packet${i}`))
+  assert.equal(
+    received.map(packet => packet.subarray(packet.indexOf('packet')).toString()),
+    Array.from({ length: PACKETS }, (_, i) => `packet${i}`)
+  )
 })
 
 test('RTCP passes through a DirectTransport both ways: a PLI of the receiver reaches the sender', async () => {
@@ -95,7 +120,10 @@ test('RTCP passes through a DirectTransport both ways: a PLI of the receiver rea
   const router = await worker.createRouter({ mediaCodecs: [vp8] })
   const transport = await router.createDirectTransport()
   const producer = await transport.produce(video(4242))
-  const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const consumer = await transport.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
   const received: Buffer[] = []
   transport.on('rtcp', packet => received.push(packet))
   let arrived = 0
@@ -113,12 +141,17 @@ test('RTCP passes through a DirectTransport both ways: a PLI of the receiver rea
 
 test('a pipe between the Routers of two Workers of a leaf carries RTP', async () => {
   const { mediasoup } = await connectLeaf()
-  const [one, other] = await Promise.all([1, 2].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })))
+  const [one, other] = await Promise.all(
+    [1, 2].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] }))
+  )
   const source = await one!.createDirectTransport()
   const sink = await other!.createDirectTransport()
   const producer = await source.produce(audio())
   const { pipeProducer } = await one!.pipeToRouter({ producerId: producer.id, router: other! })
-  const consumer = await sink.consume({ producerId: pipeProducer!.id, rtpCapabilities: other!.rtpCapabilities })
+  const consumer = await sink.consume({
+    producerId: pipeProducer!.id,
+    rtpCapabilities: other!.rtpCapabilities
+  })
   let received = 0
   consumer.on('rtp', () => received++)
 

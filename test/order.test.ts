@@ -18,19 +18,26 @@ async function pauseAndResume(mediasoup: typeof localMediasoup): Promise<string[
   const transport = await router.createDirectTransport()
   const producer = await transport.produce(audio())
   // One, because the worker tells several Consumers of a Producer in any order.
-  const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const consumer = await transport.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
   const log: string[] = []
-  const note = (what: string) => () => { log.push(what) }
+  const note = (what: string) => () => {
+    log.push(what)
+  }
   const done = (call: Promise<unknown>, what: string) => call.then(note(`${what} is done`))
 
   for (const event of ['pause', 'resume'] as const) {
     producer.observer.on(event, note(`producer ${event}, paused ${event === 'pause'}`))
     consumer.observer.on(event, note(`consumer ${event}`))
-    consumer.on(`producer${event}`, () => { log.push(`consumer producer${event}, producerPaused ${consumer.producerPaused}`) })
+    consumer.on(`producer${event}`, () => {
+      log.push(`consumer producer${event}, producerPaused ${consumer.producerPaused}`)
+    })
   }
   for (let round = 0; round < ROUNDS; round++) {
-    // One after another: of calls in flight together, even plain mediasoup may or may not see the events of the second
-    // before the code after the first.
+    // One after another: of calls in flight together, even plain mediasoup may or may not see the
+    // events of the second before the code after the first.
     await done(producer.pause(), 'producer.pause()')
     await done(producer.resume(), 'producer.resume()')
     await done(consumer.pause(), 'consumer.pause()')
@@ -39,29 +46,40 @@ async function pauseAndResume(mediasoup: typeof localMediasoup): Promise<string[
   return log
 }
 
-// Plain mediasoup may run the code after producer.pause() before or after the Consumer's event, as they come in one read
-// of its pipe or in two; but the order of what concerns either is certain.
-const streams = (log: string[]) => ['producer', 'consumer'].map(subject => log.filter(entry => entry.startsWith(subject)))
+// Plain mediasoup may run the code after producer.pause() before or after the Consumer's event, as
+// they come in one read of its pipe or in two; but the order of what concerns either is certain.
+const streams = (log: string[]) =>
+  ['producer', 'consumer'].map(subject => log.filter(entry => entry.startsWith(subject)))
 
 test('the mock keeps the order of plain mediasoup', async () => {
-  assert.equal(streams(await pauseAndResume(await mock())), streams(await pauseAndResume(localMediasoup)))
+  assert.equal(
+    streams(await pauseAndResume(await mock())),
+    streams(await pauseAndResume(localMediasoup))
+  )
 })
 
 test('a leaf keeps the order of plain mediasoup', async () => {
   const { mediasoup } = await connectLeaf()
-  assert.equal(streams(await pauseAndResume(mediasoup)), streams(await pauseAndResume(localMediasoup)))
+  assert.equal(
+    streams(await pauseAndResume(mediasoup)),
+    streams(await pauseAndResume(localMediasoup))
+  )
 })
 
 test('an event never overtakes the answer that was given before it, nor the other way round, on the wire', async () => {
   const { url } = await startLeaf()
   const client = await raw(url)
-  const handleOf = async (method: string, ...params: unknown[]) => ((await client.call(method, ...params)).result as { $: string }).$
+  const handleOf = async (method: string, ...params: unknown[]) =>
+    ((await client.call(method, ...params)).result as { $: string }).$
   const worker = await handleOf('mediasoup.createWorker')
   const router = await handleOf('Worker.createRouter', worker, { mediaCodecs: [opus] })
   const transport = await handleOf('Router.createDirectTransport', router)
   const producer = await handleOf('DirectTransport.produce', transport, { ...audio(), id: 'p' })
   const rtpCapabilities: ms.RtpCapabilities = { codecs: [opus] as ms.RtpCodecCapability[] }
-  const consumer = await handleOf('DirectTransport.consume', transport, { producerId: 'p', rtpCapabilities })
+  const consumer = await handleOf('DirectTransport.consume', transport, {
+    producerId: 'p',
+    rtpCapabilities
+  })
   client.heard.length = 0
 
   for (let i = 0; i < ROUNDS; i++) {
@@ -70,14 +88,27 @@ test('an event never overtakes the answer that was given before it, nor the othe
   }
   await client.call('Consumer.getStats', consumer)
 
-  const at = (is: (message: (typeof client.heard)[number]) => boolean) => client.heard.flatMap((message, i) => is(message) ? [i] : [])
-  const [paused, resumed] = [at(({ method }) => method === 'Producer.pause'), at(({ method }) => method === 'Producer.resume')]
+  const at = (is: (message: (typeof client.heard)[number]) => boolean) =>
+    client.heard.flatMap((message, i) => (is(message) ? [i] : []))
+  const [paused, resumed] = [
+    at(({ method }) => method === 'Producer.pause'),
+    at(({ method }) => method === 'Producer.resume')
+  ]
   assert.is(paused.length, ROUNDS)
   for (let i = 0; i < ROUNDS; i++) {
-    const [[pause], [resume]] = [at(({ id }) => id === `pause${i}`), at(({ id }) => id === `resume${i}`)]
+    const [[pause], [resume]] = [
+      at(({ id }) => id === `pause${i}`),
+      at(({ id }) => id === `resume${i}`)
+    ]
     assert.ok(paused[i]! < resumed[i]! && pause! < resume!, 'what was asked first happens first')
-    assert.ok(paused[i]! < pause! && resumed[i]! < resume!, 'the event comes before the answer to the call that caused it')
-    assert.ok(i === 0 || resume! > at(({ id }) => id === `resume${i - 1}`)[0]!, 'answers keep their order')
+    assert.ok(
+      paused[i]! < pause! && resumed[i]! < resume!,
+      'the event comes before the answer to the call that caused it'
+    )
+    assert.ok(
+      i === 0 || resume! > at(({ id }) => id === `resume${i - 1}`)[0]!,
+      'answers keep their order'
+    )
   }
 })
 

@@ -28,10 +28,22 @@ interface Ended {
 }
 
 /** Runs a program in the project, without a worker unless one is given. */
-function run(program: string, args: string[], { cwd = project, env = {} }: { cwd?: string, env?: NodeJS.ProcessEnv } = {}): Promise<Ended> {
+function run(
+  program: string,
+  args: string[],
+  { cwd = project, env = {} }: { cwd?: string; env?: NodeJS.ProcessEnv } = {}
+): Promise<Ended> {
   return new Promise(resolve => {
-    execFile(program, args, { cwd, env: { ...process.env, MEDIASOUP_WORKER_BIN: '/nowhere', NODE_V8_COVERAGE: '', ...env } }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }))
+    execFile(
+      program,
+      args,
+      {
+        cwd,
+        env: { ...process.env, MEDIASOUP_WORKER_BIN: '/nowhere', NODE_V8_COVERAGE: '', ...env }
+      },
+      (error, stdout, stderr) =>
+        resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr })
+    )
   })
 }
 
@@ -44,24 +56,54 @@ async function succeed(...command: Parameters<typeof run>): Promise<string> {
 test.before(async () => {
   project = await mkdtemp(join(tmpdir(), 'mafalda-project-'))
   // With its scripts: they build what is not built yet.
-  const packed = await succeed('npm', ['pack', '--json', '--pack-destination', project], { cwd: root, env: { MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN } })
+  const packed = await succeed('npm', ['pack', '--json', '--pack-destination', project], {
+    cwd: root,
+    env: { MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN }
+  })
   const [{ filename, files: list }] = JSON.parse(packed)
   files = list.map(({ path }: { path: string }) => path)
-  await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'app', type: 'module', private: true }))
+  await writeFile(
+    join(project, 'package.json'),
+    JSON.stringify({ name: 'app', type: 'module', private: true })
+  )
   const types = `@types/node@${packageJson.devDependencies['@types/node']}`
   const mediasoup = `mediasoup@${packageJson.devDependencies.mediasoup}`
-  await succeed('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', `./${filename}`, mediasoup, types])
+  await succeed('npm', [
+    'install',
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    `./${filename}`,
+    mediasoup,
+    types
+  ])
 })
 
 test.after(() => rm(project, { recursive: true, force: true }))
 
 test('the package has what runs, its types and its protocol, and nothing else', () => {
-  for (const file of ['dist/index.js', 'dist/client.js', 'dist/server.js', 'dist/conformance.js', 'dist/mafalda.js', 'dist/types/index.d.ts', 'lib/PROTOCOL.md']) {
+  for (const file of [
+    'dist/index.js',
+    'dist/client.js',
+    'dist/server.js',
+    'dist/conformance.js',
+    'dist/mafalda.js',
+    'dist/types/index.d.ts',
+    'lib/PROTOCOL.md'
+  ]) {
     assert.ok(files.includes(file), file)
   }
-  const allowed = /^(dist\/|server\/worker\/|lib\/PROTOCOL\.md$|package\.json$|README|LICENSE|CHANGELOG|SECURITY)/
-  assert.equal(files.filter(file => !allowed.test(file)), [])
-  assert.equal(files.filter(file => /\.test\.|(?<!\.d)\.ts$/.test(file)), [])
+  const allowed =
+    /^(dist\/|server\/worker\/|lib\/PROTOCOL\.md$|package\.json$|README|LICENSE|CHANGELOG|SECURITY)/
+  assert.equal(
+    files.filter(file => !allowed.test(file)),
+    []
+  )
+  assert.equal(
+    files.filter(file => /\.test\.|(?<!\.d)\.ts$/.test(file)),
+    []
+  )
 })
 
 /** The complaints of the type checker about a program in the project, on its strictest. */
@@ -70,10 +112,19 @@ async function complaints(source: string): Promise<string[]> {
   afterTest(() => rm(folder, { recursive: true }))
   await writeFile(join(folder, 'app.ts'), source)
   const compilerOptions = {
-    target: 'es2022', module: 'nodenext', moduleResolution: 'nodenext', types: ['node'],
-    strict: true, skipLibCheck: false, exactOptionalPropertyTypes: false, noEmit: true
+    target: 'es2022',
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    types: ['node'],
+    strict: true,
+    skipLibCheck: false,
+    exactOptionalPropertyTypes: false,
+    noEmit: true
   }
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.ts'] }))
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['app.ts'] })
+  )
   const { code, stdout, stderr } = await run(tsc, ['-p', folder, '--pretty', 'false'])
   assert.is(stderr, '')
   const lines = stdout.split('\n').filter(line => line.includes('error TS'))
@@ -116,7 +167,10 @@ test('its types pass the strictest type checker, as far as those of mediasoup do
     const client = new RemoteMediasoupClient({ url: server.url })
     client.on('mediasoup', mediasoup => mediasoup && app(mediasoup))
   `)
-  assert.equal(ofOurs.filter(line => !ofMediasoup.includes(line)), [])
+  assert.equal(
+    ofOurs.filter(line => !ofMediasoup.includes(line)),
+    []
+  )
 })
 
 test('its types know what is wrong', async () => {
@@ -130,7 +184,8 @@ test('its types know what is wrong', async () => {
   assert.match(ofApp[0]!, `Type '"loud"' is not assignable`)
 })
 
-const evaluate = (source: string, options?: Parameters<typeof run>[2]) => succeed(process.execPath, ['--input-type=module', '--eval', source], options)
+const evaluate = (source: string, options?: Parameters<typeof run>[2]) =>
+  succeed(process.execPath, ['--input-type=module', '--eval', source], options)
 
 test('each entry can be imported, and an error has the same class whichever it is imported from', async () => {
   const said = await evaluate(`
@@ -141,18 +196,40 @@ test('each entry can be imported, and an error has the same class whichever it i
 })
 
 test('what it exports is a list', async () => {
-  const names = await evaluate("console.log(Object.keys(await import('mafalda')).toSorted().join(' '))")
-  assert.is(names.trim(), [
-    'AccessError', 'ConnectionError', 'DrainingError', 'IncompatibleError', 'LimitError', 'ProtocolError',
-    'RemoteMediasoupClient', 'SCOPES', 'SessionError', 'UnknownOutcomeError',
-    'client', 'connect', 'horizontal', 'leaf', 'remote', 'serve', 'vertical'
-  ].join(' '))
+  const names = await evaluate(
+    "console.log(Object.keys(await import('mafalda')).toSorted().join(' '))"
+  )
+  assert.is(
+    names.trim(),
+    [
+      'AccessError',
+      'ConnectionError',
+      'DrainingError',
+      'IncompatibleError',
+      'LimitError',
+      'ProtocolError',
+      'RemoteMediasoupClient',
+      'SCOPES',
+      'SessionError',
+      'UnknownOutcomeError',
+      'client',
+      'connect',
+      'horizontal',
+      'leaf',
+      'remote',
+      'serve',
+      'vertical'
+    ].join(' ')
+  )
 })
 
 test('an application and its tiers have one mediasoup, and so the same classes of errors', async () => {
-  const folders = (await readdir(join(project, 'node_modules'), { recursive: true })).filter(path => /(^|\/)mediasoup$/.test(path))
+  const folders = (await readdir(join(project, 'node_modules'), { recursive: true })).filter(path =>
+    /(^|\/)mediasoup$/.test(path)
+  )
   assert.equal(folders, ['mediasoup'])
-  const said = await evaluate(`
+  const said = await evaluate(
+    `
     import * as mediasoup from 'mediasoup'
     import { client, leaf } from 'mafalda'
     const mocked = await client(leaf(mediasoup))
@@ -161,27 +238,48 @@ test('an application and its tiers have one mediasoup, and so the same classes o
     const error = await worker.createRouter({ mediaCodecs }).catch(error => error)
     console.log(error instanceof mediasoup.errors.UnsupportedError, error.message)
     mocked.close()
-  `, { env: { MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN } })
+  `,
+    { env: { MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN } }
+  )
   assert.match(said, /^true media codec not supported/)
 })
 
 test('the Node.js that it asks for is new enough for all that it needs', async () => {
-  const least = (range = '') => /(\d+)(?:\.(\d+))?/.exec(range)?.slice(1).map(part => Number(part ?? 0)) ?? [0, 0]
+  const least = (range = '') =>
+    /(\d+)(?:\.(\d+))?/
+      .exec(range)
+      ?.slice(1)
+      .map(part => Number(part ?? 0)) ?? [0, 0]
   const [major = 0, minor = 0] = least(packageJson.engines.node)
-  for (const name of Object.keys({ ...packageJson.dependencies, ...packageJson.peerDependencies })) {
-    const { engines } = JSON.parse(await readFile(join(project, 'node_modules', name, 'package.json'), 'utf8'))
+  for (const name of Object.keys({
+    ...packageJson.dependencies,
+    ...packageJson.peerDependencies
+  })) {
+    const { engines } = JSON.parse(
+      await readFile(join(project, 'node_modules', name, 'package.json'), 'utf8')
+    )
     const [theirs = 0, minorOfTheirs = 0] = least(engines?.node)
-    assert.ok(theirs < major || (theirs === major && minorOfTheirs <= minor), `${name} needs Node.js ${engines?.node}`)
+    assert.ok(
+      theirs < major || (theirs === major && minorOfTheirs <= minor),
+      `${name} needs Node.js ${engines?.node}`
+    )
   }
 })
 
 test('a machine with a client only has no worker', async () => {
   const files = await readdir(join(project, 'node_modules/mediasoup'), { recursive: true })
-  assert.equal(files.filter(path => /^worker\/out\/|mediasoup-worker(\.exe)?$/.test(path)), [])
+  assert.equal(
+    files.filter(path => /^worker\/out\/|mediasoup-worker(\.exe)?$/.test(path)),
+    []
+  )
 })
 
 test('what is not exported cannot be imported', async () => {
-  const { code, stderr } = await run(process.execPath, ['--input-type=module', '--eval', "await import('mafalda/dist/client.js')"])
+  const { code, stderr } = await run(process.execPath, [
+    '--input-type=module',
+    '--eval',
+    "await import('mafalda/dist/client.js')"
+  ])
   assert.is.not(code, 0)
   assert.match(stderr, 'ERR_PACKAGE_PATH_NOT_EXPORTED')
 })
@@ -202,11 +300,15 @@ test('a machine that has no worker can use one that has', async () => {
 
 test('the command is there', async () => {
   assert.is(await succeed('npx', ['--no-install', 'mafalda', '--version']), `${version}\n`)
-  assert.match(await succeed('npx', ['--no-install', 'mafalda', 'serve', '--help']), 'Usage: mafalda serve')
+  assert.match(
+    await succeed('npx', ['--no-install', 'mafalda', 'serve', '--help']),
+    'Usage: mafalda serve'
+  )
 })
 
 test('the installed command serves the worker that it is given', async () => {
-  const said = await evaluate(`
+  const said = await evaluate(
+    `
     import { spawn } from 'node:child_process'
     import { createInterface } from 'node:readline'
     import { connect } from 'mafalda/client'
@@ -219,7 +321,9 @@ test('the installed command serves the worker that it is given', async () => {
       mediasoup.close()
       child.kill()
     }
-  `, { env: { MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN } })
+  `,
+    { env: { MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN } }
+  )
   assert.is(said, 'true\n')
 })
 

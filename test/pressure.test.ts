@@ -1,4 +1,5 @@
-// Pressure in either direction: what a peer does not take waits where it came from, within bounds, and nobody else suffers.
+// Pressure in either direction: what a peer does not take waits where it came from, within bounds,
+// and nobody else suffers.
 
 import { once } from 'node:events'
 import * as localMediasoup from 'mediasoup'
@@ -6,7 +7,7 @@ import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type RemoteOptions, connect, remote } from '../client/index.ts'
-import { type Link, type Tier, join, pair } from '../lib/tier.ts'
+import { type Link, type Tier, join, channel } from '../lib/tier.ts'
 import { encodeNotification } from '../lib/wire.ts'
 import { horizontal, vertical } from '../proxy/index.ts'
 import { type ServeOptions, leaf, serve } from '../server/index.ts'
@@ -26,14 +27,19 @@ async function use(url: string, options?: RemoteOptions) {
   const mediasoup = await connect(url, { ...options, reconnect: false })
   afterTest(() => mediasoup.close())
   const heard: string[] = []
-  for (const event of ['lost', 'died'] as const) mediasoup.connection.on(event, error => heard.push(`${event}: ${error.message}`))
+  for (const event of ['lost', 'died'] as const)
+    mediasoup.connection.on(event, error => heard.push(`${event}: ${error.message}`))
   return { mediasoup, heard }
 }
 
 /** A call of 100 kB that mediasoup refuses with a TypeError. */
-const largeCall = (router: ms.Router) => router.createPlainTransport({ padding: 'x'.repeat(100_000) } as never)
+const largeCall = (router: ms.Router) =>
+  router.createPlainTransport({ padding: 'x'.repeat(100_000) } as never)
 
-/** So many calls, of which each is answered before the next: long enough for what is not held back to have gone through. */
+/**
+ * So many calls, of which each is answered before the next: long enough for what is not held back
+ * to have gone through.
+ */
 async function work(worker: ms.Worker, calls = 100) {
   for (let i = 0; i < calls; i++) await worker.getResourceUsage()
 }
@@ -42,12 +48,17 @@ async function work(worker: ms.Worker, calls = 100) {
 
 test('more calls in one turn than a socket takes wait, visibly, and all are answered', async () => {
   const { url } = await start(leaf(localMediasoup))
-  const { mediasoup: { connection, createWorker }, heard } = await use(url)
+  const {
+    mediasoup: { connection, createWorker },
+    heard
+  } = await use(url)
   const router = await (await createWorker()).createRouter()
   assert.is(connection.bufferedAmount, 0)
 
   const names: string[] = []
-  const calls = Array.from({ length: 1_000 }, () => largeCall(router).catch(error => names.push(error.name)))
+  const calls = Array.from({ length: 1_000 }, () =>
+    largeCall(router).catch(error => names.push(error.name))
+  )
   assert.ok(connection.bufferedAmount > 90_000_000, `${connection.bufferedAmount} bytes wait`)
   await once(connection, 'drain')
   assert.ok(connection.bufferedAmount <= MiB)
@@ -58,7 +69,10 @@ test('more calls in one turn than a socket takes wait, visibly, and all are answ
 
 test('above the bound, calls and messages of the burst are refused, and nothing else', async () => {
   const { url } = await start(leaf(localMediasoup))
-  const { mediasoup: { connection, createWorker }, heard } = await use(url, { maxBacklog: 8 * MiB })
+  const {
+    mediasoup: { connection, createWorker },
+    heard
+  } = await use(url, { maxBacklog: 8 * MiB })
   const router = await (await createWorker()).createRouter()
   const [here, there] = [await router.createDirectTransport(), await router.createDirectTransport()]
   const producer = await here.produceData({ label: 'burst' })
@@ -67,12 +81,22 @@ test('above the bound, calls and messages of the burst are refused, and nothing 
   consumer.on('message', message => arrived.push(message.toString()))
 
   const calls = Array.from({ length: 200 }, () => rejection(largeCall(router)))
-  assert.throws(() => producer.send(Buffer.alloc(100_000)), /^DataProducer\.send has to wait: 6\d+ bytes of at most 8388608 wait/)
+  assert.throws(
+    () => producer.send(Buffer.alloc(100_000)),
+    /^DataProducer\.send has to wait: 6\d+ bytes of at most 8388608 wait/
+  )
   here.close()
-  const errors = (await Promise.all(calls)).map(({ name, message }) => name === 'LimitError' ? message.replaceAll(/\d+/g, 'N') : name)
-  const refusal = 'Router.createPlainTransport has to wait: N bytes of at most N wait to be sent, or to arrive'
+  const errors = (await Promise.all(calls)).map(({ name, message }) =>
+    name === 'LimitError' ? message.replaceAll(/\d+/g, 'N') : name
+  )
+  const refusal =
+    'Router.createPlainTransport has to wait: N bytes of at most N wait to be sent, or to arrive'
   assert.equal(new Set(errors), new Set(['TypeError', refusal]))
-  assert.is(errors.filter(error => error === 'TypeError').length, 62, 'three quarters of the bound were sent')
+  assert.is(
+    errors.filter(error => error === 'TypeError').length,
+    62,
+    'three quarters of the bound were sent'
+  )
   await until(() => consumer.closed)
   assert.equal([heard, arrived, connection.bufferedAmount], [[], [], 0])
 })
@@ -81,9 +105,13 @@ test('a client that asks for much at once is answered as fast as it reads', asyn
   const { url } = await start(leaf(localMediasoup))
   const peer = await raw(url)
   const COUNT = 2_000
-  for (let id = 0; id < COUNT; id++) peer.send({ jsonrpc: '2.0', id, method: 'rpc.discover', params: [] })
+  for (let id = 0; id < COUNT; id++)
+    peer.send({ jsonrpc: '2.0', id, method: 'rpc.discover', params: [] })
   await until(() => peer.heard.length === COUNT || peer.socket.readyState !== peer.socket.OPEN, 30)
-  assert.equal(peer.heard.map(({ id }) => id), Array.from({ length: COUNT }, (_, id) => id))
+  assert.equal(
+    peer.heard.map(({ id }) => id),
+    Array.from({ length: COUNT }, (_, id) => id)
+  )
 })
 
 // A tier below that takes nothing
@@ -109,7 +137,11 @@ async function startStopped(over: (cluster: Tier) => Tier) {
   const below = watched(remote(stopped.url, { silence: 600_000 }))
   const cluster = horizontal([below, remote(other.url)], { policy: 'scatter' })
   afterTest(() => cluster.close())
-  await new Promise<void>(resolve => cluster.on('up', () => { if (cluster.load.capacity && ++up === 2) resolve() }))
+  await new Promise<void>(resolve =>
+    cluster.on('up', () => {
+      if (cluster.load.capacity && ++up === 2) resolve()
+    })
+  )
   const { url } = await start(over(cluster))
   const { mediasoup, heard } = await use(url)
   const workers = [await mediasoup.createWorker(), await mediasoup.createWorker()]
@@ -118,7 +150,14 @@ async function startStopped(over: (cluster: Tier) => Tier) {
   const stoppedPids = await childrenOf(stopped.child.pid!)
   const at = isStopped(nodes[0]!.pid) ? 0 : 1
   afterTest(() => stopped.child.kill('SIGCONT'))
-  return { mediasoup, heard, child: stopped.child, link: below.links.at(-1)!, here: workers[at]!, elsewhere: workers[1 - at]! }
+  return {
+    mediasoup,
+    heard,
+    child: stopped.child,
+    link: below.links.at(-1)!,
+    here: workers[at]!,
+    elsewhere: workers[1 - at]!
+  }
 }
 
 let up = 0
@@ -128,12 +167,18 @@ async function childrenOf(pid: number): Promise<number[]> {
   return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number)
 }
 
-for (const [name, over] of [['a cluster', tier => tier], ['a vertical tier', tier => vertical(tier)]] as [string, (cluster: Tier) => Tier][]) {
+for (const [name, over] of [
+  ['a cluster', tier => tier],
+  ['a vertical tier', tier => vertical(tier)]
+] as [string, (cluster: Tier) => Tier][]) {
   test(`a host that stops costs ${name} a bounded memory: packets are dropped, the rest waits, and others go on`, async () => {
     up = 0
     const { heard, child, link, here, elsewhere } = await startStopped(over)
     const router = await here.createRouter({ mediaCodecs: [opus] })
-    const [source, sink] = [await router.createDirectTransport(), await router.createDirectTransport()]
+    const [source, sink] = [
+      await router.createDirectTransport(),
+      await router.createDirectTransport()
+    ]
     const producer = await source.produce(audio())
     const dataProducer = await source.produceData({ label: 'stopped' })
     const dataConsumer = await sink.consumeData({ dataProducerId: dataProducer.id })
@@ -158,8 +203,11 @@ for (const [name, over] of [['a cluster', tier => tier], ['a vertical tier', tie
 
     for (let i = 0; i < 400; i++) dataProducer.send(Buffer.alloc(100_000))
     child.kill('SIGCONT')
-    const errors = (await Promise.all(calls)).map(error => error.name === 'LimitError' ? error.message.replaceAll(/\d+/g, 'N') : error.name)
-    const refusal = 'Router.createPlainTransport was refused: the tier below does not keep up, and N bytes wait for it'
+    const errors = (await Promise.all(calls)).map(error =>
+      error.name === 'LimitError' ? error.message.replaceAll(/\d+/g, 'N') : error.name
+    )
+    const refusal =
+      'Router.createPlainTransport was refused: the tier below does not keep up, and N bytes wait for it'
     assert.equal(new Set(errors), new Set(['TypeError', refusal]))
     await until(() => arrived === 400, 60)
     assert.equal(heard, [])
@@ -169,9 +217,18 @@ for (const [name, over] of [['a cluster', tier => tier], ['a vertical tier', tie
 
 test('messages to a host that stops wait at the client, and not in the tier between', async () => {
   up = 0
-  const { mediasoup: { connection }, heard, child, link, here } = await startStopped(tier => vertical(tier))
+  const {
+    mediasoup: { connection },
+    heard,
+    child,
+    link,
+    here
+  } = await startStopped(tier => vertical(tier))
   const router = await here.createRouter()
-  const [source, sink] = [await router.createDirectTransport(), await router.createDirectTransport()]
+  const [source, sink] = [
+    await router.createDirectTransport(),
+    await router.createDirectTransport()
+  ]
   const producer = await source.produceData({ label: 'stopped' })
   const consumer = await sink.consumeData({ dataProducerId: producer.id })
   let arrived = 0
@@ -190,31 +247,55 @@ test('messages to a host that stops wait at the client, and not in the tier betw
 
 // Before the tier below is open
 
-const key = (name: string) => ({ session: `session-of-test-${name}`, secret: 'secret-of-that-session' })
+const key = (name: string) => ({
+  session: `session-of-test-${name}`,
+  secret: 'secret-of-that-session'
+})
 
 for (const resume of [false, true]) {
   test(`what follows the opening of a session that is ${resume ? 'resumed' : 'begun'} at once is not lost`, async () => {
     const inner = leaf(localMediasoup)
     const opening = Promise.withResolvers<void>()
-    const { url } = await start({ resumable: true, open: () => opening.promise.then(() => inner.open()), close: () => inner.close() })
+    const { url } = await start({
+      resumable: true,
+      open: () => opening.promise.then(() => inner.open()),
+      close: () => inner.close()
+    })
     const peer = await raw(url)
-    peer.send({ jsonrpc: '2.0', id: 'open', method: 'tier.open', params: [{ ...key('early'), received: resume ? null : 0, ...resume && { resume } }] })
-    for (const id of ['first', 'second']) peer.send({ jsonrpc: '2.0', id, method: 'tier.hello', params: [] })
+    peer.send({
+      jsonrpc: '2.0',
+      id: 'open',
+      method: 'tier.open',
+      params: [{ ...key('early'), received: resume ? null : 0, ...(resume && { resume }) }]
+    })
+    for (const id of ['first', 'second'])
+      peer.send({ jsonrpc: '2.0', id, method: 'tier.hello', params: [] })
     const bystander = await raw(url)
-    bystander.send({ jsonrpc: '2.0', id: 'open', method: 'tier.open', params: [{ ...key('bystander'), received: 0 }] })
+    bystander.send({
+      jsonrpc: '2.0',
+      id: 'open',
+      method: 'tier.open',
+      params: [{ ...key('bystander'), received: 0 }]
+    })
     await until(() => bystander.heard.length)
     opening.resolve()
     await until(() => peer.heard.filter(({ method }) => method !== 'tier.ack').length === 3)
-    assert.equal(peer.heard.map(({ id }) => id), ['open', 'first', 'second'])
+    assert.equal(
+      peer.heard.map(({ id }) => id),
+      ['open', 'first', 'second']
+    )
   })
 }
 
 test('a peer that sends much before the tier below is open has to wait, and loses nothing', async () => {
-  const [ours, theirs] = pair()
+  const [ours, theirs] = channel()
   const opening = Promise.withResolvers<Link>()
   const inner = leaf(localMediasoup)
   let opened = 0
-  const { url } = await start({ open: () => opened++ ? inner.open() : opening.promise, close: () => inner.close() })
+  const { url } = await start({
+    open: () => (opened++ ? inner.open() : opening.promise),
+    close: () => inner.close()
+  })
   let arrived = 0
   ours.on('frame', () => arrived++)
   const peer = await raw(url)
@@ -223,7 +304,10 @@ test('a peer that sends much before the tier below is open has to wait, and lose
   for (let i = 0; i < 64; i++) peer.send(frame)
   const { mediasoup } = await use(url)
   await work(await mediasoup.createWorker())
-  assert.ok(peer.socket.bufferedAmount > 32 * MiB, `${peer.socket.bufferedAmount} bytes wait at the peer`)
+  assert.ok(
+    peer.socket.bufferedAmount > 32 * MiB,
+    `${peer.socket.bufferedAmount} bytes wait at the peer`
+  )
   opening.resolve(theirs)
   await until(() => arrived === 64)
 })
@@ -236,7 +320,7 @@ function talkative(tier: Tier): Tier & { sessions: Link[] } {
   return {
     sessions,
     async open() {
-      const [ours, theirs] = pair()
+      const [ours, theirs] = channel()
       join(ours, await tier.open())
       sessions.push(ours)
       return theirs
@@ -245,21 +329,28 @@ function talkative(tier: Tier): Tier & { sessions: Link[] } {
   }
 }
 
-for (const [kind, received] of [['that outlive their connections', 0], ['that end with them', undefined]] as const) {
+for (const [kind, received] of [
+  ['that outlive their connections', 0],
+  ['that end with them', undefined]
+] as const) {
   test(`of sessions ${kind}, the one that keeps most ends when all together keep too much`, async () => {
     const tier = talkative(leaf(localMediasoup))
     const server = await start(tier, { maxMemory: 24 * MiB })
-    const peers = await Promise.all(['one', 'other'].map(async name => {
-      const peer = await raw(server.url)
-      if (received !== undefined) await peer.call('tier.open', { ...key(name), received })
-      await peer.call('tier.hello')
-      peer.socket.pause()
-      return peer
-    }))
+    const peers = await Promise.all(
+      ['one', 'other'].map(async name => {
+        const peer = await raw(server.url)
+        if (received !== undefined) await peer.call('tier.open', { ...key(name), received })
+        await peer.call('tier.hello')
+        peer.socket.pause()
+        return peer
+      })
+    )
     const { mediasoup, heard } = await use(server.url)
     const worker = await mediasoup.createWorker()
     const ended: string[] = []
-    tier.sessions.forEach((session, i) => session.once('close', error => ended.push(`${i}: ${error?.message}`)))
+    tier.sessions.forEach((session, i) =>
+      session.once('close', error => ended.push(`${i}: ${error?.message}`))
+    )
 
     const event = encodeNotification('Worker.noise', ['unknown/1', 'x'.repeat(MiB)])
     const tell = async (i: number, count: number) => {
@@ -269,10 +360,15 @@ for (const [kind, received] of [['that outlive their connections', 0], ['that en
     await tell(0, 8)
     await tell(1, 40)
     await until(() => ended.length)
-    assert.match(ended.join(), /^1: (the connection was lost: )?all sessions together keep more than 25165824 bytes for their peers, and this one kept most: \d{8}$/)
+    assert.match(
+      ended.join(),
+      /^1: (the connection was lost: )?all sessions together keep more than 25165824 bytes for their peers, and this one kept most: \d{8}$/
+    )
     assert.equal([server.sessions, heard], [2, []])
     peers[0]!.socket.resume()
-    await until(() => peers[0]!.heard.filter(({ method }) => method === 'Worker.noise').length === 8)
+    await until(
+      () => peers[0]!.heard.filter(({ method }) => method === 'Worker.noise').length === 8
+    )
     assert.ok((await worker.createRouter()).id)
   })
 }

@@ -1,4 +1,5 @@
-// A relay between a client and a tier that counts WebSocket frames, and breaks connections where it is told to.
+// A relay between a client and a tier that counts WebSocket frames, and breaks connections where it
+// is told to.
 
 import { type Direction, startRelay as startPlainRelay } from '../conformance/relay.ts'
 import { afterTest } from './helper.ts'
@@ -6,7 +7,11 @@ import { afterTest } from './helper.ts'
 export type { Direction }
 
 /** Whether to break the connection at this frame: before it, within it, or not at all. */
-export type Cut = (direction: Direction, frame: number, connection: number) => 'before' | 'within' | undefined
+export type Cut = (
+  direction: Direction,
+  frame: number,
+  connection: number
+) => 'before' | 'within' | undefined
 
 export async function startRelay(url: string, cut: Cut = () => undefined) {
   const frames = { up: 0, down: 0, largest: 0 }
@@ -68,6 +73,7 @@ function frameLength(bytes: Buffer): number | undefined {
   const mask = bytes[1]! & 0x80 ? 4 : 0
   const short = bytes[1]! & 0x7f
   if (short === 126) return bytes.length < 4 ? undefined : 4 + mask + bytes.readUInt16BE(2)
-  if (short === 127) return bytes.length < 10 ? undefined : 10 + mask + Number(bytes.readBigUInt64BE(2))
+  if (short === 127)
+    return bytes.length < 10 ? undefined : 10 + mask + Number(bytes.readBigUInt64BE(2))
   return 2 + mask + short
 }

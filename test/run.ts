@@ -1,4 +1,5 @@
-// Runs every test file in a process of its own, then prints coverage and how many tests passed and failed.
+// Runs every test file in a process of its own, then prints coverage and how many tests passed and
+// failed.
 //
 //   node test/run.ts [part of a path …]
 
@@ -24,7 +25,9 @@ interface Outcome {
 }
 
 const wanted = process.argv.slice(2)
-const files = globSync('test/**/*.test.ts').filter(file => !wanted.length || wanted.some(part => file.includes(part))).toSorted()
+const files = globSync('test/**/*.test.ts')
+  .filter(file => !wanted.length || wanted.some(part => file.includes(part)))
+  .toSorted()
 rmSync(COVERAGE, { recursive: true, force: true })
 
 const running = new Set<ChildProcess>()
@@ -38,7 +41,9 @@ report()
 
 /** Tests and examples, too: no type error is left to whoever reads the code next. */
 function typeCheck(): boolean {
-  const { status } = spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], { stdio: 'inherit' })
+  const { status } = spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], {
+    stdio: 'inherit'
+  })
   console.log(`${status ? '✗' : '✓'} types of all sources, tests and examples`)
   return status === 0
 }
@@ -48,7 +53,9 @@ async function work() {
     const outcome = await run(file)
     outcomes.push(outcome)
     const { passed, failed, seconds, output } = outcome
-    console.log(`${failed ? '✗' : '✓'} ${file}: ${passed} passed${failed ? `, ${failed} failed` : ''} (${seconds.toFixed(1)} s)`)
+    console.log(
+      `${failed ? '✗' : '✓'} ${file}: ${passed} passed${failed ? `, ${failed} failed` : ''} (${seconds.toFixed(1)} s)`
+    )
     if (failed) console.log(output)
   }
 }
@@ -62,16 +69,21 @@ function run(file: string): Promise<Outcome> {
   })
   running.add(child)
   let output = ''
-  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', chunk => { output += chunk })
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.on('data', chunk => {
+      output += chunk
+    })
   const timer = setTimeout(() => {
     output += `\nkilled: a test file must end within ${MAX_SECONDS} s\n`
     signalGroup(child, 'SIGKILL')
   }, MAX_SECONDS * 1000)
-  return new Promise(resolve => child.on('close', code => {
-    clearTimeout(timer)
-    running.delete(child)
-    resolve({ file, ...count(output, code), output, seconds: (performance.now() - start) / 1000 })
-  }))
+  return new Promise(resolve =>
+    child.on('close', code => {
+      clearTimeout(timer)
+      running.delete(child)
+      resolve({ file, ...count(output, code), output, seconds: (performance.now() - start) / 1000 })
+    })
+  )
 }
 
 /** A test file, and all that it started. */
@@ -95,7 +107,8 @@ async function endAll(signal: 'SIGINT' | 'SIGTERM') {
 
 // A file that ends without uvu's summary ran no test, or died: that is a failure, too.
 function count(output: string, code: number | null) {
-  const number = (label: string) => Number(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'm').exec(output)?.[1] ?? 0)
+  const number = (label: string) =>
+    Number(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'm').exec(output)?.[1] ?? 0)
   const [total, passed, skipped] = [number('Total'), number('Passed'), number('Skipped')]
   const failed = total - passed // uvu does not count what it skipped.
   return { passed, failed: failed || (code !== 0 || total + skipped === 0 ? 1 : 0) }
@@ -103,19 +116,48 @@ function count(output: string, code: number | null) {
 
 function report() {
   const isCovered = reportCoverage()
-  const sum = (key: 'passed' | 'failed') => outcomes.reduce((total, outcome) => total + outcome[key], 0)
+  const sum = (key: 'passed' | 'failed') =>
+    outcomes.reduce((total, outcome) => total + outcome[key], 0)
   const failed = sum('failed') + Number(!isTyped) + Number(!isCovered)
   console.log(`${sum('passed')} passed, ${failed} failed`)
   process.exitCode = failed || !outcomes.length ? 1 : 0
 }
 
-/** Of all tests together, no less may be covered than coverage.json says, whose numbers only rise. */
+/**
+ * Of all tests together, no less may be covered than coverage.json says, whose numbers only rise.
+ */
 function reportCoverage(): boolean {
-  const least = Object.entries(JSON.parse(readFileSync('coverage.json', 'utf8')) as Record<string, number>)
-  const check = wanted.length ? [] : ['--check-coverage', ...least.map(([what, share]) => `--${what}=${share}`)]
-  const { status } = spawnSync('node_modules/.bin/c8', ['report', '--temp-directory', `${COVERAGE}/tmp`,
-    '--reports-dir', COVERAGE, '--all', '--reporter', 'text', '--reporter', 'lcovonly', '--reporter', 'json-summary',
-    '--include', PRODUCT, '--include', 'conformance/**/*.ts', '--exclude', 'test/**', ...check], { stdio: 'inherit' })
+  const least = Object.entries(
+    JSON.parse(readFileSync('coverage.json', 'utf8')) as Record<string, number>
+  )
+  const check = wanted.length
+    ? []
+    : ['--check-coverage', ...least.map(([what, share]) => `--${what}=${share}`)]
+  const { status } = spawnSync(
+    'node_modules/.bin/c8',
+    [
+      'report',
+      '--temp-directory',
+      `${COVERAGE}/tmp`,
+      '--reports-dir',
+      COVERAGE,
+      '--all',
+      '--reporter',
+      'text',
+      '--reporter',
+      'lcovonly',
+      '--reporter',
+      'json-summary',
+      '--include',
+      PRODUCT,
+      '--include',
+      'conformance/**/*.ts',
+      '--exclude',
+      'test/**',
+      ...check
+    ],
+    { stdio: 'inherit' }
+  )
   if (check.length && status === 0) suggest(least)
   return status === 0
 }
@@ -124,7 +166,8 @@ function suggest(least: [what: string, share: number][]) {
   const summary = JSON.parse(readFileSync(`${COVERAGE}/coverage-summary.json`, 'utf8')) as Summary
   for (const [what, share] of least) {
     const { pct } = summary.total[what]!
-    if (pct >= share + 1) console.log(`coverage.json may say ${Math.floor(pct)} for ${what}: ${pct} % are covered`)
+    if (pct >= share + 1)
+      console.log(`coverage.json may say ${Math.floor(pct)} for ${what}: ${pct} % are covered`)
   }
 }
 

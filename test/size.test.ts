@@ -1,4 +1,5 @@
-// One message is one message's fault: what is too large is refused where it is sent, and nothing else suffers.
+// One message is one message's fault: what is too large is refused where it is sent, and nothing
+// else suffers.
 
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
@@ -34,7 +35,8 @@ const tiers: Record<string, () => Promise<string>> = {
   'a leaf': () => startHost(),
   'a cluster': async () => start(await startCluster(await startHost())),
   'a vertical tier': async () => start(vertical(remote(await startHost()))),
-  'a vertical tier over a cluster': async () => start(vertical(await startCluster(await start(await startCluster(await startHost())))))
+  'a vertical tier over a cluster': async () =>
+    start(vertical(await startCluster(await start(await startCluster(await startHost())))))
 }
 
 interface Room {
@@ -57,8 +59,14 @@ async function use(url: string, options?: RemoteOptions): Promise<Room> {
   const worker = await mediasoup.createWorker()
   worker.on('died', error => died.push(error))
   const router = await worker.createRouter()
-  const sizes = { maxSendMessageSize: 16 * MiB, maxReceiveMessageSize: 16 * MiB } as ms.DirectTransportOptions
-  const [here, there] = [await router.createDirectTransport(sizes), await router.createDirectTransport(sizes)]
+  const sizes = {
+    maxSendMessageSize: 16 * MiB,
+    maxReceiveMessageSize: 16 * MiB
+  } as ms.DirectTransportOptions
+  const [here, there] = [
+    await router.createDirectTransport(sizes),
+    await router.createDirectTransport(sizes)
+  ]
   const producer = await here.produceData({ label: 'large' })
   const consumer = await there.consumeData({ dataProducerId: producer.id })
   consumer.on('message', message => arrived.push(message.length))
@@ -67,7 +75,9 @@ async function use(url: string, options?: RemoteOptions): Promise<Room> {
 
 /** A call of so many bytes. */
 const largeCall = (router: ms.Router, bytes: number) =>
-  router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '127.0.0.1', announcedAddress: 'x'.repeat(bytes) } })
+  router.createPlainTransport({
+    listenInfo: { protocol: 'udp', ip: '127.0.0.1', announcedAddress: 'x'.repeat(bytes) }
+  })
 
 for (const [name, startTier] of Object.entries(tiers)) {
   test(`a message of up to mediasoup's own bound arrives through ${name}; a larger one is lost alone`, async () => {
@@ -75,21 +85,32 @@ for (const [name, startTier] of Object.entries(tiers)) {
     for (const size of [7 * MiB, 10 * MiB, 5]) producer.send(Buffer.alloc(size, 1))
     await until(() => arrived.includes(5) || died.length, 30)
     assert.equal([died, arrived], [[], [7 * MiB, 5]])
-    assert.match(logged.join(), /DataProducer\.send has 104\d+ bytes, and the peer takes at most 9437184/)
+    assert.match(
+      logged.join(),
+      /DataProducer\.send has 104\d+ bytes, and the peer takes at most 9437184/
+    )
     assert.ok((await worker.createRouter()).id)
   })
 
   test(`a call that is too large rejects, and nothing else of ${name} suffers`, async () => {
     const { worker, router, died } = await use(await startTier())
-    const [error, other] = await Promise.all([rejection(largeCall(router, 10 * MiB)), worker.createRouter()])
+    const [error, other] = await Promise.all([
+      rejection(largeCall(router, 10 * MiB)),
+      worker.createRouter()
+    ])
     assert.is(error.name, 'LimitError')
-    assert.match(error.message, /^Router\.createPlainTransport has 104\d+ bytes, and the peer takes at most 9437184$/)
+    assert.match(
+      error.message,
+      /^Router\.createPlainTransport has 104\d+ bytes, and the peer takes at most 9437184$/
+    )
     assert.ok((await other.dump()).id)
     assert.equal(died, [])
   })
 
   test(`an answer or event that is too large for the client of ${name} is replaced by an error, or lost alone`, async () => {
-    const { worker, router, producer, arrived, died } = await use(await startTier(), { maxPayload: 32 * 1024 })
+    const { worker, router, producer, arrived, died } = await use(await startTier(), {
+      maxPayload: 32 * 1024
+    })
     for (const size of [40 * 1024, 7]) producer.send(Buffer.alloc(size, 1))
     await until(() => arrived.length || died.length)
     assert.equal([died, arrived], [[], [7]])
@@ -105,11 +126,16 @@ test('a tier in between answers for the smaller bound of the one below', async (
   const url = await start(await startCluster(await startHost({ maxPayload: 64 * 1024 })))
   const { worker, router, producer, arrived, died, logged } = await use(url)
   const error = await rejection(largeCall(router, 100_000))
-  assert.match(error.message, /^Router\.createPlainTransport has 100\d+ bytes, and the peer takes at most 65536$/)
+  assert.match(
+    error.message,
+    /^Router\.createPlainTransport has 100\d+ bytes, and the peer takes at most 65536$/
+  )
   for (const size of [100_000, 7]) producer.send(Buffer.alloc(size, 1))
   await until(() => arrived.length || died.length)
   assert.equal([died, arrived], [[], [7]])
-  await until(() => logged.some(text => /a message was refused: DataProducer\.send has 100\d+ bytes/.test(text)))
+  await until(() =>
+    logged.some(text => /a message was refused: DataProducer\.send has 100\d+ bytes/.test(text))
+  )
   assert.ok((await worker.createRouter()).id)
 })
 
@@ -120,8 +146,13 @@ test('--max-payload also holds for what a tier takes from those below, if it is 
   const { router } = await use(url, { maxPayload: 12 * MiB })
   const transport = await router.createDirectTransport()
   const producerId = 'x'.repeat(10 * MiB)
-  const error = await rejection(transport.consume({ producerId, rtpCapabilities: router.rtpCapabilities }))
-  assert.ok(error.message === `Producer with id "${producerId}" not found`, error.message.slice(0, 200))
+  const error = await rejection(
+    transport.consume({ producerId, rtpCapabilities: router.rtpCapabilities })
+  )
+  assert.ok(
+    error.message === `Producer with id "${producerId}" not found`,
+    error.message.slice(0, 200)
+  )
 })
 
 test('the answer to an opening says what the tier takes; who sends more all the same is cut, alone', async () => {

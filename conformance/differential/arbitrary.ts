@@ -7,7 +7,11 @@ import { isOmitted } from './documented.ts'
 import { type Command, type Program, type Template, isBytes, isRef } from './program.ts'
 
 /** Something is wrong with the arguments of a call. */
-type Fault = { kind: 'none' } | { kind: 'missing' } | { kind: 'argument'; junk: Template } | { kind: 'member'; at: number; junk: Template }
+type Fault =
+  | { kind: 'none' }
+  | { kind: 'missing' }
+  | { kind: 'argument'; junk: Template }
+  | { kind: 'member'; at: number; junk: Template }
 
 // Between hosts pipes have other defaults.
 const KEPT = new Set(['enableRtx', 'enableSrtp'])
@@ -25,12 +29,17 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
 )
 
 const commandOf = ({ on, member, args }: Call): fc.Arbitrary<Command> =>
-  fc.record({ on: ref(on), args, fault }).map(({ on, args, fault }) => ({ on, member, args: spoil(args, fault) }))
+  fc
+    .record({ on: ref(on), args, fault })
+    .map(({ on, args, fault }) => ({ on, member, args: spoil(args, fault) }))
 
 /** Programs of exactly as many calls, which shrink to fewer, for a tier. */
 export function programs(commands: number, tier: string): fc.Arbitrary<Program> {
   const fit = calls.filter(call => !isOmitted(call, tier))
-  return new ProgramArbitrary(fc.oneof(...fit.map(call => ({ weight: call.weight, arbitrary: commandOf(call) }))), commands)
+  return new ProgramArbitrary(
+    fc.oneof(...fit.map(call => ({ weight: call.weight, arbitrary: commandOf(call) }))),
+    commands
+  )
 }
 
 class ProgramArbitrary extends fc.Arbitrary<Program> {
@@ -59,18 +68,32 @@ class ProgramArbitrary extends fc.Arbitrary<Program> {
 function spoil(args: Template[], fault: Fault): Template[] {
   const [first, ...rest] = args
   switch (fault.kind) {
-    case 'none': return args
-    case 'missing': return []
-    case 'argument': return [fault.junk, ...rest]
-    case 'member': return [spoilMember(first, fault.at, fault.junk), ...rest]
+    case 'none':
+      return args
+    case 'missing':
+      return []
+    case 'argument':
+      return [fault.junk, ...rest]
+    case 'member':
+      return [spoilMember(first, fault.at, fault.junk), ...rest]
   }
 }
 
 function spoilMember(options: Template, at: number, junk: Template): Template {
-  if (typeof options !== 'object' || options === null || Array.isArray(options) || isRef(options) || isBytes(options)) return options
+  if (
+    typeof options !== 'object' ||
+    options === null ||
+    Array.isArray(options) ||
+    isRef(options) ||
+    isBytes(options)
+  )
+    return options
   const names = Object.keys(options).filter(name => !KEPT.has(name))
   const name = names[at % names.length]
-  // An id of any type is good enough for mediasoup, which then finds its object only by the same value.
+  // An id of any type is good enough for mediasoup, which then finds its object only by the same
+  // value.
   const value = name === 'id' ? 'junk' : junk
-  return name === undefined ? options : { ...options as { [key: string]: Template }, [name]: value }
+  return name === undefined
+    ? options
+    : { ...(options as { [key: string]: Template }), [name]: value }
 }

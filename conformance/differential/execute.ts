@@ -12,7 +12,14 @@ const MAX_ANSWER_MS = 2_000
 /** How a call ended. */
 export type Outcome =
   | { skipped: string }
-  | { returned?: unknown; threw?: unknown; resolved?: unknown; rejected?: unknown; changed?: unknown; pending?: true }
+  | {
+      returned?: unknown
+      threw?: unknown
+      resolved?: unknown
+      rejected?: unknown
+      changed?: unknown
+      pending?: true
+    }
 
 /** The effects of one call. */
 export interface Step {
@@ -34,7 +41,10 @@ export async function execute(program: Program, stage: Stage): Promise<Transcrip
   const world = new World()
   const transcript: Transcript = []
   const conclude = async (performed: Performed, member?: string) => {
-    await quiesce(world, 'skipped' in performed.outcome && member ? 0 : roundsAfter(member, stage.hops))
+    await quiesce(
+      world,
+      'skipped' in performed.outcome && member ? 0 : roundsAfter(member, stage.hops)
+    )
     transcript.push({ ...performed, streams: world.takeStreams(), state: world.takeChanges() })
   }
   await stage.set(world)
@@ -58,18 +68,33 @@ async function perform(command: Command, world: World): Promise<Performed> {
   const before = JSON.stringify(world.normalizer.normalize(args))
   const { outcome, cascade } = await call(target, command.member, args, world)
   const after = JSON.stringify(world.normalizer.normalize(args))
-  return { outcome: after === before ? outcome : { ...outcome, changed: JSON.parse(after) }, target: target.name, cascade }
+  return {
+    outcome: after === before ? outcome : { ...outcome, changed: JSON.parse(after) },
+    target: target.name,
+    cascade
+  }
 }
 
 // What crosses a pipe arrives at any time, and some calls mediasoup itself does not answer.
-function reasonToSkip({ member }: Command, { thing, parent }: Subject, world: World): string | undefined {
+function reasonToSkip(
+  { member }: Command,
+  { thing, parent }: Subject,
+  world: World
+): string | undefined {
   if (member === 'requestKeyFrame' && thing.type === 'pipe') return 'the worker does not answer'
   if (member !== 'send') return undefined
-  const piped = world.subjects.some(subject => subject.parent?.kind === 'PipeTransport' && subject.parent.parent === parent?.parent)
+  const piped = world.subjects.some(
+    subject => subject.parent?.kind === 'PipeTransport' && subject.parent.parent === parent?.parent
+  )
   return piped && !thing.closed ? 'what is sent may cross a pipe' : undefined
 }
 
-async function call(target: Subject, member: string, args: unknown[], world: World): Promise<{ outcome: Outcome; cascade: string[] }> {
+async function call(
+  target: Subject,
+  member: string,
+  args: unknown[],
+  world: World
+): Promise<{ outcome: Outcome; cascade: string[] }> {
   const normal = (value: unknown) => world.normalizer.normalize(value)
   const known = world.subjects.length
   world.cascade = []
@@ -77,12 +102,22 @@ async function call(target: Subject, member: string, args: unknown[], world: Wor
     const value = invoke(target.thing, member, args)
     const cascade = [...world.cascade]
     if (!(value instanceof Promise)) return { outcome: { returned: normal(value) }, cascade }
-    const settled = value.then(result => ({ resolved: normal(result), ...keptAppData(result, args) }), error => ({ rejected: normal(error) }))
+    const settled = value.then(
+      result => ({ resolved: normal(result), ...keptAppData(result, args) }),
+      error => ({ rejected: normal(error) })
+    )
     const outcome = await Promise.race([settled, after(MAX_ANSWER_MS, { pending: true as const })])
     // When it fails, its work on the two Routers goes on in any order.
     const piping = member === 'pipeToRouter'
     world.note(target, [`${member}() is done`], piping ? ' (pipeToRouter)' : '')
-    if (piping) noteResult(target, args[0], world, world.subjects.slice(known), 'rejected' in outcome ? outcome.rejected : undefined)
+    if (piping)
+      noteResult(
+        target,
+        args[0],
+        world,
+        world.subjects.slice(known),
+        'rejected' in outcome ? outcome.rejected : undefined
+      )
     return { outcome, cascade }
   } catch (error) {
     return { outcome: { threw: normal(error) }, cascade: [...world.cascade] }
@@ -102,7 +137,8 @@ function invoke(thing: Thing, member: string, args: unknown[]): unknown {
 // The pid of a Worker that is gone, or on another machine, may be that of any process here.
 function kill({ closed, pid }: Thing) {
   if (closed) return
-  if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('mediasoup-worker')) throw new Error(`${pid} is no worker of this machine`)
+  if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('mediasoup-worker'))
+    throw new Error(`${pid} is no worker of this machine`)
   process.kill(pid as number, 'SIGKILL')
 }
 
@@ -118,8 +154,15 @@ function materialize(template: Template, target: Subject, world: World): unknown
   if (Array.isArray(template)) return template.map(item => materialize(item, target, world))
   if (isRef(template)) {
     const thing = world.find(template, target)?.thing
-    return template.get ? thing?.[template.get] ?? (template.get === 'id' ? 'nobody' : undefined) : thing
+    return template.get
+      ? (thing?.[template.get] ?? (template.get === 'id' ? 'nobody' : undefined))
+      : thing
   }
   if (isBytes(template)) return Buffer.from(template.bytes, 'hex')
-  return Object.fromEntries(Object.entries(template as { [key: string]: Template }).map(([key, item]) => [key, materialize(item, target, world)]))
+  return Object.fromEntries(
+    Object.entries(template as { [key: string]: Template }).map(([key, item]) => [
+      key,
+      materialize(item, target, world)
+    ])
+  )
 }

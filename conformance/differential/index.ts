@@ -15,7 +15,10 @@ export { documented, type Documented } from './documented.ts'
 export type { Program } from './program.ts'
 
 export interface DifferentialOptions {
-  /** The name of a tier (see conformance/tiers), the URL of one that runs on this machine, or `plain`: plain mediasoup must agree with itself. */
+  /**
+   * The name of a tier (see conformance/tiers), the URL of one that runs on this machine, or
+   * `plain`: plain mediasoup must agree with itself.
+   */
   tier: string
   /** How many programs. Default 200. */
   runs?: number
@@ -51,8 +54,8 @@ const MAX_SHRINKING_MS = 60_000
 class Disagreement extends Error {}
 
 /**
- * Runs random programs on plain mediasoup and on a tier at once, and compares what an application would notice: results,
- * errors, events, and what all objects say of themselves after each call.
+ * Runs random programs on plain mediasoup and on a tier at once, and compares what an application
+ * would notice: results, errors, events, and what all objects say of themselves after each call.
  *
  * @throws Error when the tier is unknown, or cannot be started.
  * @example
@@ -60,19 +63,37 @@ class Disagreement extends Error {}
  * const { agrees, text } = await differential({ tier: 'leaf', runs: 1000 })
  * ```
  */
-export async function differential({ tier, runs = 200, commands = 30, seed, path, connect, log = () => {} }: DifferentialOptions): Promise<DifferentialReport> {
+export async function differential({
+  tier,
+  runs = 200,
+  commands = 30,
+  seed,
+  path,
+  connect,
+  log = () => {}
+}: DifferentialOptions): Promise<DifferentialReport> {
   const plain = plainSide()
   const other = await tierSide(tier, connect)
   const tally: Tally = { programs: 0, calls: 0, failures: 0 }
   let shrinkUntil = Infinity
   try {
-    const details = await fc.check(fc.asyncProperty(programs(commands, tier), agree), { numRuns: runs, seed, path })
+    const details = await fc.check(fc.asyncProperty(programs(commands, tier), agree), {
+      numRuns: runs,
+      seed,
+      path
+    })
     const report = { tier, agrees: !details.failed, seed: details.seed, ...tally }
     if (!details.failed) return { ...report, text: describe(report) }
     if (!(details.errorInstance instanceof Disagreement)) throw details.errorInstance
     const [program] = details.counterexample!
     const again = await firstDifference(program)
-    const failure = { ...report, path: details.counterexamplePath!, program, difference: again ?? details.errorInstance.cause as Difference, flaky: !again }
+    const failure = {
+      ...report,
+      path: details.counterexamplePath!,
+      program,
+      difference: again ?? (details.errorInstance.cause as Difference),
+      flaky: !again
+    }
     return { ...failure, text: describe(failure) }
   } finally {
     await other.close()
@@ -89,7 +110,10 @@ export async function differential({ tier, runs = 200, commands = 30, seed, path
   }
 
   async function firstDifference(program: Program): Promise<Difference | undefined> {
-    const [expected, actual] = await Promise.all([execute(program, plain.stage), execute(program, other.stage)])
+    const [expected, actual] = await Promise.all([
+      execute(program, plain.stage),
+      execute(program, other.stage)
+    ])
     count(expected, tally)
     for (const difference of compare(expected, actual)) {
       if (!isDocumented(difference, tier)) return difference

@@ -1,5 +1,5 @@
-// Calls of pipeToRouter() after which plain mediasoup does not work any more, or behaves differently
-// from run to run. Programs leave them out.
+// Calls of pipeToRouter() after which plain mediasoup does not work any more, or behaves
+// differently from run to run. Programs leave them out.
 
 import type { Subject, World } from './world.ts'
 
@@ -11,10 +11,16 @@ interface Options {
 const BEFORE = /^missing |^just |^only one of |^cannot use |^(Data)?Producer not found/
 
 /** Notes which Routers are piped, and between which of them it failed. */
-export function noteResult(from: Subject, options: unknown, world: World, made: Subject[], error?: unknown) {
+export function noteResult(
+  from: Subject,
+  options: unknown,
+  world: World,
+  made: Subject[],
+  error?: unknown
+) {
   for (const subject of made) subject.piped = true
   const to = world.subjectOf((Object(options) as Options).router)
-  if (!error || !to || isPiped(from, world) && isPiped(to, world)) return
+  if (!error || !to || (isPiped(from, world) && isPiped(to, world))) return
   const { message = '' } = error as { message?: string }
   if (!BEFORE.test(message)) world.broken.add(pairOf(from, to))
 }
@@ -35,4 +41,7 @@ export function reasonNotToPipe(from: Subject, options: unknown, world: World): 
 const pairOf = (one: Subject, other: Subject) => [one.name, other.name].toSorted().join()
 
 const isPiped = (router: Subject, { subjects }: World) =>
-  subjects.some(({ parent, piped, kind, thing }) => parent === router && piped && kind === 'PipeTransport' && !thing.closed)
+  subjects.some(
+    ({ parent, piped, kind, thing }) =>
+      parent === router && piped && kind === 'PipeTransport' && !thing.closed
+  )

@@ -4,8 +4,8 @@ import type { Subject, World } from './world.ts'
 
 const MAX_MS = 5_000
 
-// An answer may overtake events that came before it by one turn of the event loop of a leaf, so one round without news
-// is not enough.
+// An answer may overtake events that came before it by one turn of the event loop of a leaf, so one
+// round without news is not enough.
 const ROUNDS = 2
 
 /** Calls without effects. */
@@ -27,30 +27,39 @@ export function roundsAfter(member: string | undefined, hops: number): number {
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 /**
- * Asks each Worker until there was no news for some rounds. The effects on a Worker are on their way
- * when it answers, and their effects on another Worker are awaited before the next round.
+ * Asks each Worker until there was no news for some rounds. The effects on a Worker are on their
+ * way when it answers, and their effects on another Worker are awaited before the next round.
  */
 export async function quiesce(world: World, rounds: number): Promise<void> {
   const deadline = performance.now() + MAX_MS
-  for (let quiet = 0; quiet < rounds || isPending(world);) {
+  for (let quiet = 0; quiet < rounds || isPending(world); ) {
     const { count } = world
-    await Promise.all(workers(world).filter(({ thing }) => !thing.closed).map(ask))
+    await Promise.all(
+      workers(world)
+        .filter(({ thing }) => !thing.closed)
+        .map(ask)
+    )
     await turn()
     quiet = world.count === count ? quiet + 1 : 0
-    if (performance.now() > deadline) return world.note(world.subjects[0]!, ['it did not become quiet'])
+    if (performance.now() > deadline)
+      return world.note(world.subjects[0]!, ['it did not become quiet'])
   }
 }
 
 const workers = (world: World) => world.subjects.filter(({ kind }) => kind === 'Worker')
 
 async function ask({ thing }: Subject) {
-  await (thing.getResourceUsage as () => Promise<unknown>)().catch(() => {}) // It died in the meantime.
+  // It died in the meantime.
+  await (thing.getResourceUsage as () => Promise<unknown>)().catch(() => {})
 }
 
-// A process ends when the system says so, and both ends of a pipe on this machine find each other soon.
-const isPending = ({ subjects }: World) => subjects.some(subject => isDying(subject) || isConnecting(subject))
+// A process ends when the system says so, and both ends of a pipe on this machine find each other
+// soon.
+const isPending = ({ subjects }: World) =>
+  subjects.some(subject => isDying(subject) || isConnecting(subject))
 
-const isDying = ({ kind, thing }: Subject) => kind === 'Worker' && thing.closed && !thing.subprocessClosed
+const isDying = ({ kind, thing }: Subject) =>
+  kind === 'Worker' && thing.closed && !thing.subprocessClosed
 
 function isConnecting({ piped, kind, thing }: Subject): boolean {
   if (!piped || kind !== 'PipeTransport' || thing.closed) return false

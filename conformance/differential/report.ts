@@ -29,8 +29,19 @@ interface Report extends Tally {
   flaky?: boolean
 }
 
-export function describe({ tier, seed, path, program, difference, flaky, programs, calls, failures }: Report): string {
-  if (!program || !difference) return `${tier}: ${programs} programs with ${calls} calls, of which ${failures} failed, agree with plain mediasoup (seed ${seed})`
+export function describe({
+  tier,
+  seed,
+  path,
+  program,
+  difference,
+  flaky,
+  programs,
+  calls,
+  failures
+}: Report): string {
+  if (!program || !difference)
+    return `${tier}: ${programs} programs with ${calls} calls, of which ${failures} failed, agree with plain mediasoup (seed ${seed})`
   return [
     `${tier} differs from plain mediasoup ${momentOf(difference, program)}, in ${difference.path.join(' → ')}:`,
     `  plain: ${show(difference.plain)}`,

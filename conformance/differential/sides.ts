@@ -1,5 +1,5 @@
-// The two sides of a comparison: plain mediasoup in this process, and a tier with all that is below it, in processes of
-// their own where the tier is served.
+// The two sides of a comparison: plain mediasoup in this process, and a tier with all that is below
+// it, in processes of their own where the tier is served.
 
 import { fileURLToPath } from 'node:url'
 import * as mediasoup from 'mediasoup'
@@ -20,7 +20,10 @@ export function plainSide(): Side {
   return { stage, close: async () => stage.close() }
 }
 
-/** By its name, or the URL of one that runs already on this machine. `plain` is plain mediasoup once more: it must not differ from itself. */
+/**
+ * By its name, or the URL of one that runs already on this machine. `plain` is plain mediasoup once
+ * more: it must not differ from itself.
+ */
 export async function tierSide(name: string, connect = connectFromSources): Promise<Side> {
   if (name === 'plain') return plainSide()
   const hosts = new Hosts({ script: HOST })
@@ -38,6 +41,9 @@ export async function tierSide(name: string, connect = connectFromSources): Prom
 }
 
 /** A tier that is not served runs in this process. */
-function open({ tier, url, below }: Site, connect: typeof connectFromSources): Promise<RemoteMediasoup> {
+function open(
+  { tier, url, below }: Site,
+  connect: typeof connectFromSources
+): Promise<RemoteMediasoup> {
   return url ? connect(url) : client(tiers[tier]!.tier({ mediasoup, below, files: '' }))
 }

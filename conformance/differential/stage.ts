@@ -1,5 +1,5 @@
-// Where programs run: two Workers that outlive them, and a Router with some transports and Producers on each to begin
-// with, so that short programs have something to work on.
+// Where programs run: two Workers that outlive them, and a Router with some transports and
+// Producers on each to begin with, so that short programs have something to work on.
 
 import type * as ms from 'mediasoup/types'
 import type { Connection } from '../../client/index.ts'
@@ -19,7 +19,10 @@ const MAX_TRIES = 10
 const LOCAL: ms.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1' }
 const AUDIO: ms.ProducerOptions = {
   kind: 'audio',
-  rtpParameters: { codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }], encodings: [{ ssrc: 1000 }] }
+  rtpParameters: {
+    codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }],
+    encodings: [{ ssrc: 1000 }]
+  }
 }
 
 export class Stage {
@@ -39,9 +42,10 @@ export class Stage {
   }
 
   async set(world: World): Promise<void> {
-    if (!await this.#isFit()) await this.#renew()
+    if (!(await this.#isFit())) await this.#renew()
     for (const worker of this.#workers) {
-      worker.appData = {} // What the program before left there, unless its Worker had to be renewed.
+      // What the program before left there, unless its Worker had to be renewed.
+      worker.appData = {}
       const subject = world.add(worker as unknown as Thing)
       await furnish(subject.thing as unknown as ms.Worker)
     }
@@ -50,7 +54,8 @@ export class Stage {
   /** Closes what a program made, and left open. */
   strike(world: World) {
     for (const { kind, thing } of world.subjects) {
-      if ((kind === 'Router' || kind === 'WebRtcServer') && !thing.closed) (thing.close as () => void)()
+      if ((kind === 'Router' || kind === 'WebRtcServer') && !thing.closed)
+        (thing.close as () => void)()
     }
   }
 
@@ -58,8 +63,9 @@ export class Stage {
     for (const worker of this.#workers.splice(0)) worker.close()
   }
 
-  // A program may have killed a Worker. On plain mediasoup, wrong arguments may have broken it, too; on a tier they must not, so
-  // a Worker of a tier that refuses what it should do is found out.
+  // A program may have killed a Worker. On plain mediasoup, wrong arguments may have broken it,
+  // too; on a tier they must not, so a Worker of a tier that refuses what it should do is found
+  // out.
   async #isFit(): Promise<boolean> {
     if (this.#workers.length < WORKERS || this.#workers.some(({ closed }) => closed)) return false
     return this.#mediasoup.connection !== undefined || works(this.#workers)
@@ -75,16 +81,22 @@ export class Stage {
       else this.#workers.push(worker)
       hosts.add(host)
     }
-    if (this.#workers.length < WORKERS) throw new Error(`the tier did not place Workers on ${this.#hosts} hosts`)
+    if (this.#workers.length < WORKERS)
+      throw new Error(`the tier did not place Workers on ${this.#hosts} hosts`)
   }
 }
 
 const works = (workers: ms.Worker[]) =>
-  Promise.all(workers.map(async worker => (await worker.createRouter()).close())).then(() => true, () => false)
+  Promise.all(workers.map(async worker => (await worker.createRouter()).close())).then(
+    () => true,
+    () => false
+  )
 
 async function furnish(worker: ms.Worker) {
   await worker.createWebRtcServer({ listenInfos: [LOCAL] })
-  const router = await worker.createRouter({ mediaCodecs: ALL_CODECS as unknown as ms.RouterRtpCodecCapability[] })
+  const router = await worker.createRouter({
+    mediaCodecs: ALL_CODECS as unknown as ms.RouterRtpCodecCapability[]
+  })
   const direct = await router.createDirectTransport()
   const webrtc = await router.createWebRtcTransport({ listenInfos: [LOCAL], enableSctp: true })
   await router.createPlainTransport({ listenInfo: LOCAL, enableSctp: true })

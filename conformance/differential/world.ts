@@ -86,13 +86,17 @@ export class World {
     this.#deaf.push(() => emitter.off(event, listener))
   }
 
-  // With the state of the object at that moment. An SCTP association is made over the network, in its
-  // own time.
+  // With the state of the object at that moment. An SCTP association is made over the network, in
+  // its own time.
   #heard(subject: Subject, event: string, args: unknown[]) {
     if (event.endsWith('sctpstatechange')) return this.note(subject, [event, args], ' (SCTP)')
     if (event.endsWith('trace') && tellsTheTime(args[0] as { type: string })) return
     this.cascade.push(`${subject.name} ${event}`)
-    const { sctpState: _state, sctpNegotiatedCapabilities: _capabilities, ...members } = this.membersOf(subject, 'live')
+    const {
+      sctpState: _state,
+      sctpNegotiatedCapabilities: _capabilities,
+      ...members
+    } = this.membersOf(subject, 'live')
     this.note(subject, [event, args, { closed: subject.thing.closed, ...members }])
   }
 
@@ -111,8 +115,15 @@ export class World {
   takeChanges(): Record<string, unknown> {
     const changes: Record<string, unknown> = {}
     for (const subject of this.subjects) {
-      const { name, thing: { closed, appData } } = subject
-      const members = this.normalizer.normalize({ closed, ...this.membersOf(subject, 'live'), appData })
+      const {
+        name,
+        thing: { closed, appData }
+      } = subject
+      const members = this.normalizer.normalize({
+        closed,
+        ...this.membersOf(subject, 'live'),
+        appData
+      })
       const told = JSON.stringify(members)
       if (told === this.#told.get(name)) continue
       this.#told.set(name, told)
@@ -128,8 +139,12 @@ export class World {
   /** Resolves a reference to an object. */
   find({ ref, pick, closed = false, near }: Ref, from?: Subject): Subject | undefined {
     const scope = from && near && ancestor(from, near)
-    const candidates = this.subjects.filter(subject =>
-      includes(ref, subject.kind) && subject.thing.closed === closed && (!scope || ancestor(subject, near!) === scope))
+    const candidates = this.subjects.filter(
+      subject =>
+        includes(ref, subject.kind) &&
+        subject.thing.closed === closed &&
+        (!scope || ancestor(subject, near!) === scope)
+    )
     // Two ends of a pipe are made at the same time, in any order.
     return candidates.toSorted(byName)[pick % candidates.length]
   }
@@ -144,7 +159,7 @@ export class World {
   }
 }
 
-const byName = (one: Subject, other: Subject) => one.name < other.name ? -1 : 1
+const byName = (one: Subject, other: Subject) => (one.name < other.name ? -1 : 1)
 
 // Emitted by timers, also for trace types that do not exist.
 const tellsTheTime = ({ type }: { type: string }) => type === 'probation' || type === 'bwe'

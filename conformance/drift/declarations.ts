@@ -1,5 +1,6 @@
-// Reads mediasoup's type declarations, as far as the drift check needs them. They are what tsc writes, so a light parse
-// will do; a TypeScript compiler is nothing that a user of `mafalda conformance drift` should need to have.
+// Reads mediasoup's type declarations, as far as the drift check needs them. They are what tsc
+// writes, so a light parse will do; a TypeScript compiler is nothing that a user of `mafalda
+// conformance drift` should need to have.
 
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,11 +23,14 @@ export function readDeclarations(lib: string): Map<string, Declaration> {
 }
 
 function parse(source: string): [string, Declaration][] {
-  // Without the arrows' `>`, brackets are balanced. A comment may say what the language cannot: that a member is private.
+  // Without the arrows' `>`, brackets are balanced. A comment may say what the language cannot:
+  // that a member is private.
   const text = source
     .replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, comment => (/@private\b/.test(comment) ? 'private ' : ''))
     .replaceAll('=>', '→')
-  const heads = text.matchAll(/^(?:export )?(?:declare )?(?:abstract )?(interface|class|type) (\w+)/gm)
+  const heads = text.matchAll(
+    /^(?:export )?(?:declare )?(?:abstract )?(interface|class|type) (\w+)/gm
+  )
   return [...heads].map(match => {
     const [head, keyword, name = ''] = match
     const rest = text.slice(match.index + head.length)
@@ -37,7 +41,10 @@ function parse(source: string): [string, Declaration][] {
 function parseInterface(text: string): Declaration {
   const start = indexOutside(text, '{')
   const [, bases = ''] = withoutGenerics(text.slice(0, start)).split(/\bextends\b/)
-  return { bases: names(bases.split(/\bimplements\b/)[0] ?? '', ','), ...parseBody(text.slice(start)) }
+  return {
+    bases: names(bases.split(/\bimplements\b/)[0] ?? '', ','),
+    ...parseBody(text.slice(start))
+  }
 }
 
 function parseType(text: string): Declaration {
@@ -51,15 +58,22 @@ function parseBody(text: string): Pick<Declaration, 'members' | 'internal'> {
   const members = new Map<string, Shape>()
   const internal = new Set<string>()
   for (const statement of statements(text)) {
-    const [, modifiers = '', name = '', type = ''] = /^\s*((?:\w+\s+)*)['"]?([\w@$]+)['"]?\??\s*([^]*)/.exec(statement) ?? []
+    const [, modifiers = '', name = '', type = ''] =
+      /^\s*((?:\w+\s+)*)['"]?([\w@$]+)['"]?\??\s*([^]*)/.exec(statement) ?? []
     if (/\b(private|protected)\b/.test(modifiers)) internal.add(name)
-    if (name && name !== 'constructor') members.set(name, /\b[gs]et\b/.test(modifiers) ? 'property' : shapeOf(type))
+    if (name && name !== 'constructor')
+      members.set(name, /\b[gs]et\b/.test(modifiers) ? 'property' : shapeOf(type))
   }
   return { members, internal }
 }
 
 function* statements(body: string): Generator<string> {
-  for (let rest = body.slice(1), end; (end = indexOutside(rest, ';')) !== -1; rest = rest.slice(end + 1)) yield rest.slice(0, end)
+  for (
+    let rest = body.slice(1), end;
+    (end = indexOutside(rest, ';')) !== -1;
+    rest = rest.slice(end + 1)
+  )
+    yield rest.slice(0, end)
 }
 
 // `(a: A): B` and `: (a: A) → B` are methods, and so is `: typeof f`.
@@ -75,7 +89,10 @@ function shapeOf(type: string): Shape {
 const OPENING = '{([<'
 const CLOSING = '})]>'
 
-/** Index of a character outside of all brackets, or -1; an opening bracket counts as outside of itself. */
+/**
+ * Index of a character outside of all brackets, or -1; an opening bracket counts as outside of
+ * itself.
+ */
 function indexOutside(text: string, wanted: string): number {
   let depth = 0
   for (let i = 0; i < text.length; i++) {
@@ -98,9 +115,14 @@ function afterGenerics(text: string): string {
 
 function withoutGenerics(text: string): string {
   const start = text.indexOf('<')
-  return start === -1 ? text : text.slice(0, start) + withoutGenerics(afterGenerics(text.slice(start)))
+  return start === -1
+    ? text
+    : text.slice(0, start) + withoutGenerics(afterGenerics(text.slice(start)))
 }
 
 function names(list: string, separator: string): string[] {
-  return list.split(separator).map(name => name.trim()).filter(name => /^\w+$/.test(name))
+  return list
+    .split(separator)
+    .map(name => name.trim())
+    .filter(name => /^\w+$/.test(name))
 }

@@ -1,4 +1,5 @@
-// What a release of mediasoup offers, read from it in two ways: its declared types, and the objects it really makes.
+// What a release of mediasoup offers, read from it in two ways: its declared types, and the objects
+// it really makes.
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -17,14 +18,30 @@ export interface Surface {
 const MODULE = 'mediasoup'
 
 /** What the client writes by hand for every kind, and modules within the module. */
-const common = new Set(['closed', 'close', 'appData', 'observer', 'types', 'errors', 'ortc', 'extras'])
-const isPublic = (name: string) => !common.has(name) && !name.startsWith('@') && !name.endsWith('ForTesting')
+const common = new Set([
+  'closed',
+  'close',
+  'appData',
+  'observer',
+  'types',
+  'errors',
+  'ortc',
+  'extras'
+])
+const isPublic = (name: string) =>
+  !common.has(name) && !name.startsWith('@') && !name.endsWith('ForTesting')
 
 /** Kind → what its types declare. */
 export function declaredSurface(folder: string): Map<string, Surface> {
   const declarations = readDeclarations(join(folder, 'node/lib'))
-  const members = (name: string) => family(name, declarations).flatMap(declaration => [...declaration.members])
-  const eventNames = (name: string) => new Set(members(name).map(([event]) => event).filter(isEvent))
+  const members = (name: string) =>
+    family(name, declarations).flatMap(declaration => [...declaration.members])
+  const eventNames = (name: string) =>
+    new Set(
+      members(name)
+        .map(([event]) => event)
+        .filter(isEvent)
+    )
   const surfaceOf = (type: string, events: string, observer: string): Surface => ({
     members: publicOnly(members(type)),
     internal: internalOf(type, declarations),
@@ -34,7 +51,8 @@ export function declaredSurface(folder: string): Map<string, Surface> {
     kindsOf(declarations).map(kind =>
       kind === MODULE
         ? [kind, surfaceOf('Index', '', 'ObserverEvents')]
-        : [kind, surfaceOf(kind, `${kind}Events`, `${kind}ObserverEvents`)])
+        : [kind, surfaceOf(kind, `${kind}Events`, `${kind}ObserverEvents`)]
+    )
   )
 }
 
@@ -44,15 +62,24 @@ export function liveSurface(folder: string): Map<string, Surface> {
   const load = createRequire(join(lib, 'index.js'))
   const declarations = readDeclarations(lib)
   const surfaceOf = (kind: string): Surface => ({
-    members: publicOnly(kind === MODULE ? ownMembers(load('./index.js')) : classMembers(load(`./${kind}.js`)[`${kind}Impl`])),
-    internal: new Set([...internalOf(kind, declarations), ...internalOf(`${kind}Impl`, declarations)])
+    members: publicOnly(
+      kind === MODULE
+        ? ownMembers(load('./index.js'))
+        : classMembers(load(`./${kind}.js`)[`${kind}Impl`])
+    ),
+    internal: new Set([
+      ...internalOf(kind, declarations),
+      ...internalOf(`${kind}Impl`, declarations)
+    ])
   })
   return new Map(kindsOf(declarations).map(kind => [kind, surfaceOf(kind)]))
 }
 
 /** Names of its classes of errors. */
 export function errorNames(folder: string): string[] {
-  return ownMembers(createRequire(join(folder, 'node/lib/index.js'))('./errors.js')).map(([name]) => name)
+  return ownMembers(createRequire(join(folder, 'node/lib/index.js'))('./errors.js')).map(
+    ([name]) => name
+  )
 }
 
 /** The declaration of this name after those that it extends. */
@@ -99,8 +126,14 @@ function isEvent(name: string): boolean {
   return name !== 'close' && name !== 'listenererror' && !name.startsWith('@')
 }
 
-function emitters(self: Set<string>, observer: Set<string>): Map<string, 'self' | 'observer' | 'both'> {
+function emitters(
+  self: Set<string>,
+  observer: Set<string>
+): Map<string, 'self' | 'observer' | 'both'> {
   return new Map(
-    [...new Set([...self, ...observer])].map(name => [name, !observer.has(name) ? 'self' : self.has(name) ? 'both' : 'observer'])
+    [...new Set([...self, ...observer])].map(name => [
+      name,
+      !observer.has(name) ? 'self' : self.has(name) ? 'both' : 'observer'
+    ])
   )
 }

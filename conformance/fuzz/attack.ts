@@ -24,12 +24,20 @@ export interface AttackOptions {
   onFrame?(frame: Frame): void
 }
 
-// So many steps go out before their answers are waited for; fewer as long as there is little to name.
+// So many steps go out before their answers are waited for; fewer as long as there is little to
+// name.
 const BATCH = 100
 const MAX_ANSWER_MS = 10_000
 
 /** Answers what went wrong, if something did. */
-export async function attack({ url, calls, seeds, foreign, resumable, onFrame = () => {} }: AttackOptions): Promise<string | undefined> {
+export async function attack({
+  url,
+  calls,
+  seeds,
+  foreign,
+  resumable,
+  onFrame = () => {}
+}: AttackOptions): Promise<string | undefined> {
   const known = new Known(foreign)
   const ledger = new Ledger()
   const socket = new WebSocket(url, PROTOCOL)
@@ -38,7 +46,9 @@ export async function attack({ url, calls, seeds, foreign, resumable, onFrame = 
   socket.on('error', () => {}) // `close` tells.
   await once(socket, 'open')
   // Otherwise the first frame could be a malformed opening, which ends the connection.
-  const [method, ...params] = resumable ? ['tier.open', { ...newSessionKey(), received: 0 }] : ['tier.hello']
+  const [method, ...params] = resumable
+    ? ['tier.open', { ...newSessionKey(), received: 0 }]
+    : ['tier.hello']
   socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, method, params }))
   await once(socket, 'message')
   socket.on('message', (data: Buffer, isBinary) => {
@@ -59,7 +69,11 @@ export async function attack({ url, calls, seeds, foreign, resumable, onFrame = 
     known.hear(message)
   }
 
-  for (let i = 0, size = 1; i < seeds.length && !problem; i += size, size = Math.min(2 * size, BATCH)) {
+  for (
+    let i = 0, size = 1;
+    i < seeds.length && !problem;
+    i += size, size = Math.min(2 * size, BATCH)
+  ) {
     for (const seed of seeds.slice(i, i + size)) {
       for (const frame of framesOf(new Random(seed), known, calls)) {
         ledger.sent(frame)
@@ -71,7 +85,10 @@ export async function attack({ url, calls, seeds, foreign, resumable, onFrame = 
       problem ??= `these did not come within ${MAX_ANSWER_MS} ms: ${ledger.missing}`
       wake()
     }, MAX_ANSWER_MS)
-    while (!ledger.settled && !(problem ??= ledger.problem)) await new Promise<void>(resolve => { wake = resolve })
+    while (!ledger.settled && !(problem ??= ledger.problem))
+      await new Promise<void>(resolve => {
+        wake = resolve
+      })
     clearTimeout(deadline)
     problem ??= ledger.problem
   }

@@ -6,7 +6,10 @@ import { type RemoteMediasoup, connect } from '../../client/index.ts'
 
 const AUDIO: ms.ProducerOptions = {
   kind: 'audio',
-  rtpParameters: { codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }], encodings: [{ ssrc: 1000 }] }
+  rtpParameters: {
+    codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }],
+    encodings: [{ ssrc: 1000 }]
+  }
 }
 
 const CALLS_AT_ONCE = 10
@@ -29,8 +32,12 @@ export class Bystander {
   private constructor(mediasoup: RemoteMediasoup, worker: ms.Worker) {
     this.mediasoup = mediasoup
     this.#worker = worker
-    mediasoup.connection.on('lost', error => { this.problem ??= `the bystander's connection was lost: ${error.message}` })
-    worker.on('died', error => { this.problem ??= `the bystander's Worker died: ${error.message}` })
+    mediasoup.connection.on('lost', error => {
+      this.problem ??= `the bystander's connection was lost: ${error.message}`
+    })
+    worker.on('died', error => {
+      this.problem ??= `the bystander's Worker died: ${error.message}`
+    })
   }
 
   /** The handle of its Worker, which others must not be able to use. */
@@ -40,7 +47,9 @@ export class Bystander {
 
   work() {
     this.#resting = false
-    this.#working = this.#workOn().catch(error => { this.problem ??= `the bystander was disturbed: ${(error as Error).message}` })
+    this.#working = this.#workOn().catch(error => {
+      this.problem ??= `the bystander was disturbed: ${(error as Error).message}`
+    })
   }
 
   /** Ends the current round: then only its Worker is left. */
@@ -62,10 +71,15 @@ export class Bystander {
   }
 
   async #round() {
-    const router = await this.#worker.createRouter({ mediaCodecs: [{ kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2 }] })
+    const router = await this.#worker.createRouter({
+      mediaCodecs: [{ kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2 }]
+    })
     const transport = await router.createDirectTransport()
     const producer = await transport.produce(AUDIO)
-    const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+    const consumer = await transport.consume({
+      producerId: producer.id,
+      rtpCapabilities: router.rtpCapabilities
+    })
     const heard: string[] = []
     consumer.on('producerpause', () => heard.push('pause'))
     consumer.on('producerresume', () => heard.push('resume'))
@@ -74,7 +88,9 @@ export class Bystander {
     await producer.resume()
     assert.equal(producer.paused, false)
     const order: number[] = []
-    const dumps = Array.from({ length: CALLS_AT_ONCE }, (_, i) => consumer.dump().finally(() => order.push(i)))
+    const dumps = Array.from({ length: CALLS_AT_ONCE }, (_, i) =>
+      consumer.dump().finally(() => order.push(i))
+    )
     for (const { id } of await Promise.all(dumps)) assert.equal(id, consumer.id)
     assert.deepEqual(order, [...order.keys()], 'answers come in the order of their calls')
     assert.deepEqual(heard, ['pause', 'resume'])

@@ -14,17 +14,23 @@ import type { Random } from './random.ts'
 const MAX_ANSWER_MS = 10_000
 
 /** Answers what went wrong, if something did. */
-export async function knock(url: string, random: Random, onFrame: (frame: Frame) => void): Promise<string | undefined> {
+export async function knock(
+  url: string,
+  random: Random,
+  onFrame: (frame: Frame) => void
+): Promise<string | undefined> {
   const known = new Known(['somebody-elses-session'])
   const ledger = new Ledger()
   const socket = new WebSocket(url, PROTOCOL)
   socket.on('error', () => {}) // `close` tells.
   await once(socket, 'open')
   const closed = once(socket, 'close')
-  const settled = new Promise<void>(resolve => socket.on('message', (data: Buffer) => {
-    ledger.heard(JSON.parse(data.toString()))
-    if (ledger.settled) resolve()
-  }))
+  const settled = new Promise<void>(resolve =>
+    socket.on('message', (data: Buffer) => {
+      ledger.heard(JSON.parse(data.toString()))
+      if (ledger.settled) resolve()
+    })
+  )
   const send = (frame: string) => {
     ledger.sent(frame)
     onFrame(frame)
@@ -43,10 +49,22 @@ export async function knock(url: string, random: Random, onFrame: (frame: Frame)
 }
 
 function openingFrom(random: Random, known: Known): string {
-  const params = [{ ...newSessionKey(), received: 0, ...random.oneIn(3) && { resume: true } }]
+  const params = [{ ...newSessionKey(), received: 0, ...(random.oneIn(3) && { resume: true }) }]
   const spoilt = random.oneIn(8) ? params : spoil(params, random)
-  return unmark(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tier.open', params: spoilt }), random, known)
+  return unmark(
+    JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tier.open', params: spoilt }),
+    random,
+    known
+  )
 }
 
 const acknowledgementFrom = (random: Random, known: Known) =>
-  unmark(JSON.stringify({ jsonrpc: '2.0', method: 'tier.ack', params: random.oneIn(5) ? [0, MARK] : [MARK] }), random, known)
+  unmark(
+    JSON.stringify({
+      jsonrpc: '2.0',
+      method: 'tier.ack',
+      params: random.oneIn(5) ? [0, MARK] : [MARK]
+    }),
+    random,
+    known
+  )

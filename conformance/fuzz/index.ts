@@ -1,5 +1,6 @@
-// Fuzzing: hostile sessions attack a tier on which a second session works. Nothing may crash or grow,
-// their objects are gone with them, every request is answered, and the second session sees nothing.
+// Fuzzing: hostile sessions attack a tier on which a second session works. Nothing may crash or
+// grow, their objects are gone with them, every request is answered, and the second session sees
+// nothing.
 
 import type { Frame } from '../../lib/tier.ts'
 import type { Load } from '../../lib/load.ts'
@@ -16,7 +17,9 @@ export interface FuzzOptions {
   target: TargetName | 'client'
   /** How many frames; a few more are sent. Default 50,000. */
   frames?: number
-  /** The same seed makes the same frames, except for values that the tier chooses. Default: random. */
+  /**
+   * The same seed makes the same frames, except for values that the tier chooses. Default: random.
+   */
   seed?: number
   log?: (line: string) => void
 }
@@ -47,26 +50,48 @@ const MAX_GROWTH_BYTES = 4 * 1024 * 1024
 const MAX_GONE_MS = 20_000
 const MAX_SHRINKING_MS = 30_000
 
-export async function fuzz({ target, frames: wanted = 50_000, seed = Math.floor(Math.random() * 2 ** 32), log = () => {} }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz({
+  target,
+  frames: wanted = 50_000,
+  seed = Math.floor(Math.random() * 2 ** 32),
+  log = () => {}
+}: FuzzOptions): Promise<FuzzReport> {
   if (target === 'client') return fuzzClient({ frames: wanted, seed, log })
   return fuzzTier({ target, frames: wanted, seed, log })
 }
 
-async function fuzzTier({ target, frames: wanted, seed, log }: Required<FuzzOptions> & { target: TargetName }): Promise<FuzzReport> {
+async function fuzzTier({
+  target,
+  frames: wanted,
+  seed,
+  log
+}: Required<FuzzOptions> & { target: TargetName }): Promise<FuzzReport> {
   const random = new Random(seed)
   const calls = new Calls(seed)
   const start = performance.now()
-  const report: FuzzReport = { target, seed, frames: 0, sessions: 0, rounds: 0, growth: 0, seconds: 0 }
+  const report: FuzzReport = {
+    target,
+    seed,
+    frames: 0,
+    sessions: 0,
+    rounds: 0,
+    growth: 0,
+    seconds: 0
+  }
   let scene = await Scene.open(target)
   let warm: { heap: number; frames: number } | undefined
   try {
     while (report.frames < wanted && !report.problem) {
       const seeds = Array.from({ length: STEPS }, () => random.seed())
       const resumable = random.oneIn(2)
-      report.problem = await scene.suffer(calls, seeds, resumable, () => { report.frames++ })
+      report.problem = await scene.suffer(calls, seeds, resumable, () => {
+        report.frames++
+      })
       report.sessions++
-      if (report.sessions % 10 === 0) log(`${target}: ${report.frames} frames in ${report.sessions} sessions`)
-      if (!warm && report.frames >= wanted * WARM_UP) warm = { heap: await scene.heap(), frames: report.frames }
+      if (report.sessions % 10 === 0)
+        log(`${target}: ${report.frames} frames in ${report.sessions} sessions`)
+      if (!warm && report.frames >= wanted * WARM_UP)
+        warm = { heap: await scene.heap(), frames: report.frames }
       if (!report.problem) continue
       report.rounds = scene.rounds
       log(`${report.problem}\nlooking for the frames that matter …`)
@@ -74,7 +99,7 @@ async function fuzzTier({ target, frames: wanted, seed, log }: Required<FuzzOpti
     }
     if (!report.problem && warm) {
       report.rounds += scene.rounds
-      const grown = await scene.heap() - warm.heap
+      const grown = (await scene.heap()) - warm.heap
       report.growth = grown / (report.frames - warm.frames)
       if (grown > MAX_GROWTH_BYTES) report.problem = `the heap of the tier grew by ${grown} bytes`
     }
@@ -90,7 +115,7 @@ async function fuzzTier({ target, frames: wanted, seed, log }: Required<FuzzOpti
     let sent = await sentBy(seeds, resumable)
     if (!sent) return undefined
     for (let size = seeds.length >> 1; size >= 1; size >>= 1) {
-      for (let at = 0; at < seeds.length && performance.now() < deadline;) {
+      for (let at = 0; at < seeds.length && performance.now() < deadline; ) {
         const fewer = seeds.toSpliced(at, size)
         const does = await sentBy(fewer, resumable)
         if (does) [seeds, sent] = [fewer, does]
@@ -101,11 +126,16 @@ async function fuzzTier({ target, frames: wanted, seed, log }: Required<FuzzOpti
   }
 
   /** The frames, if there is a problem with them. */
-  async function sentBy(seeds: readonly number[], resumable: boolean): Promise<Frame[] | undefined> {
+  async function sentBy(
+    seeds: readonly number[],
+    resumable: boolean
+  ): Promise<Frame[] | undefined> {
     await scene.close()
     scene = await Scene.open(target)
     const sent: Frame[] = []
-    return await scene.suffer(calls, seeds, resumable, frame => sent.push(frame)) ? sent : undefined
+    return (await scene.suffer(calls, seeds, resumable, frame => sent.push(frame)))
+      ? sent
+      : undefined
   }
 }
 
@@ -125,7 +155,12 @@ class Scene {
     return new Scene(tiers, bystander, watchers, await loads(watchers))
   }
 
-  private constructor(tiers: Tier[], bystander: Bystander, watchers: RemoteMediasoup[], before: string) {
+  private constructor(
+    tiers: Tier[],
+    bystander: Bystander,
+    watchers: RemoteMediasoup[],
+    before: string
+  ) {
     this.#tiers = tiers
     this.#bystander = bystander
     this.#watchers = watchers
@@ -141,9 +176,23 @@ class Scene {
   }
 
   /** Answers what went wrong, if something did. */
-  async suffer(calls: Calls, seeds: readonly number[], resumable: boolean, onFrame: (frame: Frame) => void): Promise<string | undefined> {
+  async suffer(
+    calls: Calls,
+    seeds: readonly number[],
+    resumable: boolean,
+    onFrame: (frame: Frame) => void
+  ): Promise<string | undefined> {
     this.#bystander.work()
-    const problem = await this.#knock(seeds, onFrame) ?? await attack({ url: this.#tiers[0]!.url, calls, seeds, resumable, foreign: [this.#bystander.handle], onFrame }).catch(error => (error as Error).message)
+    const problem =
+      (await this.#knock(seeds, onFrame)) ??
+      (await attack({
+        url: this.#tiers[0]!.url,
+        calls,
+        seeds,
+        resumable,
+        foreign: [this.#bystander.handle],
+        onFrame
+      }).catch(error => (error as Error).message))
     await this.#bystander.rest()
     const stayed = await this.#leftovers().catch(error => (error as Error).message)
     for (const tier of this.#tiers) {
@@ -153,9 +202,14 @@ class Scene {
     return problem ?? this.#bystander.problem ?? stayed
   }
 
-  async #knock(seeds: readonly number[], onFrame: (frame: Frame) => void): Promise<string | undefined> {
+  async #knock(
+    seeds: readonly number[],
+    onFrame: (frame: Frame) => void
+  ): Promise<string | undefined> {
     for (const seed of seeds.slice(0, OPENINGS)) {
-      const problem = await knock(this.#tiers[0]!.url, new Random(seed), onFrame).catch(error => (error as Error).message)
+      const problem = await knock(this.#tiers[0]!.url, new Random(seed), onFrame).catch(
+        error => (error as Error).message
+      )
       if (problem) return problem
     }
     return undefined
@@ -167,7 +221,8 @@ class Scene {
     for (;;) {
       const after = await loads(this.#watchers)
       if (after === this.#before) return undefined
-      if (performance.now() > deadline) return `of a session that is over something stayed: before ${this.#before}, after ${after}`
+      if (performance.now() > deadline)
+        return `of a session that is over something stayed: before ${this.#before}, after ${after}`
       await new Promise(resolve => setTimeout(resolve, 20))
     }
   }
@@ -182,12 +237,15 @@ class Scene {
 /** The objects on each leaf, without the CPU that they use, which changes all the time. */
 async function loads(watchers: RemoteMediasoup[]): Promise<string> {
   const all = await Promise.all(watchers.map(watcher => watcher.connection.getLoad()))
-  return JSON.stringify(all.map(({ workers, routers, consumers }: Load) => ({ workers, routers, consumers })))
+  return JSON.stringify(
+    all.map(({ workers, routers, consumers }: Load) => ({ workers, routers, consumers }))
+  )
 }
 
 const MAX_WRITTEN = 500
 
 function written(frame: Frame): string {
-  const text = typeof frame === 'string' ? frame : `${frame.length} bytes: ${frame.toString('latin1')}`
+  const text =
+    typeof frame === 'string' ? frame : `${frame.length} bytes: ${frame.toString('latin1')}`
   return text.length > MAX_WRITTEN ? `${text.slice(0, MAX_WRITTEN)}… (${text.length})` : text
 }

@@ -39,26 +39,35 @@ export class Known {
   /** Takes what a message announces. */
   hear({ method, result, params }: { method?: string; result?: unknown; params?: unknown[] }) {
     if (method === 'Worker.died') this.forget((params as [string])[0])
-    for (const value of [result, ...params ?? []]) this.#announced(value)
+    for (const value of [result, ...(params ?? [])]) this.#announced(value)
   }
 
   // The answer of pipeToRouter() has them one level deeper.
   #announced(value: unknown, depth = 0) {
     if (typeof value !== 'object' || value === null || depth > 3) return
-    const { $: handle, kind, of, members } = value as { $?: string; kind?: string; of?: string; members?: Record<string, unknown> }
+    const {
+      $: handle,
+      kind,
+      of,
+      members
+    } = value as { $?: string; kind?: string; of?: string; members?: Record<string, unknown> }
     if (handle && kind && members) this.#add({ handle, kind, of, members })
     else if (depth < 3) for (const item of Object.values(value)) this.#announced(item, depth + 1)
   }
 
   #add(object: KnownObject) {
     this.#objects.push(object)
-    if (this.#objects.length > MAX_OBJECTS) this.#objects = this.#objects.filter(({ kind }, i) => i > MAX_OBJECTS / 4 || kind === 'Worker' || kind === 'Router')
+    if (this.#objects.length > MAX_OBJECTS)
+      this.#objects = this.#objects.filter(
+        ({ kind }, i) => i > MAX_OBJECTS / 4 || kind === 'Worker' || kind === 'Router'
+      )
   }
 
   /** Removes an object and its descendants. */
   forget(handle: string) {
     const gone = new Set([handle])
-    for (const { handle, of } of this.#objects) if (of !== undefined && gone.has(of)) gone.add(handle)
+    for (const { handle, of } of this.#objects)
+      if (of !== undefined && gone.has(of)) gone.add(handle)
     this.#objects = this.#objects.filter(({ handle }) => !gone.has(handle))
   }
 }

@@ -12,7 +12,9 @@ interface Answer {
   error?: { code?: unknown; message?: unknown }
 }
 
-const known: ReadonlySet<unknown> = new Set(Object.values(codes).filter(code => code !== codes.internal))
+const known: ReadonlySet<unknown> = new Set(
+  Object.values(codes).filter(code => code !== codes.internal)
+)
 
 // What looks like a notification from both ends.
 const CAST = /^(?:..)?\{"jsonrpc":"2\.0","method":"/s
@@ -34,7 +36,12 @@ export class Ledger {
 
   /** The answers that are missing, in words. */
   get missing(): string {
-    return [...[...this.#awaited.values()].slice(0, 5).map(({ frame }) => `the answer to ${frame.toString().slice(0, 400)}`), ...this.#unread > 0 ? [`${this.#unread} errors without an id`] : []].join(', ')
+    return [
+      ...[...this.#awaited.values()]
+        .slice(0, 5)
+        .map(({ frame }) => `the answer to ${frame.toString().slice(0, 400)}`),
+      ...(this.#unread > 0 ? [`${this.#unread} errors without an id`] : [])
+    ].join(', ')
   }
 
   /** A tier does not parse a frame that nests so deep, and finds its id only at the beginning. */
@@ -45,11 +52,17 @@ export class Ledger {
   sent(frame: Frame) {
     const message = read(frame)
     // A proxy that does not know the object does not parse the rest of the frame.
-    if (message === undefined) return void (CAST.test(frame.toString('latin1')) ? this.#casts++ : this.#unread++)
+    if (message === undefined)
+      return void (CAST.test(frame.toString('latin1')) ? this.#casts++ : this.#unread++)
     const { id } = message
     // Not answered by the worker where the Producer is piped.
     if (message.method === 'Consumer.requestKeyFrame') return void this.#casts++
-    if (typeof id === 'string' || Number.isFinite(id)) this.#awaited.set(id as Id, { id: id as Id, count: (this.#awaited.get(id as Id)?.count ?? 0) + 1, frame })
+    if (typeof id === 'string' || Number.isFinite(id))
+      this.#awaited.set(id as Id, {
+        id: id as Id,
+        count: (this.#awaited.get(id as Id)?.count ?? 0) + 1,
+        frame
+      })
     else if (id === undefined && typeof message.method === 'string') this.#casts++
     else this.#unread++
   }
@@ -57,13 +70,18 @@ export class Ledger {
   heard(answer: Answer) {
     if (answer.method !== undefined) return
     const { id, error } = answer
-    if (error && (!known.has(error.code) || typeof error.message !== 'string')) this.#problem ??= `an error that PROTOCOL.md does not know: ${JSON.stringify(answer)}`
-    if (!error && !('result' in answer)) this.#problem ??= `an answer that is none: ${JSON.stringify(answer)}`
-    const awaited = this.#awaited.get((id === null && error?.code === codes.depth ? this.#deepest : id) as Id)
+    if (error && (!known.has(error.code) || typeof error.message !== 'string'))
+      this.#problem ??= `an error that PROTOCOL.md does not know: ${JSON.stringify(answer)}`
+    if (!error && !('result' in answer))
+      this.#problem ??= `an answer that is none: ${JSON.stringify(answer)}`
+    const awaited = this.#awaited.get(
+      (id === null && error?.code === codes.depth ? this.#deepest : id) as Id
+    )
     if (awaited && --awaited.count === 0) this.#awaited.delete(awaited.id)
     if (awaited) return
     if (this.#unread > 0) this.#unread--
-    else if (--this.#casts < 0) this.#problem ??= `an answer that nobody waits for: ${JSON.stringify(answer).slice(0, 300)}`
+    else if (--this.#casts < 0)
+      this.#problem ??= `an answer that nobody waits for: ${JSON.stringify(answer).slice(0, 300)}`
   }
 }
 

@@ -19,7 +19,15 @@ export class Tier {
 
   static async start(...args: string[]): Promise<Tier> {
     const command = ['--expose-gc', '--import', path('heap.ts'), path('../../mafalda.ts')]
-    const started = startNode([...command, 'serve', '--listen', '127.0.0.1:0', '--max-payload', String(MAX_PAYLOAD), ...args])
+    const started = startNode([
+      ...command,
+      'serve',
+      '--listen',
+      '127.0.0.1:0',
+      '--max-payload',
+      String(MAX_PAYLOAD),
+      ...args
+    ])
     return new Tier(started, await listening(started))
   }
 
@@ -33,7 +41,11 @@ export class Tier {
     const { child, lines, errors, exited } = this.#process
     if (child.connected) return undefined
     const [code, signal] = await exited
-    return [`the process ended with ${signal ?? code}:`, ...lines.slice(-MAX_LINES), ...errors.slice(-MAX_LINES)].join('\n')
+    return [
+      `the process ended with ${signal ?? code}:`,
+      ...lines.slice(-MAX_LINES),
+      ...errors.slice(-MAX_LINES)
+    ].join('\n')
   }
 
   /** In bytes, without what is garbage. */
@@ -46,12 +58,17 @@ export class Tier {
   }
 }
 
-/** The tiers of a target; the first is the one that is attacked, and the leaves are those whose loads must fall back. */
+/**
+ * The tiers of a target; the first is the one that is attacked, and the leaves are those whose
+ * loads must fall back.
+ */
 export async function startTarget(name: TargetName): Promise<{ tiers: Tier[]; leaves: Tier[] }> {
   if (name === 'cluster') {
     const leaves = await Promise.all([Tier.start(), Tier.start()])
     return { tiers: [await Tier.start(...leaves.map(({ url }) => url)), ...leaves], leaves }
   }
-  const tier = await Tier.start(...name === 'vertical' ? ['--vertical'] : name === 'shared' ? ['--share-workers'] : [])
+  const tier = await Tier.start(
+    ...(name === 'vertical' ? ['--vertical'] : name === 'shared' ? ['--share-workers'] : [])
+  )
   return { tiers: [tier], leaves: [tier] }
 }

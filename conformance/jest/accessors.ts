@@ -1,5 +1,5 @@
-// mediasoup's tests look into its objects through accessors that are there for tests only. The client has none, so they
-// are put on its objects here, from what their observers tell.
+// mediasoup's tests look into its objects through accessors that are there for tests only. The
+// client has none, so they are put on its objects here, from what their observers tell.
 
 import type { EventEmitter } from 'node:events'
 
@@ -13,7 +13,9 @@ export function addAccessors(mediasoup: RemoteMediasoup): void {
 
   function equipWorker(worker: ClientObject) {
     collect(worker, 'webRtcServersForTesting', 'newwebrtcserver', equipWebRtcServer)
-    collect(worker, 'routersForTesting', 'newrouter', router => collect(router, 'transportsForTesting', 'newtransport', equipTransport))
+    collect(worker, 'routersForTesting', 'newrouter', router =>
+      collect(router, 'transportsForTesting', 'newtransport', equipTransport)
+    )
   }
 
   function equipTransport(transport: ClientObject) {
@@ -24,7 +26,9 @@ export function addAccessors(mediasoup: RemoteMediasoup): void {
 
   function addChannel(object: ClientObject) {
     let channel: EventEmitter | undefined
-    Object.defineProperty(object, 'channelForTesting', { get: () => (channel ??= channelFor(object)) })
+    Object.defineProperty(object, 'channelForTesting', {
+      get: () => (channel ??= channelFor(object))
+    })
   }
 }
 
@@ -36,7 +40,12 @@ function equipWebRtcServer(webRtcServer: ClientObject) {
 }
 
 /** Gives an object the accessor to its open children. */
-function collect(parent: ClientObject, accessor: string, event: string, equip: (child: ClientObject) => void) {
+function collect(
+  parent: ClientObject,
+  accessor: string,
+  event: string,
+  equip: (child: ClientObject) => void
+) {
   const children = new Set<ClientObject>()
   Object.defineProperty(parent, accessor, { value: children })
   parent.observer.on(event, (child: ClientObject) => {

@@ -1,6 +1,6 @@
-// What a test file of mediasoup gets in place of mediasoup: a client of the tier under test, opened before the file is
-// loaded and closed after it. This is bundled, and runs inside jest, so that its errors are of the classes that the tests
-// name.
+// What a test file of mediasoup gets in place of mediasoup: a client of the tier under test, opened
+// before the file is loaded and closed after it. This is bundled, and runs inside jest, so that its
+// errors are of the classes that the tests name.
 
 import * as localMediasoup from 'mediasoup'
 import pRetry from 'p-retry'
@@ -17,7 +17,10 @@ let opened: RemoteMediasoup | undefined
 
 export async function open(site: Site): Promise<void> {
   // A connection that breaks before there is a session is not replaced.
-  opened = await pRetry(() => client(tierAt(site), { reconnect: false }), { retries: site.cut ? CUT_OPENINGS : 0, minTimeout: 50 })
+  opened = await pRetry(() => client(tierAt(site), { reconnect: false }), {
+    retries: site.cut ? CUT_OPENINGS : 0,
+    minTimeout: 50
+  })
   addAccessors(opened)
   if (site.url) guardKill(opened.workerBin)
 }

@@ -1,15 +1,20 @@
-// Some tests kill the process of a Worker by its pid. When the tier runs on another host, or in a container, that pid is
-// somebody else's here.
+// Some tests kill the process of a Worker by its pid. When the tier runs on another host, or in a
+// container, that pid is somebody else's here.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 
-/** Makes process.kill() refuse every process that does not run this program. Reaches the test file only, not jest. */
+/**
+ * Makes process.kill() refuse every process that does not run this program. Reaches the test file
+ * only, not jest.
+ */
 export function guardKill(workerBin: string): void {
   const kill = process.kill.bind(process)
   process.kill = (pid, signal) => {
     if (program(pid) !== workerBin) {
-      throw new Error(`process ${pid} of this host is not ${workerBin}: the tier runs elsewhere, its Workers cannot be killed from here`)
+      throw new Error(
+        `process ${pid} of this host is not ${workerBin}: the tier runs elsewhere, its Workers cannot be killed from here`
+      )
     }
     return kill(pid, signal)
   }

@@ -2,10 +2,20 @@ import { remote } from '../../client/index.ts'
 import { horizontal, vertical, type VerticalOptions } from '../../proxy/index.ts'
 import type { Adapter, Surroundings } from './index.ts'
 
-const over = (options?: VerticalOptions) => ({ below }: Surroundings) => vertical(horizontal(below.map(url => remote(url)), { policy: 'scatter' }), options)
+const over =
+  (options?: VerticalOptions) =>
+  ({ below }: Surroundings) =>
+    vertical(
+      horizontal(
+        below.map(url => remote(url)),
+        { policy: 'scatter' }
+      ),
+      options
+    )
 
 export const aggregated: Adapter = {
-  about: 'connect(url of serve(vertical(horizontal([remote(a), remote(b)])))): a Router that spans hosts',
+  about:
+    'connect(url of serve(vertical(horizontal([remote(a), remote(b)])))): a Router that spans hosts',
   below: ['leaf', 'leaf'],
   served: true,
   tier: over()

@@ -24,7 +24,10 @@ export interface Adapter {
   about: string
   /** Names of the tiers that are to run below it, each in a process of its own. */
   below?: readonly string[]
-  /** Whether it runs in a process of its own and is reached over a WebSocket; if not, it runs inside jest. */
+  /**
+   * Whether it runs in a process of its own and is reached over a WebSocket; if not, it runs inside
+   * jest.
+   */
   served?: boolean
   /** How many pipes of its own may be between a Producer and a Consumer. Default 0. */
   hops?: number

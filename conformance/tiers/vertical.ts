@@ -12,5 +12,6 @@ export const scatter: Adapter = {
   about: 'vertical, with each transport on another Worker',
   served: true,
   hops: 1,
-  tier: ({ mediasoup, files }) => verticalTier(leaf(mediasoup, { allowFiles: [files] }), { policy: 'scatter', maxWorkers: 4 })
+  tier: ({ mediasoup, files }) =>
+    verticalTier(leaf(mediasoup, { allowFiles: [files] }), { policy: 'scatter', maxWorkers: 4 })
 }

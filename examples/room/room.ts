@@ -1,5 +1,6 @@
-// A video room, written against mediasoup's API and nothing else. It cannot tell whether `mediasoup` is the library in
-// this process or many machines far away, so compare it with your own mediasoup application.
+// A video room, written against mediasoup's API and nothing else. It cannot tell whether
+// `mediasoup` is the library in this process or many machines far away, so compare it with your own
+// mediasoup application.
 
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
@@ -15,7 +16,9 @@ export interface RoomOptions {
   mediasoup: ms.Index
   /** Where the participants' media arrives, on the machine that runs the Worker. */
   listenInfos: ms.TransportListenInfo[]
-  /** Says where a transport is, for the tiles. Default: this machine, and the Worker of the room. */
+  /**
+   * Says where a transport is, for the tiles. Default: this machine, and the Worker of the room.
+   */
   locate?(transport: ms.WebRtcTransport): Promise<Carrier>
 }
 
@@ -39,8 +42,8 @@ export interface ParticipantInfo {
 export interface Notices {
   joined: ParticipantInfo
   left: { participantId: string }
-  newProducer: { participantId: string, producerId: string }
-  newDataProducer: { participantId: string, dataProducerId: string }
+  newProducer: { participantId: string; producerId: string }
+  newDataProducer: { participantId: string; dataProducerId: string }
   consumerPaused: { consumerId: string }
   consumerResumed: { consumerId: string }
   consumerClosed: { consumerId: string }
@@ -51,7 +54,10 @@ export interface Notices {
 
 export type Notify = <N extends keyof Notices>(notice: N, data: Notices[N]) => void
 
-/** One Worker with one Router: everybody hears and sees everybody. Emits 'close' when its Worker has died. */
+/**
+ * One Worker with one Router: everybody hears and sees everybody. Emits 'close' when its Worker has
+ * died.
+ */
 export class Room extends EventEmitter<{ close: [] }> {
   readonly router: ms.Router
   readonly participants = new Map<string, Participant>()
@@ -86,10 +92,14 @@ export class Room extends EventEmitter<{ close: [] }> {
   async admit(name: string, notify: Notify): Promise<Participant> {
     const creating = [this.#createTransport(), this.#createTransport()] as const
     try {
-      return new Participant(this, name, notify, ...await Promise.all(creating))
+      return new Participant(this, name, notify, ...(await Promise.all(creating)))
     } catch (error) {
       // If only one of them failed, nobody owns the other one.
-      for (const created of creating) created.then(({ transport }) => transport.close(), () => {})
+      for (const created of creating)
+        created.then(
+          ({ transport }) => transport.close(),
+          () => {}
+        )
       throw error
     }
   }
@@ -129,7 +139,12 @@ export class Room extends EventEmitter<{ close: [] }> {
   }
 
   async #locate(transport: ms.WebRtcTransport): Promise<Carrier> {
-    return await this.#options.locate?.(transport) ?? { host: 'this machine', workerPid: this.#worker.pid }
+    return (
+      (await this.#options.locate?.(transport)) ?? {
+        host: 'this machine',
+        workerPid: this.#worker.pid
+      }
+    )
   }
 
   async #observeSpeakers(): Promise<ms.ActiveSpeakerObserver> {
@@ -155,7 +170,10 @@ export class Room extends EventEmitter<{ close: [] }> {
 }
 
 /** A participant who cannot be marked as speaking is still heard. */
-async function mark(producer: ms.Producer, speakers: Promise<ms.ActiveSpeakerObserver>): Promise<void> {
+async function mark(
+  producer: ms.Producer,
+  speakers: Promise<ms.ActiveSpeakerObserver>
+): Promise<void> {
   try {
     await (await speakers).addProducer({ producerId: producer.id })
   } catch (error) {
@@ -181,14 +199,21 @@ export class Participant {
   readonly #dataProducers = new Map<string, ms.DataProducer>()
   readonly #consumers = new Map<string, ms.Consumer>()
 
-  constructor(room: Room, name: string, notify: Notify, send: CarriedTransport, recv: CarriedTransport) {
+  constructor(
+    room: Room,
+    name: string,
+    notify: Notify,
+    send: CarriedTransport,
+    recv: CarriedTransport
+  ) {
     this.name = name
     this.notify = notify
     this.#room = room
     this.#sendTransport = send.transport
     this.#recvTransport = recv.transport
     this.#carriers = { sendsTo: send.carrier, receivesFrom: recv.carrier }
-    for (const { transport, carrier } of [send, recv]) transport.on('routerclose', () => this.#lost(carrier))
+    for (const { transport, carrier } of [send, recv])
+      transport.on('routerclose', () => this.#lost(carrier))
   }
 
   get info(): ParticipantInfo {
@@ -203,7 +228,8 @@ export class Participant {
 
   /** Tells the others, and returns what the browser needs to begin. Notices follow. */
   enter() {
-    if (this.#sendTransport.closed || this.#recvTransport.closed) throw new Error('What carried you was lost meanwhile.')
+    if (this.#sendTransport.closed || this.#recvTransport.closed)
+      throw new Error('What carried you was lost meanwhile.')
     const others = [...this.#room.participants.values()].map(({ info }) => info)
     this.#room.participants.set(this.id, this)
     this.#room.tellOthers(this, 'joined', this.info)
@@ -217,15 +243,24 @@ export class Participant {
     }
   }
 
-  async connectTransport({ transportId, dtlsParameters }: {
+  async connectTransport({
+    transportId,
+    dtlsParameters
+  }: {
     transportId: string
     dtlsParameters: ms.DtlsParameters
   }): Promise<void> {
-    const transport = [this.#sendTransport, this.#recvTransport].find(({ id }) => id === transportId)
+    const transport = [this.#sendTransport, this.#recvTransport].find(
+      ({ id }) => id === transportId
+    )
     await known(transport, 'WebRtcTransport', transportId).connect({ dtlsParameters })
   }
 
-  async produce({ kind, rtpParameters, paused }: {
+  async produce({
+    kind,
+    rtpParameters,
+    paused
+  }: {
     kind: ms.MediaKind
     rtpParameters: ms.RtpParameters
     paused: boolean
@@ -246,19 +281,35 @@ export class Participant {
     await known(this.#producers.get(producerId), 'Producer', producerId).resume()
   }
 
-  async produceData({ sctpStreamParameters, label }: {
+  async produceData({
+    sctpStreamParameters,
+    label
+  }: {
     sctpStreamParameters: ms.SctpStreamParameters
     label?: string
   }): Promise<{ id: string }> {
     const dataProducer = await this.#sendTransport.produceData({ sctpStreamParameters, label })
     this.#dataProducers.set(dataProducer.id, dataProducer)
-    this.#room.tellOthers(this, 'newDataProducer', { participantId: this.id, dataProducerId: dataProducer.id })
+    this.#room.tellOthers(this, 'newDataProducer', {
+      participantId: this.id,
+      dataProducerId: dataProducer.id
+    })
     return { id: dataProducer.id }
   }
 
   /** The Consumer starts paused: no frame is lost while the browser gets ready for it. */
-  async consume({ producerId, rtpCapabilities }: { producerId: string, rtpCapabilities: ms.RtpCapabilities }) {
-    const consumer = await this.#recvTransport.consume({ producerId, rtpCapabilities, paused: true })
+  async consume({
+    producerId,
+    rtpCapabilities
+  }: {
+    producerId: string
+    rtpCapabilities: ms.RtpCapabilities
+  }) {
+    const consumer = await this.#recvTransport.consume({
+      producerId,
+      rtpCapabilities,
+      paused: true
+    })
     const consumerId = consumer.id
     this.#consumers.set(consumerId, consumer)
     consumer.observer.on('close', () => this.#consumers.delete(consumerId))
@@ -275,7 +326,9 @@ export class Participant {
 
   async consumeData({ dataProducerId }: { dataProducerId: string }) {
     const dataConsumer = await this.#recvTransport.consumeData({ dataProducerId })
-    dataConsumer.on('dataproducerclose', () => this.notify('consumerClosed', { consumerId: dataConsumer.id }))
+    dataConsumer.on('dataproducerclose', () =>
+      this.notify('consumerClosed', { consumerId: dataConsumer.id })
+    )
     const { id, sctpStreamParameters, label, protocol } = dataConsumer
     // Only a DataConsumer of a DirectTransport has no SCTP stream.
     return { id, dataProducerId, sctpStreamParameters: sctpStreamParameters!, label, protocol }
@@ -311,7 +364,7 @@ export const methods = [
 ] as const satisfies (keyof Participant)[]
 
 /** The signalling between browser and server is these methods, and `join` before all others. */
-export type Requests = Pick<Participant, typeof methods[number]> & {
+export type Requests = Pick<Participant, (typeof methods)[number]> & {
   join(data: { name: string }): ReturnType<Participant['enter']>
 }
 

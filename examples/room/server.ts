@@ -14,7 +14,9 @@ const PING_INTERVAL_MS = 10_000
 const MAX_FRAME_BYTES = 256 * 1024
 const MAX_NAME_LENGTH = 40
 
-export interface RoomServerOptions extends Pick<RoomOptions, 'mediasoup'>, Partial<Omit<RoomOptions, 'mediasoup'>> {
+export interface RoomServerOptions
+  extends Pick<RoomOptions, 'mediasoup'>,
+    Partial<Omit<RoomOptions, 'mediasoup'>> {
   /** Default 0: a free one. */
   port?: number
   /** The address where the page is served. Default 127.0.0.1. */
@@ -32,7 +34,10 @@ export async function startRoom({
   port = 0,
   host = '127.0.0.1',
   locate,
-  listenInfos = [{ protocol: 'udp', ip: '127.0.0.1' }, { protocol: 'tcp', ip: '127.0.0.1' }]
+  listenInfos = [
+    { protocol: 'udp', ip: '127.0.0.1' },
+    { protocol: 'tcp', ip: '127.0.0.1' }
+  ]
 }: RoomServerOptions): Promise<RoomServer> {
   const files = await bundlePage()
   const http = createServer((request, response) => serveFile(files, request, response))
@@ -60,7 +65,7 @@ export async function startRoom({
     room = undefined
   }
 
-  signalling.on('connection', (socket) => serveParticipant(socket, currentRoom))
+  signalling.on('connection', socket => serveParticipant(socket, currentRoom))
 
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${(http.address() as AddressInfo).port}/`,
@@ -84,35 +89,47 @@ function serveParticipant(socket: WebSocket, currentRoom: () => Promise<Room>): 
   async function answer(method: string, data: unknown): Promise<unknown> {
     if (method === 'join') {
       if (joining) throw new Error('a participant can join only once')
-      joining = currentRoom().then((room) => room.admit(nameIn(data), notify))
+      joining = currentRoom().then(room => room.admit(nameIn(data), notify))
       return (await joining).enter()
     }
-    const known = methods.find((name) => name === method)
+    const known = methods.find(name => name === method)
     if (!known) throw new Error(`method must be join, ${methods.join(', ')} (got ${method})`)
     if (!joining) throw new Error('join must come first')
     // mediasoup checks what a browser sends.
     return (await joining)[known](data as never)
   }
 
-  socket.on('message', async (frame) => {
+  socket.on('message', async frame => {
     const request = parse(String(frame))
     if (!request) return socket.close(1007, 'not a request')
     try {
-      socket.send(JSON.stringify({ id: request.id, result: await answer(request.method, request.data) }))
+      socket.send(
+        JSON.stringify({ id: request.id, result: await answer(request.method, request.data) })
+      )
     } catch (error) {
-      socket.send(JSON.stringify({ id: request.id, error: error instanceof Error ? error.message : String(error) }))
+      socket.send(
+        JSON.stringify({
+          id: request.id,
+          error: error instanceof Error ? error.message : String(error)
+        })
+      )
     }
   })
 
   socket.on('close', () => {
-    joining?.then((participant) => participant.leave(), () => { /* never was in the room */ })
+    joining?.then(
+      participant => participant.leave(),
+      () => {
+        /* never was in the room */
+      }
+    )
   })
 
   // 'close' follows.
   socket.on('error', () => {})
 }
 
-function parse(frame: string): { id: number, method: string, data: unknown } | undefined {
+function parse(frame: string): { id: number; method: string; data: unknown } | undefined {
   try {
     const { id, method, data } = JSON.parse(frame)
     return { id, method: String(method), data: data ?? {} }
@@ -123,13 +140,20 @@ function parse(frame: string): { id: number, method: string, data: unknown } | u
 
 function nameIn(data: unknown): string {
   const { name } = data as { name?: unknown }
-  return String(name ?? '').trim().slice(0, MAX_NAME_LENGTH) || 'Guest'
+  return (
+    String(name ?? '')
+      .trim()
+      .slice(0, MAX_NAME_LENGTH) || 'Guest'
+  )
 }
 
-/** A phone that loses its network does not say so: without an answer until the next ping, it has left. */
+/**
+ * A phone that loses its network does not say so: without an answer until the next ping, it has
+ * left.
+ */
 function keepAlive(signalling: WebSocketServer): NodeJS.Timeout {
   const silent = new WeakSet<WebSocket>()
-  signalling.on('connection', (socket) => socket.on('pong', () => silent.delete(socket)))
+  signalling.on('connection', socket => socket.on('pong', () => silent.delete(socket)))
   return setInterval(() => {
     for (const socket of signalling.clients) {
       if (silent.has(socket)) socket.terminate()
@@ -139,12 +163,18 @@ function keepAlive(signalling: WebSocketServer): NodeJS.Timeout {
   }, PING_INTERVAL_MS)
 }
 
-type Files = Map<string, { type: string, body: string | Uint8Array }>
+type Files = Map<string, { type: string; body: string | Uint8Array }>
 
 async function bundlePage(): Promise<Files> {
   const folder = join(import.meta.dirname, 'page')
   const [script, html, css] = await Promise.all([
-    build({ entryPoints: [join(folder, 'page.ts')], bundle: true, format: 'esm', target: 'es2022', write: false }),
+    build({
+      entryPoints: [join(folder, 'page.ts')],
+      bundle: true,
+      format: 'esm',
+      target: 'es2022',
+      write: false
+    }),
     readFile(join(folder, 'page.html')),
     readFile(join(folder, 'page.css'))
   ])
@@ -161,5 +191,7 @@ function serveFile(files: Files, request: IncomingMessage, response: ServerRespo
     response.writeHead(404).end()
     return
   }
-  response.writeHead(200, { 'content-type': `${file.type}; charset=utf-8`, 'cache-control': 'no-store' }).end(file.body)
+  response
+    .writeHead(200, { 'content-type': `${file.type}; charset=utf-8`, 'cache-control': 'no-store' })
+    .end(file.body)
 }

@@ -24,7 +24,10 @@ const HOSTS = ['host-a', 'host-b']
 // transports: with an even one, all would send to the same host.
 const AS_ONE = ['--vertical', '--policy', 'scatter', '--max-workers', '3']
 
-/** @typedef {{ name: string, url: string, node: string, process: import('node:child_process').ChildProcess }} Tier */
+/**
+ * @typedef {{ name: string, url: string, node: string, process:
+ * import('node:child_process').ChildProcess }} Tier
+ */
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const children = new Set()
@@ -36,17 +39,25 @@ let ending = false
 
 async function main() {
   if (!process.features.typescript) {
-    throw new Error(`Node must be 22.18 or newer to run TypeScript as it is (got ${process.versions.node}): npm start finds one.`)
+    throw new Error(
+      `Node must be 22.18 or newer to run TypeScript as it is (got ${process.versions.node}): npm start finds one.`
+    )
   }
   const { port, host, announcedAddress } = settings()
   const { address: ip } = await lookup(host)
   const lanAddress = announcedAddress ?? (isUnspecified(ip) ? firstLanAddress() : undefined)
 
-  const [{ startRoom }, ...hosts] = await Promise.all([import('./server.ts'), ...HOSTS.map((name) => startTier(name))])
-  const aggregator = await startTier('the aggregated tier', [...AS_ONE, ...hosts.map(({ url }) => url)])
+  const [{ startRoom }, ...hosts] = await Promise.all([
+    import('./server.ts'),
+    ...HOSTS.map(name => startTier(name))
+  ])
+  const aggregator = await startTier('the aggregated tier', [
+    ...AS_ONE,
+    ...hosts.map(({ url }) => url)
+  ])
   watch(hosts, aggregator)
 
-  const { connection } = mediasoup = await connect(aggregator.url)
+  const { connection } = (mediasoup = await connect(aggregator.url))
   server = await startRoom({
     mediasoup,
     host,
@@ -57,9 +68,11 @@ async function main() {
     ],
     async locate(transport) {
       const { node, pid } = await connection.locate(transport)
-      return { host: hosts.find((host) => host.node === node)?.name ?? node, workerPid: pid }
+      return { host: hosts.find(host => host.node === node)?.name ?? node, workerPid: pid }
     }
-  }).catch((error) => { throw explained(error, host, port) })
+  }).catch(error => {
+    throw explained(error, host, port)
+  })
 
   console.log(`
   The room     ${isUnspecified(ip) ? `http://localhost:${port}/` : server.url}
@@ -97,16 +110,23 @@ function settings() {
  * @returns {Promise<Tier>}
  */
 function startTier(name, args = []) {
-  const child = spawn(process.execPath, [MAFALDA, 'serve', '--listen', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [MAFALDA, 'serve', '--listen', '127.0.0.1:0', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   children.add(child)
   child.once('exit', () => children.delete(child))
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code, signal) => reject(new Error(`${name} has ended before it could listen (${signal ?? `exit code ${code}`}).`)))
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    child.once('exit', (code, signal) =>
+      reject(
+        new Error(`${name} has ended before it could listen (${signal ?? `exit code ${code}`}).`)
+      )
+    )
+    createInterface({ input: child.stdout }).on('line', line => {
       const { msg, url, node, level, reason } = parseLog(line)
       if (msg === 'listening') resolve({ name, url, node, process: child })
-      else if (level >= PINO_WARN && !LAST_WORDS.test(msg)) tell(`${name}: ${reason ? `${msg}: ${reason}` : msg}`)
+      else if (level >= PINO_WARN && !LAST_WORDS.test(msg))
+        tell(`${name}: ${reason ? `${msg}: ${reason}` : msg}`)
     })
   })
 }
@@ -114,7 +134,10 @@ function startTier(name, args = []) {
 /** @param {Tier[]} hosts @param {Tier} aggregator */
 function watch(hosts, aggregator) {
   aggregator.process.once('exit', (code, signal) => {
-    end(1, `The aggregated tier has ended (${signal ?? `exit code ${code}`}), and the room with it.`)
+    end(
+      1,
+      `The aggregated tier has ended (${signal ?? `exit code ${code}`}), and the room with it.`
+    )
   })
   const alive = new Set(hosts)
   for (const host of hosts) {
@@ -128,12 +151,15 @@ function watch(hosts, aggregator) {
 }
 
 /**
- * Prints a sentence, unless everything ends: Ctrl-C reaches every process, and some end before this one.
+ * Prints a sentence, unless everything ends: Ctrl-C reaches every process, and some end before this
+ * one.
  *
  * @param {string} sentence
  */
 function tell(sentence) {
-  setTimeout(() => { if (!ending) console.error(sentence) }, TELL_AFTER_MS)
+  setTimeout(() => {
+    if (!ending) console.error(sentence)
+  }, TELL_AFTER_MS)
 }
 
 /** @param {string} line */
@@ -145,7 +171,10 @@ function parseLog(line) {
   }
 }
 
-/** Closes the room, its connection, and all processes. @param {number} code @param {string} [sentence] */
+/**
+ * Closes the room, its connection, and all processes. @param {number} code @param {string}
+ * [sentence]
+ */
 async function end(code, sentence) {
   if (ending) return
   ending = true
@@ -170,15 +199,16 @@ function explained(error, host, port) {
 }
 
 /** @param {string} ip */
-const isUnspecified = (ip) => ip === '0.0.0.0' || ip === '::'
+const isUnspecified = ip => ip === '0.0.0.0' || ip === '::'
 
 /** @param {string} ip */
-const isLoopback = (ip) => ip === '::1' || ip.startsWith('127.')
+const isLoopback = ip => ip === '::1' || ip.startsWith('127.')
 
 function firstLanAddress() {
-  const addresses = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  const addresses = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
   return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address
 }
 
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => end(0))
-main().catch((error) => end(1, error.message))
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+  process.on(signal, () => end(0))
+main().catch(error => end(1, error.message))

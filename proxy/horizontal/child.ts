@@ -7,7 +7,7 @@ import type { Hello } from '../../lib/hello.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
 import { decode, headerOf } from '../../lib/wire.ts'
-import { Caller } from '../rpc-client.ts'
+import { RpcClient } from '../rpc-client.ts'
 import { PlacedWorkers } from '../placement/placed-workers.ts'
 
 export type ChildEvents = {
@@ -17,7 +17,9 @@ export type ChildEvents = {
   down: [error: Error]
   /** It could not be used, for another reason than before. It is tried again. */
   failed: [error: Error]
-  /** Its load is another one, or what was promised to it, or its connection was lost or regained. */
+  /**
+   * Its load is another one, or what was promised to it, or its connection was lost or regained.
+   */
   load: []
 }
 
@@ -35,7 +37,10 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Why it is not up although it can be reached. Kept until it is, so that it is told once. */
   refusal: string | undefined
   load: Load = IDLE
-  /** Its connection broke. The sessions on it live on if it is regained, but until then it gets no new Workers. */
+  /**
+   * Its connection broke. The sessions on it live on if it is regained, but until then it gets no
+   * new Workers.
+   */
   lost = false
   readonly #placed = new PlacedWorkers()
   #failure: string | undefined
@@ -66,7 +71,10 @@ export class Child extends EventEmitter<ChildEvents> {
     }
   }
 
-  /** Watches the child until it is removed, on a session of our own through which nothing is created. */
+  /**
+   * Watches the child until it is removed, on a session of our own through which nothing is
+   * created.
+   */
   async watch(): Promise<void> {
     const { signal } = this.#removed
     try {
@@ -111,18 +119,19 @@ export class Child extends EventEmitter<ChildEvents> {
     void closed.then(() => signal.removeEventListener('abort', remove))
     link.on('lost', () => this.#setLost(true))
     link.on('regained', () => this.#setLost(false))
-    const caller = new Caller(link, { name: this.tier.name, timeout: this.#timeout })
+    const caller = new RpcClient(link, { name: this.tier.name, timeout: this.#timeout })
     link.on('frame', frame => {
       const head = headerOf(frame)
       if (caller.takes(head?.id, frame)) return
-      if (head?.method === 'tier.forgot') return link.close() // Another one in its place: it has to be asked again.
+      // Another one in its place: it has to be asked again.
+      if (head?.method === 'tier.forgot') return link.close()
       if (head?.method !== 'tier.load') return
       this.#report((decode(frame) as unknown as { params: [Load] }).params[0])
     })
     try {
       signal.throwIfAborted()
-      const hello = await caller.call('tier.hello', { via: this.#via() }) as Hello
-      this.#report(await caller.call('tier.load') as Load)
+      const hello = (await caller.call('tier.hello', { via: this.#via() })) as Hello
+      this.#report((await caller.call('tier.load')) as Load)
       this.hello = hello
       this.lost = false
       this.emit('answered')

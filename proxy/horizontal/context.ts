@@ -14,8 +14,9 @@ export type HorizontalEvents = {
   /** A child could not be reached, for another reason than before. It is tried again. */
   failed: [tier: Tier, error: Error]
   /**
-   * A child gets no new Workers, because it is not like its siblings: the error says how. Those that
-   * it has live on. It is told once, and `up` when the child, or most of the others, have changed.
+   * A child gets no new Workers, because it is not like its siblings: the error says how. Those
+   * that it has live on. It is told once, and `up` when the child, or most of the others, have
+   * changed.
    */
   refused: [tier: Tier, error: Error]
   /** Its load changed; told at most once a second. */
@@ -26,16 +27,28 @@ export interface ClusterContext extends EventEmitter<HorizontalEvents> {
   readonly node: string
   readonly children: Iterable<Child>
   readonly load: Load
-  /** How long a session may wait for the first child to be up, and for each that another process had, in ms. */
+  /**
+   * How long a session may wait for the first child to be up, and for each that another process
+   * had, in ms.
+   */
   readonly patience: number
   /** How long a child may take to answer a request, in ms. */
   readonly timeout: number
-  /** For a session: answers, for each of its Workers, the children that it may go to, the best first. */
+  /**
+   * For a session: answers, for each of its Workers, the children that it may go to, the best
+   * first.
+   */
   newOrder(): () => Iterable<Child>
   has(tier: Tier): boolean
-  /** Whether a child that cannot be reached may just be late: it was there, or was not tried for long. */
+  /**
+   * Whether a child that cannot be reached may just be late: it was there, or was not tried for
+   * long.
+   */
   maybeLate(child: Child): boolean
-  /** While all children that are up have lost their connections: until one is regained, or all are given up, or for the timeout. */
+  /**
+   * While all children that are up have lost their connections: until one is regained, or all are
+   * given up, or for the timeout.
+   */
   untilRegained(): Promise<void>
   /** What the cluster says of itself to a tier, or a client, at the end of a path of tiers. */
   hello(via: string[]): Promise<Hello>

@@ -1,5 +1,5 @@
-// Many hosts as one mediasoup: places Workers on children, and carries out pipeToRouter between them. All else passes by
-// its handle.
+// Many hosts as one mediasoup: places Workers on children, and carries out pipeToRouter between
+// them. All else passes by its handle.
 
 import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
@@ -8,7 +8,7 @@ import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
 import { type Hello, PROTOCOL } from '../../lib/hello.ts'
 import { IDLE, type Load, exchange, sameLoad } from '../../lib/load.ts'
 import { OpenLinks } from '../../lib/open-links.ts'
-import { type Link, type OpenOptions, type Tier, pair } from '../../lib/tier.ts'
+import { type Link, type OpenOptions, type Tier, channel } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
 import { Child } from './child.ts'
 import type { ClusterContext, HorizontalEvents } from './context.ts'
@@ -21,11 +21,17 @@ import { Ranking } from '../placement/ranking.ts'
 const REPORT_MS = 1_000
 
 export interface HorizontalOptions {
-  /** Where Workers go: `most-free` to the child with the most free capacity, `scatter` to each in turn, to test pipes. Default `most-free`. */
+  /**
+   * Where Workers go: `most-free` to the child with the most free capacity, `scatter` to each in
+   * turn, to test pipes. Default `most-free`.
+   */
   policy?: 'most-free' | 'scatter'
   /** How long a child may take to answer a request, in ms. Default 30 s. */
   timeout?: number
-  /** How long a session may wait for the first child to be up, and one that another process had for each child, in ms. Default 5 s. */
+  /**
+   * How long a session may wait for the first child to be up, and one that another process had for
+   * each child, in ms. Default 5 s.
+   */
   patience?: number
   /**
    * Whether children may have different versions of mediasoup, as long as all describe its API
@@ -47,7 +53,10 @@ export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterab
    * @throws TypeError for another one of the same URL.
    */
   add(tier: Tier): this
-  /** Takes a child out: now, with its Workers, or so that it gets no new Workers while those it has live on. */
+  /**
+   * Takes a child out: now, with its Workers, or so that it gets no new Workers while those it has
+   * live on.
+   */
   delete(tier: Tier, options?: { drain?: boolean }): boolean
   /** Ends its sessions, and takes out all children and closes them. */
   close(): void
@@ -65,12 +74,16 @@ export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterab
  * cluster.add(remote('ws://c:4000'))
  * ```
  */
-export const horizontal = (tiers: Iterable<Tier> = [], options: HorizontalOptions = {}): Horizontal => new Cluster(tiers, options)
+export const horizontal = (
+  tiers: Iterable<Tier> = [],
+  options: HorizontalOptions = {}
+): Horizontal => new Cluster(tiers, options)
 
 class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, ClusterContext {
   readonly node = randomBytes(6).toString('base64url')
   readonly #children = new Map<Tier, Child>()
-  // Those that are up: in the order in which they get Workers, and with what they count for in the load of the whole.
+  // Those that are up: in the order in which they get Workers, and with what they count for in the
+  // load of the whole.
   readonly #ranking = new Ranking<Child, Candidate>(mostFree)
   readonly #counted = new Map<Child, Load>()
   #load = IDLE
@@ -88,12 +101,23 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
   readonly #mixedVersions: boolean
   readonly newOrder: () => () => Iterable<Child>
 
-  constructor(tiers: Iterable<Tier>, { policy = 'most-free', timeout = 30_000, patience = 5_000, mixedVersions = false }: HorizontalOptions) {
+  constructor(
+    tiers: Iterable<Tier>,
+    {
+      policy = 'most-free',
+      timeout = 30_000,
+      patience = 5_000,
+      mixedVersions = false
+    }: HorizontalOptions
+  ) {
     super()
     checkDurations({ timeout }, 1)
     checkDurations({ patience })
     this.setMaxListeners(0) // Every session listens to its load.
-    this.newOrder = policy === 'scatter' ? () => inTurn(() => [...this.#children.values()].filter(({ isUp, lost }) => isUp && !lost)) : () => () => this.#ranking
+    this.newOrder =
+      policy === 'scatter'
+        ? () => inTurn(() => [...this.#children.values()].filter(({ isUp, lost }) => isUp && !lost))
+        : () => () => this.#ranking
     this.timeout = timeout
     this.patience = patience
     this.#mixedVersions = mixedVersions
@@ -139,7 +163,9 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
       this.#compare()
     })
     child.on('load', () => this.#count(child))
-    child.on('failed', error => this.emit(error instanceof IncompatibleError ? 'refused' : 'failed', tier, error))
+    child.on('failed', error =>
+      this.emit(error instanceof IncompatibleError ? 'refused' : 'failed', tier, error)
+    )
     void child.watch()
     return this
   }
@@ -148,13 +174,21 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
   #compare() {
     if (this.#links.closed) return
     const reached = [...this.#children.values()].filter(({ hello }) => hello)
-    this.#likeness = majorityOf(reached.map(({ likeness }) => likeness), this.#likeness)
+    this.#likeness = majorityOf(
+      reached.map(({ likeness }) => likeness),
+      this.#likeness
+    )
     const sibling = reached.find(({ likeness }) => likeness === this.#likeness)?.hello
     const nodes = new Map<string, Child>()
     for (const child of reached) {
       const same = nodes.get(child.hello!.node)
-      if (same) this.#refuse(child, `is ${same.tier.name ?? 'another child'}, which is in the cluster already`)
-      else if (child.likeness !== this.#likeness) this.#refuse(child, differenceOf(child.hello!, sibling!))
+      if (same)
+        this.#refuse(
+          child,
+          `is ${same.tier.name ?? 'another child'}, which is in the cluster already`
+        )
+      else if (child.likeness !== this.#likeness)
+        this.#refuse(child, differenceOf(child.hello!, sibling!))
       else if (!child.isUp) this.#admit(child, sibling!)
       nodes.set(child.hello!.node, same ?? child)
     }
@@ -162,7 +196,8 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
 
   #admit(child: Child, sibling: Hello) {
     // They are large: one copy for all.
-    if (!this.#mixedVersions) child.hello!.supportedRtpCapabilities = sibling.supportedRtpCapabilities
+    if (!this.#mixedVersions)
+      child.hello!.supportedRtpCapabilities = sibling.supportedRtpCapabilities
     child.isUp = true
     child.refusal = undefined
     this.#count(child)
@@ -202,7 +237,7 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
 
   async open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
     this.#links.check()
-    const [ours, theirs] = pair()
+    const [ours, theirs] = channel()
     const session = new ClusterSession(this, this.#links.add(ours), key, budget)
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
@@ -273,7 +308,8 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
       })
     }
     const first = this.#firstUp
-    if (!first) throw new ConnectionError(`none of the ${this.size} hosts of the cluster can be reached`)
+    if (!first)
+      throw new ConnectionError(`none of the ${this.size} hosts of the cluster can be reached`)
     return first
   }
 
@@ -289,13 +325,16 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     clearTimeout(timer)
   }
 
-  /** The tiers that have said hello through this one, or through which it was said, and are there. */
+  /**
+   * The tiers that have said hello through this one, or through which it was said, and are there.
+   */
   #above(): Set<string> {
     return new Set([...this.#sessions].flatMap(({ via }) => via))
   }
 
   async hello(via: string[] = []): Promise<Hello> {
-    if (via.includes(this.node)) throw new IncompatibleError('tiers must not form a cycle: this one is above and below itself')
+    if (via.includes(this.node))
+      throw new IncompatibleError('tiers must not form a cycle: this one is above and below itself')
     const first = await this.#waitForFirst()
     return { ...first.hello!, protocol: PROTOCOL, mafalda: version, node: this.node, proxy: true }
   }

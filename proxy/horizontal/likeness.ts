@@ -13,7 +13,10 @@ export function likenessOf(hello: Hello, mixedVersions: boolean): string {
 }
 
 /** What most of them have; of equally many, what was so before, else what the first has. */
-export function majorityOf(likenesses: readonly string[], before: string | undefined): string | undefined {
+export function majorityOf(
+  likenesses: readonly string[],
+  before: string | undefined
+): string | undefined {
   const counts = new Map<string, number>()
   for (const likeness of likenesses) counts.set(likeness, (counts.get(likeness) ?? 0) + 1)
   let [most, count] = [before, counts.get(before ?? '') ?? 0]

@@ -1,11 +1,12 @@
-// New Workers of a session on a cluster: each goes to the best child that can be reached, and takes it.
+// New Workers of a session on a cluster: each goes to the best child that can be reached, and takes
+// it.
 
 import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
-import type { Branch } from '../session.ts'
+import type { ChildSession } from '../session.ts'
 import type { Child } from './child.ts'
 import type { ClusterContext } from './context.ts'
 
-export interface ChildBranch extends Branch {
+export interface ClusterChildSession extends ChildSession {
   child: Child
 }
 
@@ -19,14 +20,18 @@ export interface Placement {
 
 export class Placing {
   readonly #cluster: ClusterContext
-  readonly #branchOf: (child: Child) => Promise<ChildBranch>
+  readonly #branchOf: (child: Child) => Promise<ClusterChildSession>
   readonly #model: () => string | undefined
   readonly #order: () => Iterable<Child>
   // What is to be placed belongs to one of these.
   #generation = {}
 
   /** @param model the one that the session was told, once it was */
-  constructor(cluster: ClusterContext, branchOf: (child: Child) => Promise<ChildBranch>, model: () => string | undefined) {
+  constructor(
+    cluster: ClusterContext,
+    branchOf: (child: Child) => Promise<ClusterChildSession>,
+    model: () => string | undefined
+  ) {
     this.#cluster = cluster
     this.#branchOf = branchOf
     this.#model = model
@@ -37,7 +42,10 @@ export class Placing {
    * @param send asks a child for it
    * @param fail is told when there is no other
    */
-  async place(send: (branch: ChildBranch, placement: Placement) => void, fail: (error: unknown) => void) {
+  async place(
+    send: (branch: ClusterChildSession, placement: Placement) => void,
+    fail: (error: unknown) => void
+  ) {
     const generation = this.#generation
     await this.#cluster.untilRegained()
     const children = this.#order()[Symbol.iterator]()
@@ -48,7 +56,9 @@ export class Placing {
         const model = this.#model()
         if (model !== undefined && child.hello && child.hello.model !== model) {
           // The hosts were upgraded since the session began.
-          failure = new IncompatibleError(`the host ${child.tier.name ?? ''} describes mediasoup in another way than those that the session began on`)
+          failure = new IncompatibleError(
+            `the host ${child.tier.name ?? ''} describes mediasoup in another way than those that the session began on`
+          )
           continue
         }
         const isAgain = child === again
@@ -56,7 +66,10 @@ export class Placing {
         try {
           const branch = await this.#branchOf(child)
           if (generation !== this.#generation) return placed(false)
-          return send(branch, { placed, tryNext: (error, lost) => void tryOn(error, isAgain ? undefined : lost) })
+          return send(branch, {
+            placed,
+            tryNext: (error, lost) => void tryOn(error, isAgain ? undefined : lost)
+          })
         } catch (error) {
           placed(false)
           failure = error

@@ -1,5 +1,6 @@
-// After a tier below, or this one, was replaced: asks those behind which the forgotten nodes are what the session has there, and
-// lets what is asked of these nodes wait until that is told. Nothing else waits.
+// After a tier below, or this one, was replaced: asks those behind which the forgotten nodes are
+// what the session has there, and lets what is asked of these nodes wait until that is told.
+// Nothing else waits.
 
 import { once } from 'node:events'
 import pRetry from 'p-retry'
@@ -7,7 +8,13 @@ import type { Announcement } from '../../lib/codec.ts'
 import { SessionError, UnknownOutcomeError } from '../../lib/errors.ts'
 import { nodeOf } from '../../lib/frame-header.ts'
 import {
-  type Entry, type RecallOptions, type Recalled, announcementOf, byNode, encodeRecalled, narrowed
+  type Entry,
+  type RecallOptions,
+  type Recalled,
+  announcementOf,
+  byNode,
+  encodeRecalled,
+  narrowed
 } from '../../lib/recall.ts'
 import type { Frame } from '../../lib/tier.ts'
 import { type Handle, type Id, encodeNotification } from '../../lib/wire.ts'
@@ -15,20 +22,23 @@ import type { Pipes } from '../pipes.ts'
 import type { CallHead, Replies } from '../session.ts'
 import type { Child } from './child.ts'
 import type { ClusterContext } from './context.ts'
-import type { ChildBranch } from './placing.ts'
+import type { ClusterChildSession } from './placing.ts'
 
 /** What the recovery needs of its session. */
 export interface Recoverable extends Replies {
   readonly cluster: ClusterContext
   readonly pipes: Pipes
-  /** From the node in a handle to the child behind which it is; null for what was behind a child that is gone. */
-  readonly routes: Map<string, ChildBranch | null>
-  branchOf(child: Child, resume: boolean): Promise<ChildBranch>
+  /**
+   * From the node in a handle to the child behind which it is; null for what was behind a child
+   * that is gone.
+   */
+  readonly routes: Map<string, ClusterChildSession | null>
+  branchOf(child: Child, resume: boolean): Promise<ClusterChildSession>
   dispatchAgain(frame: Frame, head: CallHead): void
   /** An object is there. */
-  found(branch: ChildBranch, entry: Entry): void
+  found(branch: ClusterChildSession, entry: Entry): void
   /** A child does not answer: what it had is gone. */
-  lost(branch: ChildBranch, error: Error): void
+  lost(branch: ClusterChildSession, error: Error): void
 }
 
 interface Waiting {
@@ -55,12 +65,12 @@ export class Recovery {
   readonly #session: Recoverable
   readonly #waiting = new Map<string, Waiting[]>()
   // What is being asked of each child.
-  readonly #asked = new Map<ChildBranch, Set<string>>()
+  readonly #asked = new Map<ClusterChildSession, Set<string>>()
   readonly #resuming = new Set<Child>()
   // Until the client has said which nodes it knows, none is known.
   #isNew = false
   // Those parts of pipes that were found, while not all are.
-  #parts: Map<Handle, { branch: ChildBranch; announcement: Announcement }> | undefined
+  #parts: Map<Handle, { branch: ClusterChildSession; announcement: Announcement }> | undefined
 
   constructor(session: Recoverable) {
     this.#session = session
@@ -87,7 +97,7 @@ export class Recovery {
   keeps(node: string, frame: Frame, head: CallHead): boolean {
     let queue = this.#waiting.get(node)
     if (!queue && !(this.#isNew && !this.#session.routes.has(node))) return false
-    if (!queue) this.#waiting.set(node, queue = [])
+    if (!queue) this.#waiting.set(node, (queue = []))
     queue.push({ frame, head, since: performance.now() })
     return true
   }
@@ -105,9 +115,9 @@ export class Recovery {
   }
 
   /** A child has forgotten what is on nodes: the client is to recall them. */
-  forgotten(branch: ChildBranch, nodes: string[]) {
+  forgotten(branch: ClusterChildSession, nodes: string[]) {
     // It waits to hear that the session has nothing there.
-    if (!nodes.length) return void branch.caller.recall({ nodes }, () => {}).catch(() => {})
+    if (!nodes.length) return void branch.rpc.recall({ nodes }, () => {}).catch(() => {})
     const asked = this.#asked.get(branch)
     const others = nodes.filter(node => !asked?.has(node)) // Those are asked again.
     for (const node of others) if (!this.#waiting.has(node)) this.#waiting.set(node, [])
@@ -121,12 +131,15 @@ export class Recovery {
     for (const node of nodes) if (!this.#waiting.has(node)) this.#waiting.set(node, [])
     if (this.#isNew) {
       this.#isNew = false
-      for (const node of this.#waiting.keys()) if (node !== ANY_NODE && !nodes.includes(node)) this.#release(node)
+      for (const node of this.#waiting.keys())
+        if (node !== ANY_NODE && !nodes.includes(node)) this.#release(node)
     }
     const byBranch = Map.groupBy(nodes, node => routes.get(node))
     const finding = this.#find(recall, byBranch.get(undefined) ?? [])
     this.#tell(recall, { entries: [], done: byBranch.get(null) })
-    await Promise.all([...byBranch].map(([branch, theirs]) => branch && this.#ask(recall, branch, theirs)))
+    await Promise.all(
+      [...byBranch].map(([branch, theirs]) => branch && this.#ask(recall, branch, theirs))
+    )
     await finding
     this.#restorePipes()
     this.#session.answer(id, { count: recall.count })
@@ -138,13 +151,15 @@ export class Recovery {
     if (!part) return
     const { members } = part.announcement
     if (method.endsWith('close')) this.#parts!.delete(handle)
-    else if (method.endsWith('producerpause')) members.producerPaused = members.dataProducerPaused = true
-    else if (method.endsWith('producerresume')) members.producerPaused = members.dataProducerPaused = false
+    else if (method.endsWith('producerpause'))
+      members.producerPaused = members.dataProducerPaused = true
+    else if (method.endsWith('producerresume'))
+      members.producerPaused = members.dataProducerPaused = false
   }
 
   /**
-   * Nodes that were not heard of in this process. A leaf says its own; what is behind no leaf that is there is asked of all children
-   * that are not leaves.
+   * Nodes that were not heard of in this process. A leaf says its own; what is behind no leaf that
+   * is there is asked of all children that are not leaves.
    */
   async #find(recall: Recall, nodes: string[]) {
     const { cluster } = this.#session
@@ -154,30 +169,45 @@ export class Recovery {
     for (;;) {
       for (const child of left.size ? cluster.children : []) {
         const node = child.hello?.node
-        if (node !== undefined && left.delete(node)) asks.push(this.#askOn(recall, child, [node], deadline))
+        if (node !== undefined && left.delete(node))
+          asks.push(this.#askOn(recall, child, [node], deadline))
       }
-      const isAnyLate = left.size > 0 && [...cluster.children].some(child => !child.hello && cluster.maybeLate(child))
+      const isAnyLate =
+        left.size > 0 &&
+        [...cluster.children].some(child => !child.hello && cluster.maybeLate(child))
       if (!isAnyLate || performance.now() > deadline) break
       const signal = AbortSignal.timeout(RESUMING.maxTimeout)
       await once(cluster, 'up', { signal }).catch(() => {}) // Perhaps it is too late by now.
     }
     const proxies = left.size ? [...cluster.children].filter(({ hello }) => hello?.proxy) : []
-    const late = Promise.all(proxies.map(child => this.#askOn(recall, child, [...left], deadline, true)))
+    const late = Promise.all(
+      proxies.map(child => this.#askOn(recall, child, [...left], deadline, true))
+    )
     asks.push(late.then(() => this.#tell(recall, { entries: [], done: [...left] })))
     this.#release(ANY_NODE)
     await Promise.all(asks)
   }
 
   /** @param isOneOfMany whether other children are asked for the same nodes */
-  async #askOn(recall: Recall, child: Child, nodes: string[], deadline: number, isOneOfMany = false) {
+  async #askOn(
+    recall: Recall,
+    child: Child,
+    nodes: string[],
+    deadline: number,
+    isOneOfMany = false
+  ) {
     const { cluster, routes } = this.#session
-    let branch: ChildBranch
+    let branch: ClusterChildSession
     this.#resuming.add(child)
     try {
-      // What is on a child that is out of reach for a moment is there all the same, and would be lost.
+      // What is on a child that is out of reach for a moment is there all the same, and would be
+      // lost.
       branch = await pRetry(() => this.#session.branchOf(child, true), {
         ...RESUMING,
-        shouldRetry: ({ error }) => !(error instanceof SessionError) && performance.now() < deadline && cluster.maybeLate(child)
+        shouldRetry: ({ error }) =>
+          !(error instanceof SessionError) &&
+          performance.now() < deadline &&
+          cluster.maybeLate(child)
       })
     } catch {
       return this.#tell(recall, { entries: [], done: isOneOfMany ? [] : nodes })
@@ -185,10 +215,11 @@ export class Recovery {
       this.#resuming.delete(child)
     }
     await this.#ask(recall, branch, nodes, isOneOfMany)
-    if (isOneOfMany && ![...routes.values()].includes(branch)) branch.link.close() // It has nothing of the session.
+    // It has nothing of the session.
+    if (isOneOfMany && ![...routes.values()].includes(branch)) branch.link.close()
   }
 
-  async #ask(recall: Recall, branch: ChildBranch, nodes: string[], isOneOfMany = false) {
+  async #ask(recall: Recall, branch: ClusterChildSession, nodes: string[], isOneOfMany = false) {
     if (!isOneOfMany) for (const node of nodes) this.#session.routes.set(node, branch)
     const asked = this.#asked.get(branch) ?? new Set()
     this.#asked.set(branch, asked)
@@ -196,7 +227,8 @@ export class Recovery {
     const there = new Map<Handle, Entry>()
     try {
       await this.#askAgain(recall, branch, nodes, ({ entries, done = [] }) => {
-        for (const entry of entries) if (this.#session.pipes.owns(entry[0])) there.set(entry[0], entry)
+        for (const entry of entries)
+          if (this.#session.pipes.owns(entry[0])) there.set(entry[0], entry)
         this.#found(branch, entries)
         if (!this.#parts) this.#session.pipes.reconcile(new Set(done), there)
         for (const node of done) asked.delete(node)
@@ -211,16 +243,25 @@ export class Recovery {
   }
 
   /** A child that is replaced meanwhile is asked again: it may tell some objects twice. */
-  async #askAgain(recall: Recall, branch: ChildBranch, nodes: string[], onRecalled: (recalled: Recalled) => void): Promise<number> {
+  async #askAgain(
+    recall: Recall,
+    branch: ClusterChildSession,
+    nodes: string[],
+    onRecalled: (recalled: Recalled) => void
+  ): Promise<number> {
     try {
-      return await branch.caller.recall({ nodes, members: [...new Set([...recall.members, ...MEMBERS])] }, onRecalled)
+      return await branch.rpc.recall(
+        { nodes, members: [...new Set([...recall.members, ...MEMBERS])] },
+        onRecalled
+      )
     } catch (error) {
-      if (error instanceof UnknownOutcomeError) return this.#askAgain(recall, branch, nodes, onRecalled)
+      if (error instanceof UnknownOutcomeError)
+        return this.#askAgain(recall, branch, nodes, onRecalled)
       throw error
     }
   }
 
-  #found(branch: ChildBranch, entries: Entry[]) {
+  #found(branch: ClusterChildSession, entries: Entry[]) {
     const { pipes } = this.#session
     for (const entry of entries) {
       this.#session.found(branch, entry)
@@ -241,7 +282,7 @@ export class Recovery {
 
   /** Whether there are parts of pipes on a node, whose other ends may not be found yet. */
   #hasParts(node: string) {
-    return [...this.#parts?.keys() ?? []].some(handle => nodeOf(handle) === node)
+    return [...(this.#parts?.keys() ?? [])].some(handle => nodeOf(handle) === node)
   }
 
   #restorePipes() {

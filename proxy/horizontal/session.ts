@@ -1,28 +1,45 @@
-// One session on a cluster: routes frames between its client and the sessions that it opens on children.
+// One session on a cluster: routes frames between its client and the sessions that it opens on
+// children.
 
 import type { Budget } from '../../lib/budget.ts'
 import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
 import { effectOf } from '../../lib/effects.ts'
-import { ConnectionError, DrainingError, SessionError, describeError, reviveError, unknownOutcome } from '../../lib/errors.ts'
+import {
+  ConnectionError,
+  DrainingError,
+  SessionError,
+  describeError,
+  reviveError,
+  unknownOutcome
+} from '../../lib/errors.ts'
 import { nodeOf } from '../../lib/frame-header.ts'
 import type { Head } from '../../lib/frame.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { encodeDiscovery } from '../../lib/openrpc.ts'
-import { type SessionKey, keyBelow } from '../../lib/handshake.ts'
+import { type SessionKey, deriveChildKey } from '../../lib/handshake.ts'
 import { type Entry, recallOptions } from '../../lib/recall.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
-import { type Failure, type Handle, type Id, decode, encodeNotification, normalizeIfMessage, notUnique, unknownHandle } from '../../lib/wire.ts'
-import { Caller, TIMEOUT_CHECKS, timeoutError } from '../rpc-client.ts'
+import {
+  type Failure,
+  type Handle,
+  type Id,
+  decode,
+  encodeNotification,
+  normalizeIfMessage,
+  notUnique,
+  unknownHandle
+} from '../../lib/wire.ts'
+import { RpcClient, TIMEOUT_CHECKS, timeoutError } from '../rpc-client.ts'
 import { Pipes } from '../pipes.ts'
 import { Piping } from '../pipe-to-router.ts'
 import { type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from '../session.ts'
 import type { Child } from './child.ts'
 import type { ClusterContext } from './context.ts'
-import { type ChildBranch, type Placement, Placing } from './placing.ts'
+import { type ClusterChildSession, type Placement, Placing } from './placing.ts'
 import { ANY_NODE, type Recoverable, Recovery } from './recovery.ts'
 
 interface InFlight {
-  branch: ChildBranch
+  branch: ClusterChildSession
   method: string
   since: number
   placement?: Placement
@@ -34,9 +51,9 @@ export class ClusterSession extends ProxySession implements Recoverable {
   /** The tiers above: none of them may be below. */
   via: string[] = []
   readonly cluster: ClusterContext
-  readonly #branches = new Map<Child, Promise<ChildBranch>>()
-  readonly #lostBranches = new WeakSet<ChildBranch>()
-  readonly routes = new Map<string, ChildBranch | null>()
+  readonly #branches = new Map<Child, Promise<ClusterChildSession>>()
+  readonly #lostBranches = new WeakSet<ClusterChildSession>()
+  readonly routes = new Map<string, ClusterChildSession | null>()
   readonly #inFlight = new Map<Id, InFlight>()
   readonly #key: SessionKey | undefined
   readonly #budget: Budget | undefined
@@ -59,7 +76,11 @@ export class ClusterSession extends ProxySession implements Recoverable {
     this.#key = key
     this.pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
     this.#piping = new Piping(this.pipes)
-    this.#placing = new Placing(cluster, child => this.branchOf(child), () => this.#model)
+    this.#placing = new Placing(
+      cluster,
+      child => this.branchOf(child),
+      () => this.#model
+    )
     this.#timer = setInterval(() => this.#checkTimeouts(), cluster.timeout / TIMEOUT_CHECKS).unref()
   }
 
@@ -78,30 +99,57 @@ export class ClusterSession extends ProxySession implements Recoverable {
   protected override dispatch(head: CallHead, frame: Frame) {
     const { id, method, handle } = head
     if (id != null && this.#inFlight.has(id)) throw notUnique(id)
-    if (this.#recovery.isActive && handle !== undefined && this.#recovery.keeps(nodeOf(handle), frame, head)) return
+    if (
+      this.#recovery.isActive &&
+      handle !== undefined &&
+      this.#recovery.keeps(nodeOf(handle), frame, head)
+    )
+      return
     switch (method) {
       case 'tier.hello': {
         this.via = viaOf(frame)
         return this.settle(id, this.#hello())
       }
-      case 'tier.load': return this.#subscribeToLoad(id, frame)
-      case 'tier.usage': return this.#subscribeToUsage(id)
-      case 'tier.log': return this.#subscribeToLogs(head, frame)
-      case 'tier.recall': return this.#recall(id, method, frame)
-      case 'tier.drain': throw new errors.UnsupportedError('a cluster is drained host by host: ask each at its own URL')
-      case 'rpc.discover': return void (id != null && this.tell(encodeDiscovery(id), { id }))
-      case 'mediasoup.createWorker': return this.#recovery.keeps(ANY_NODE, frame, head) ? undefined : this.#place(head, frame)
-      case 'Router.pipeToRouter': return this.#pipe(head, frame)
+      case 'tier.load':
+        return this.#subscribeToLoad(id, frame)
+      case 'tier.usage':
+        return this.#subscribeToUsage(id)
+      case 'tier.log':
+        return this.#subscribeToLogs(head, frame)
+      case 'tier.recall':
+        return this.#recall(id, method, frame)
+      case 'tier.drain':
+        throw new errors.UnsupportedError(
+          'a cluster is drained host by host: ask each at its own URL'
+        )
+      case 'rpc.discover':
+        return void (id != null && this.tell(encodeDiscovery(id), { id }))
+      case 'mediasoup.createWorker':
+        return this.#recovery.keeps(ANY_NODE, frame, head) ? undefined : this.#place(head, frame)
+      case 'Router.pipeToRouter':
+        return this.#pipe(head, frame)
       // A Worker is known until its process is gone.
-      case 'Worker.close': for (const router of this.pipes.objects.childrenOf(handle!)) this.pipes.objects.remove(router.handle); break
-      default: if (effectOf(method) === 'closes') this.pipes.objects.remove(handle!, method.slice(0, method.indexOf('.')))
+      case 'Worker.close':
+        for (const router of this.pipes.objects.childrenOf(handle!))
+          this.pipes.objects.remove(router.handle)
+        break
+      default:
+        if (effectOf(method) === 'closes')
+          this.pipes.objects.remove(handle!, method.slice(0, method.indexOf('.')))
     }
     const branch = handle === undefined ? undefined : this.routes.get(nodeOf(handle))
     if (branch) return this.#forward(branch, head, frame)
-    if (branch === null && id !== undefined) throw new errors.WorkerClosedError(`the host of ${handle} is gone`)
+    if (branch === null && id !== undefined)
+      throw new errors.WorkerClosedError(`the host of ${handle} is gone`)
     if (handle === undefined) throw unknownMethod(method)
     // What is not answered may be about an object that is gone.
-    if (id !== undefined) throw new errors.NotFoundError(unknownHandle(method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')), handle))
+    if (id !== undefined)
+      throw new errors.NotFoundError(
+        unknownHandle(
+          method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')),
+          handle
+        )
+      )
   }
 
   async #hello() {
@@ -110,7 +158,7 @@ export class ClusterSession extends ProxySession implements Recoverable {
     return hello
   }
 
-  #forward(branch: ChildBranch, head: CallHead, frame: Frame, placement?: Placement) {
+  #forward(branch: ClusterChildSession, head: CallHead, frame: Frame, placement?: Placement) {
     const { id, method } = head
     this.holdOff(branch.link, head)
     if (id != null) this.#inFlight.set(id, { branch, method, since: performance.now(), placement })
@@ -119,10 +167,13 @@ export class ClusterSession extends ProxySession implements Recoverable {
   }
 
   #place(head: CallHead, frame: Frame) {
-    void this.#placing.place((branch, placement) => this.#forward(branch, head, frame, placement), error => this.fail(head.id, error))
+    void this.#placing.place(
+      (branch, placement) => this.#forward(branch, head, frame, placement),
+      error => this.fail(head.id, error)
+    )
   }
 
-  branchOf(child: Child, resume = false): Promise<ChildBranch> {
+  branchOf(child: Child, resume = false): Promise<ClusterChildSession> {
     if (this.#ended) return Promise.reject(new SessionError('the session has ended'))
     let branch = this.#branches.get(child)
     if (!branch) {
@@ -133,20 +184,27 @@ export class ClusterSession extends ProxySession implements Recoverable {
     return branch
   }
 
-  async #open(child: Child, resume: boolean): Promise<ChildBranch> {
+  async #open(child: Child, resume: boolean): Promise<ClusterChildSession> {
     const link = await child.tier.open({
-      key: this.#key && keyBelow(this.#key, child.tier.name ?? ''),
+      key: this.#key && deriveChildKey(this.#key, child.tier.name ?? ''),
       resume: resume || this.#recovery.isResuming(child),
       budget: this.#budget
     })
-    const branch = { child, link, caller: new Caller(link, { name: child.tier.name, timeout: this.cluster.timeout }) }
+    const branch = {
+      child,
+      link,
+      rpc: new RpcClient(link, { name: child.tier.name, timeout: this.cluster.timeout })
+    }
     link.on('frame', (frame, head) => this.#fromChild(branch, frame, head))
     link.on('dropped', error => this.fail(null, error))
     link.on('lost', () => {
-      for (const request of this.#inFlight.values()) if (request.branch === branch) request.isUncertain = true
+      for (const request of this.#inFlight.values())
+        if (request.branch === branch) request.isUncertain = true
     })
-    link.once('close', (error = new ConnectionError('the connection to the host was closed')) => this.lost(branch, error))
-    if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
+    link.once('close', (error = new ConnectionError('the connection to the host was closed')) =>
+      this.lost(branch, error)
+    )
+    if (this.#logLevels) branch.rpc.notify('tier.log', this.#logLevels)
     if (this.#tellsUsage) subscribeToUsage(branch)
     return branch
   }
@@ -156,23 +214,29 @@ export class ClusterSession extends ProxySession implements Recoverable {
     void this.#recovery.recall(id, recallOptions(paramsOf(frame)))
   }
 
-  /** A child has forgotten what is on nodes; without them it is another process than before, and what it was sent is not answered. */
-  #forgot(branch: ChildBranch, nodes?: string[]) {
+  /**
+   * A child has forgotten what is on nodes; without them it is another process than before, and
+   * what it was sent is not answered.
+   */
+  #forgot(branch: ClusterChildSession, nodes?: string[]) {
     if (!nodes) {
-      branch.caller.forgotten()
+      branch.rpc.forgotten()
       for (const [id, { isUncertain, method, placement, ...request }] of this.#inFlight) {
         if (request.branch !== branch || !isUncertain) continue
         this.#inFlight.delete(id)
         placement?.placed(false)
         this.fail(id, unknownOutcome(method))
       }
-      if (this.#logLevels) branch.caller.notify('tier.log', this.#logLevels)
+      if (this.#logLevels) branch.rpc.notify('tier.log', this.#logLevels)
       if (this.#tellsUsage) subscribeToUsage(branch)
     }
-    this.#recovery.forgotten(branch, nodes ?? [...this.routes].filter(([, route]) => route === branch).map(([node]) => node))
+    this.#recovery.forgotten(
+      branch,
+      nodes ?? [...this.routes].filter(([, route]) => route === branch).map(([node]) => node)
+    )
   }
 
-  found(branch: ChildBranch, [handle, kind, of]: Entry) {
+  found(branch: ClusterChildSession, [handle, kind, of]: Entry) {
     this.#add(branch, { handle, kind, of: of ?? undefined })
   }
 
@@ -180,19 +244,22 @@ export class ClusterSession extends ProxySession implements Recoverable {
     this.receive(frame, head)
   }
 
-  #fromChild(branch: ChildBranch, received: Frame, known: Head | undefined) {
+  #fromChild(branch: ClusterChildSession, received: Frame, known: Head | undefined) {
     const { frame, head } = normalizeIfMessage(received, known)
     this.holdBack(branch.link)
-    if (branch.caller.takes(head?.id, frame)) return
+    if (branch.rpc.takes(head?.id, frame)) return
     switch (head?.method) {
-      case 'tier.recalled': return branch.caller.told(frame)
-      case 'tier.forgot': return this.#forgot(branch, (paramsOf(frame)[0] as { nodes?: string[] } | undefined)?.nodes)
-      case 'tier.nodes': for (const node of paramsOf(frame)[0] as string[]) this.routes.set(node, branch)
+      case 'tier.recalled':
+        return branch.rpc.told(frame)
+      case 'tier.forgot':
+        return this.#forgot(branch, (paramsOf(frame)[0] as { nodes?: string[] } | undefined)?.nodes)
+      case 'tier.nodes':
+        for (const node of paramsOf(frame)[0] as string[]) this.routes.set(node, branch)
     }
     this.#heard(branch, frame, head)
   }
 
-  #heard(branch: ChildBranch, frame: Frame, head: Head | undefined) {
+  #heard(branch: ClusterChildSession, frame: Frame, head: Head | undefined) {
     if (head?.method === undefined) {
       if (this.#answered(branch, head?.id, frame)) this.link.send(frame, head)
       return
@@ -205,17 +272,21 @@ export class ClusterSession extends ProxySession implements Recoverable {
     this.#recovery.happened(head.method, head.handle)
   }
 
-  /** An object is there: its node is behind that child. Of all that there are, only Workers, Routers and parts of pipes are kept. */
-  #add(branch: ChildBranch, { handle, kind, of }: Created) {
+  /**
+   * An object is there: its node is behind that child. Of all that there are, only Workers, Routers
+   * and parts of pipes are kept.
+   */
+  #add(branch: ClusterChildSession, { handle, kind, of }: Created) {
     this.routes.set(nodeOf(handle), branch)
-    if (kind === 'Worker' || (kind === 'Router' && of !== undefined)) this.pipes.objects.add(handle, kind, of, { branch })
+    if (kind === 'Worker' || (kind === 'Router' && of !== undefined))
+      this.pipes.objects.add(handle, kind, of, { branch })
   }
 
   /** Whether somebody still waits for the answer. */
-  #answered(branch: ChildBranch, id: Id | null | undefined, frame: Frame): boolean {
+  #answered(branch: ClusterChildSession, id: Id | null | undefined, frame: Frame): boolean {
     const { method, placement } = this.#inFlight.get(id!) ?? {}
     if (id != null && !this.#inFlight.delete(id)) {
-      branch.caller.closeUnknown(frame) // It came too late.
+      branch.rpc.closeUnknown(frame) // It came too late.
       return false
     }
     if (effectOf(method!) !== 'creates') return true
@@ -234,19 +305,28 @@ export class ClusterSession extends ProxySession implements Recoverable {
     const [, options] = paramsOf(frame) as [Handle, { router?: { $?: Handle } } | undefined]
     const target = options?.router?.$
     if (typeof target === 'string' && this.#recovery.keeps(nodeOf(target), frame, head)) return
-    const [from, to] = [handle, target].map(router => typeof router === 'string' ? this.routes.get(nodeOf(router)) : undefined)
+    const [from, to] = [handle, target].map(router =>
+      typeof router === 'string' ? this.routes.get(nodeOf(router)) : undefined
+    )
     if (!from || !to || from === to) return this.#forwardOrFail(from, head, frame)
-    const pipe = this.#piping.pipeToRouter({ branch: from, router: handle }, { branch: to, router: target! }, options as object)
-    this.settle(id, pipe.then(value => ({ value })))
+    const pipe = this.#piping.pipeToRouter(
+      { branch: from, router: handle },
+      { branch: to, router: target! },
+      options as object
+    )
+    this.settle(
+      id,
+      pipe.then(value => ({ value }))
+    )
   }
 
-  #forwardOrFail(branch: ChildBranch | null | undefined, head: CallHead, frame: Frame) {
+  #forwardOrFail(branch: ClusterChildSession | null | undefined, head: CallHead, frame: Frame) {
     if (!branch) throw new errors.NotFoundError(unknownHandle('Router', head.handle))
     this.#forward(branch, head, frame)
   }
 
   /** A child died, or was taken out: so did its Workers, and nothing else. */
-  lost(branch: ChildBranch, error: Error) {
+  lost(branch: ClusterChildSession, error: Error) {
     if (this.#lostBranches.has(branch) || this.#ended) return
     this.#lostBranches.add(branch)
     this.#branches.delete(branch.child)
@@ -256,13 +336,23 @@ export class ClusterSession extends ProxySession implements Recoverable {
       if (request.branch !== branch) continue
       this.#inFlight.delete(id)
       request.placement?.placed(false)
-      if (request.placement) request.placement.tryNext(error, this.cluster.has(branch.child.tier) ? branch.child : undefined)
+      if (request.placement)
+        request.placement.tryNext(
+          error,
+          this.cluster.has(branch.child.tier) ? branch.child : undefined
+        )
       else this.fail(id, new errors.WorkerClosedError(error.message))
     }
     for (const { handle, kind, data } of [...this.pipes.objects.values()]) {
       if (kind !== 'Worker' || data.branch !== branch) continue
       this.pipes.objects.remove(handle)
-      this.link.send(encodeNotification('Worker.died', [handle, { died: true, subprocessClosed: true }, { $: 'error', ...describeError(error) }]))
+      this.link.send(
+        encodeNotification('Worker.died', [
+          handle,
+          { died: true, subprocessClosed: true },
+          { $: 'error', ...describeError(error) }
+        ])
+      )
     }
   }
 
@@ -270,13 +360,18 @@ export class ClusterSession extends ProxySession implements Recoverable {
     const { timeout } = this.cluster
     for (const [id, request] of this.#inFlight) {
       const { branch, method, since } = request
-      if (performance.now() - since < timeout) break // They are in the order in which they were sent.
+      // They are in the order in which they were sent.
+      if (performance.now() - since < timeout) break
       this.#inFlight.delete(id)
       request.placement?.placed(false)
       this.fail(id, timeoutError(branch.child.tier.name ?? '', method, timeout))
     }
     for (const { id, method } of this.#recovery.takeLate(timeout)) {
-      if (id != null) this.fail(id, new ConnectionError(`${method}() has waited for its host to come back for ${timeout} ms`))
+      if (id != null)
+        this.fail(
+          id,
+          new ConnectionError(`${method}() has waited for its host to come back for ${timeout} ms`)
+        )
     }
   }
 
@@ -284,7 +379,11 @@ export class ClusterSession extends ProxySession implements Recoverable {
     // Each host would answer.
     if (id !== undefined) throw unknownMethod(method)
     ;[this.#logLevels] = paramsOf(frame)
-    for (const branch of this.#branches.values()) branch.then(({ link }) => link.send(frame), () => {})
+    for (const branch of this.#branches.values())
+      branch.then(
+        ({ link }) => link.send(frame),
+        () => {}
+      )
   }
 
   #subscribeToLoad(id: Id | null | undefined, frame: Frame) {
@@ -302,7 +401,8 @@ export class ClusterSession extends ProxySession implements Recoverable {
   }
 
   #tellLoad = () => {
-    if (this.link.bufferedAmount === 0) this.link.send(encodeNotification('tier.load', [this.cluster.load]))
+    if (this.link.bufferedAmount === 0)
+      this.link.send(encodeNotification('tier.load', [this.cluster.load]))
   }
 
   protected override end() {
@@ -311,13 +411,19 @@ export class ClusterSession extends ProxySession implements Recoverable {
     this.cluster.off('load', this.#tellLoad)
     this.#placing.abandon()
     for (const { placement } of this.#inFlight.values()) placement?.placed(false)
-    for (const branch of this.#branches.values()) branch.then(({ link }) => link.close(), () => {})
+    for (const branch of this.#branches.values())
+      branch.then(
+        ({ link }) => link.close(),
+        () => {}
+      )
     this.#branches.clear()
   }
 }
 
 // The host tells again what it answers, in the order of its other messages.
-const subscribeToUsage = ({ caller }: ChildBranch) => void caller.call('tier.usage').catch(() => {}) // It is lost.
+// It is lost.
+const subscribeToUsage = ({ rpc: caller }: ClusterChildSession) =>
+  void caller.call('tier.usage').catch(() => {})
 
 /** That of a host that drains. */
 function refusalIn(frame: Frame): DrainingError | undefined {

@@ -7,7 +7,8 @@ export interface Experience {
   objects: number
 }
 
-// A core carries some 500 Consumers; a Worker with fewer objects than this says little of what one costs.
+// A core carries some 500 Consumers; a Worker with fewer objects than this says little of what one
+// costs.
 const USUAL_LOAD = 0.002
 const CONFIDENCE = 50
 

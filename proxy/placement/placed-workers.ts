@@ -15,7 +15,8 @@ export class PlacedWorkers {
     this.#pending++
     return isMade => {
       this.#pending--
-      // A load that was reported meanwhile may count it. If it does not, the next report will; but none has to come that mends what counts twice.
+      // A load that was reported meanwhile may count it. If it does not, the next report will; but
+      // none has to come that mends what counts twice.
       if (isMade && reports === this.#reports) this.#made++
     }
   }

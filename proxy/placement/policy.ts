@@ -16,5 +16,8 @@ export interface Situation<P extends Place> {
   mayGrow: boolean
 }
 
-/** Answers one of the places, or undefined for a new Worker. There is at least one place, or room to grow. */
+/**
+ * Answers one of the places, or undefined for a new Worker. There is at least one place, or room to
+ * grow.
+ */
 export type Policy = <P extends Place>(situation: Situation<P>) => P | undefined

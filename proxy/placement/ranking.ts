@@ -1,4 +1,5 @@
-// Children in the order of a policy. To put one in its place, and to find the best, takes time logarithmic in their number.
+// Children in the order of a policy. To put one in its place, and to find the best, takes time
+// logarithmic in their number.
 
 import sortedBtree from 'sorted-btree'
 
@@ -6,14 +7,21 @@ import sortedBtree from 'sorted-btree'
 const { default: SortedMap } = sortedBtree
 
 export class Ranking<C, T extends object> implements Iterable<C> {
-  // By what was known of each when it was put in its place: what changes since does not disturb the order.
+  // By what was known of each when it was put in its place: what changes since does not disturb the
+  // order.
   readonly #sorted: InstanceType<typeof SortedMap<T & { serial: number }, C>>
   readonly #ranks = new Map<C, T & { serial: number }>()
   #serial = 0
 
-  /** @param policy compares what is known of two children: the better one comes first, and of equal ones the one that was here first */
+  /**
+   * @param policy compares what is known of two children: the better one comes first, and of equal
+   * ones the one that was here first
+   */
   constructor(policy: (one: T, other: T) => number) {
-    this.#sorted = new SortedMap(undefined, (one, other) => policy(one, other) || one.serial - other.serial)
+    this.#sorted = new SortedMap(
+      undefined,
+      (one, other) => policy(one, other) || one.serial - other.serial
+    )
   }
 
   get size() {
@@ -38,7 +46,11 @@ export class Ranking<C, T extends object> implements Iterable<C> {
   /** The best first, and each once, also if it is put in another place meanwhile. */
   *[Symbol.iterator](): Generator<C> {
     const seen = new Set<C>()
-    for (let next = this.#sorted.nextHigherPair(undefined); next; next = this.#sorted.nextHigherPair(next[0])) {
+    for (
+      let next = this.#sorted.nextHigherPair(undefined);
+      next;
+      next = this.#sorted.nextHigherPair(next[0])
+    ) {
       const [, child] = next
       if (!seen.has(child)) yield child
       seen.add(child)

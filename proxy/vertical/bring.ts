@@ -2,10 +2,20 @@ import { DrainingError } from '../../lib/errors.ts'
 import type { SessionState } from './state.ts'
 import type { ProducerRecord, WorkerPart } from './types.ts'
 
-/** Pipes a Producer to a Worker, so that mediasoup refuses another one of the same id there, as one Worker would. */
-export async function bring({ builder, replicas }: SessionState, produced: ProducerRecord, worker: WorkerPart) {
+/**
+ * Pipes a Producer to a Worker, so that mediasoup refuses another one of the same id there, as one
+ * Worker would.
+ */
+export async function bring(
+  { builder, replicas }: SessionState,
+  produced: ProducerRecord,
+  worker: WorkerPart
+) {
   try {
-    const replica = replicas.hold(produced, await builder.routerOn(produced.at.part.owner, worker).promise)
+    const replica = replicas.hold(
+      produced,
+      await builder.routerOn(produced.at.part.owner, worker).promise
+    )
     await replica.ready.finally(() => replicas.release(replica))
   } catch (error) {
     if (error instanceof DrainingError) throw error

@@ -6,18 +6,25 @@ import type { Announcement } from '../../lib/codec.ts'
 import { nodeOf } from '../../lib/frame-header.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import type { Handle } from '../../lib/wire.ts'
-import type { Caller } from '../rpc-client.ts'
+import type { RpcClient } from '../rpc-client.ts'
 import type { Tables } from './tables.ts'
 import { tagged } from './tags.ts'
 import type { TierLoad } from './tier-load.ts'
-import { type AggregateRouter, type AggregateServer, type AggregateWorker, RouterPart, ServerPart, type WorkerPart } from './types.ts'
+import {
+  type AggregateRouter,
+  type AggregateServer,
+  type AggregateWorker,
+  RouterPart,
+  ServerPart,
+  type WorkerPart
+} from './types.ts'
 
 // How many ports are tried for a WebRtcServer: each may be another program's.
 const MAX_PORTS = 4
 
 export class Builder {
   readonly #tables: Tables
-  readonly #below: Caller
+  readonly #below: RpcClient
   readonly #tierLoad: TierLoad
   readonly #session: string
   readonly #onNode: (node: string) => void
@@ -26,7 +33,13 @@ export class Builder {
    * @param session the id by which parts are found again
    * @param onNode is told where each Worker below is
    */
-  constructor(tables: Tables, below: Caller, tierLoad: TierLoad, session: string, onNode: (node: string) => void) {
+  constructor(
+    tables: Tables,
+    below: RpcClient,
+    tierLoad: TierLoad,
+    session: string,
+    onNode: (node: string) => void
+  ) {
     this.#tables = tables
     this.#below = below
     this.#tierLoad = tierLoad
@@ -39,11 +52,18 @@ export class Builder {
    *
    * @param of the Worker of the client, and its place among the parts of that
    */
-  async createWorker(options: Record<string, unknown> | null | undefined, of: Handle, ordinal = 0): Promise<Announcement> {
+  async createWorker(
+    options: Record<string, unknown> | null | undefined,
+    of: Handle,
+    ordinal = 0
+  ): Promise<Announcement> {
     const placed = this.#tierLoad.place()
     const { appData: _, ...settings } = options ?? {}
     try {
-      const announcement = await this.#below.call('mediasoup.createWorker', tagged(options, this.#session, { of, ordinal, settings })) as Announcement
+      const announcement = (await this.#below.call(
+        'mediasoup.createWorker',
+        tagged(options, this.#session, { of, ordinal, settings })
+      )) as Announcement
       placed(true)
       this.#onNode(nodeOf(announcement.$))
       return announcement
@@ -65,14 +85,19 @@ export class Builder {
   async #makeWorker(part: WorkerPart) {
     const { owner } = part
     const { settings } = owner
-    const announcement = await this.createWorker({ ...settings, appData: owner.appData }, owner.handle, part.ordinal)
+    const announcement = await this.createWorker(
+      { ...settings, appData: owner.appData },
+      owner.handle,
+      part.ordinal
+    )
     if (owner.closed) {
       this.#below.notify('Worker.close', announcement.$)
       throw new errors.WorkerClosedError('the Worker was closed in the meantime')
     }
     this.#tables.addWorkerPart(part, announcement)
     const { logLevel, logTags } = owner.settings
-    if (owner.settings !== settings) await this.#below.call('Worker.updateSettings', part.handle, { logLevel, logTags })
+    if (owner.settings !== settings)
+      await this.#below.call('Worker.updateSettings', part.handle, { logLevel, logTags })
   }
 
   /** The Router's part on a Worker, which is made when it is first needed. */
@@ -87,10 +112,15 @@ export class Builder {
     const { owner, worker } = part
     await worker.promise
     const { mediaCodecs, appData } = owner
-    const announcement = await this.#below.call('Worker.createRouter', worker.handle, tagged({ mediaCodecs, appData }, this.#session, { of: owner.handle, id: owner.id })) as Announcement
+    const announcement = (await this.#below.call(
+      'Worker.createRouter',
+      worker.handle,
+      tagged({ mediaCodecs, appData }, this.#session, { of: owner.handle, id: owner.id })
+    )) as Announcement
     this.#checkWanted(part, 'Router', announcement)
     this.#tables.addRouterPart(part, announcement)
-    if (owner.mediaCodecs !== mediaCodecs) this.#below.notify('Router.updateMediaCodecs', part.handle, owner.mediaCodecs)
+    if (owner.mediaCodecs !== mediaCodecs)
+      this.#below.notify('Router.updateMediaCodecs', part.handle, owner.mediaCodecs)
   }
 
   /** The WebRtcServer's part on a Worker. */
@@ -108,10 +138,16 @@ export class Builder {
     const tried = new Set<number>()
     const { options, appData, handle: of, id } = owner
     for (;;) {
-      const offset = part.offset = this.#freeOffset(part, tried)
-      const listenInfos = listenInfosOf(owner).map(info => info.port ? { ...info, port: info.port + offset } : info)
+      const offset = (part.offset = this.#freeOffset(part, tried))
+      const listenInfos = listenInfosOf(owner).map(info =>
+        info.port ? { ...info, port: info.port + offset } : info
+      )
       try {
-        const announcement = await this.#below.call('Worker.createWebRtcServer', worker.handle, tagged({ ...options, listenInfos, appData }, this.#session, { of, id, options, offset })) as Announcement
+        const announcement = (await this.#below.call(
+          'Worker.createWebRtcServer',
+          worker.handle,
+          tagged({ ...options, listenInfos, appData }, this.#session, { of, id, options, offset })
+        )) as Announcement
         this.#checkWanted(part, 'WebRtcServer', announcement)
         return this.#tables.addServerPart(part, announcement)
       } catch (error) {
@@ -125,7 +161,9 @@ export class Builder {
     const taken = new Set<number>()
     for (const server of this.#tables.servers.values()) {
       const offsets = server.parts.all.filter(other => other !== part).map(({ offset }) => offset)
-      for (const port of portsOf(server)) for (const offset of server === part.owner ? offsets : [0, ...offsets]) taken.add(port + offset)
+      for (const port of portsOf(server))
+        for (const offset of server === part.owner ? offsets : [0, ...offsets])
+          taken.add(port + offset)
     }
     let offset = 0
     while (tried.has(offset) || portsOf(part.owner).some(port => taken.has(port + offset))) offset++
@@ -140,6 +178,7 @@ export class Builder {
   }
 }
 
-const listenInfosOf = ({ options }: AggregateServer) => options.listenInfos as ms.TransportListenInfo[]
+const listenInfosOf = ({ options }: AggregateServer) =>
+  options.listenInfos as ms.TransportListenInfo[]
 const portsOf = (server: AggregateServer) => listenInfosOf(server).flatMap(({ port }) => port || [])
 const isPortTaken = (error: unknown) => /in use/.test((error as Error).message)

@@ -1,12 +1,12 @@
-// The session below a session on a vertical tier: takes the client's frames as they are or with other params, and what is done
-// with their answers on the way up; and calls of the tier's own.
+// The session below a session on a vertical tier: takes the client's frames as they are or with
+// other params, and what is done with their answers on the way up; and calls of the tier's own.
 
 import { describeError, unknownOutcome } from '../../lib/errors.ts'
 import type { Frame, Head } from '../../lib/frame.ts'
 import type { Link } from '../../lib/tier.ts'
 import { type Id, encodeFailure, encodeRequest } from '../../lib/wire.ts'
-import type { Caller } from '../rpc-client.ts'
-import type { Branch } from '../session.ts'
+import type { RpcClient } from '../rpc-client.ts'
+import type { ChildSession } from '../session.ts'
 
 /** What goes up in place of an answer. */
 export type Answered = (answer: Frame) => Frame
@@ -18,25 +18,25 @@ interface InFlight {
   isUncertain: boolean
 }
 
-export class Downstream implements Branch {
+export class Downstream implements ChildSession {
   readonly link: Link
-  readonly caller: Caller
+  readonly rpc: RpcClient
   readonly #inFlight = new Map<Id, InFlight>()
 
-  constructor({ link, caller }: Branch) {
+  constructor({ link, rpc: caller }: ChildSession) {
     this.link = link
-    this.caller = caller
+    this.rpc = caller
     link.on('lost', () => {
       for (const request of this.#inFlight.values()) request.isUncertain = true
     })
   }
 
   call(method: string, ...params: unknown[]): Promise<unknown> {
-    return this.caller.call(method, ...params)
+    return this.rpc.call(method, ...params)
   }
 
   notify(method: string, ...params: unknown[]) {
-    this.caller.notify(method, ...params)
+    this.rpc.notify(method, ...params)
   }
 
   /** Sends a request of the client's with other params. */
@@ -48,7 +48,8 @@ export class Downstream implements Branch {
 
   /** Sends what the client sent. */
   pass(head: Head, frame: Frame, answered?: Answered) {
-    if (head.id != null) this.#inFlight.set(head.id, { method: head.method!, answered, isUncertain: false })
+    if (head.id != null)
+      this.#inFlight.set(head.id, { method: head.method!, answered, isUncertain: false })
     this.link.send(frame, head)
   }
 
@@ -60,15 +61,21 @@ export class Downstream implements Branch {
   answered(frame: Frame, id: Id | null | undefined): Frame | undefined {
     if (id == null) return frame
     const request = this.#inFlight.get(id)
-    if (!request) return void this.caller.closeUnknown(frame)
+    if (!request) return void this.rpc.closeUnknown(frame)
     this.#inFlight.delete(id)
     return request.answered ? request.answered(frame) : frame
   }
 
-  /** The tier below is another one than before: answers in its place what it was asked before its connection broke. */
+  /**
+   * The tier below is another one than before: answers in its place what it was asked before its
+   * connection broke.
+   */
   forgotten(): Frame[] {
-    this.caller.forgotten()
+    this.rpc.forgotten()
     const uncertain = [...this.#inFlight].filter(([, { isUncertain }]) => isUncertain)
-    return uncertain.map(([id, { method }]) => this.answered(encodeFailure(id, describeError(unknownOutcome(method))), id)!)
+    return uncertain.map(
+      ([id, { method }]) =>
+        this.answered(encodeFailure(id, describeError(unknownOutcome(method))), id)!
+    )
   }
 }

@@ -20,7 +20,9 @@ export function mergeWorkerDumps(dumps: ms.WorkerDump[], view: View): ms.WorkerD
     routerIds: ids(dump => dump.routerIds),
     channelMessageHandlers: {
       channelRequestHandlers: ids(dump => dump.channelMessageHandlers.channelRequestHandlers),
-      channelNotificationHandlers: ids(dump => dump.channelMessageHandlers.channelNotificationHandlers)
+      channelNotificationHandlers: ids(
+        dump => dump.channelMessageHandlers.channelNotificationHandlers
+      )
     }
   }
 }
@@ -31,9 +33,12 @@ export function mergeRouterDumps(dumps: ms.RouterDump[], view: View): ms.RouterD
   const merged: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(lists[0]!)) {
     const all: (string | Entry)[] = lists.flatMap(dump => dump[name] as (string | Entry)[])
-    merged[name] = typeof value === 'string' ? view.alias.get(value) ?? value
-      : name.startsWith('map') ? uniteEntries(all as Entry[], view)
-      : unite(all as string[], view)
+    merged[name] =
+      typeof value === 'string'
+        ? (view.alias.get(value) ?? value)
+        : name.startsWith('map')
+          ? uniteEntries(all as Entry[], view)
+          : unite(all as string[], view)
   }
   return merged as unknown as ms.RouterDump
 }
@@ -44,7 +49,9 @@ export function mergeServerDumps(dumps: ms.WebRtcServerDump[], id: string): ms.W
     udpSockets: dumps.flatMap(({ udpSockets }) => udpSockets),
     tcpServers: dumps.flatMap(({ tcpServers }) => tcpServers),
     webRtcTransportIds: dumps.flatMap(({ webRtcTransportIds }) => webRtcTransportIds),
-    localIceUsernameFragments: dumps.flatMap(({ localIceUsernameFragments }) => localIceUsernameFragments)
+    localIceUsernameFragments: dumps.flatMap(
+      ({ localIceUsernameFragments }) => localIceUsernameFragments
+    )
   }
 }
 
@@ -56,7 +63,9 @@ export function sumUsages(usages: ms.WorkerResourceUsage[]): ms.WorkerResourceUs
   return sum
 }
 
-const unite = (ids: string[], { hidden, alias }: View) => [...new Set(ids.filter(id => !hidden.has(id)).map(id => alias.get(id) ?? id))]
+const unite = (ids: string[], { hidden, alias }: View) => [
+  ...new Set(ids.filter(id => !hidden.has(id)).map(id => alias.get(id) ?? id))
+]
 
 // A Producer is on every Worker that it is piped to, under the same id.
 function uniteEntries(entries: Entry[], { hidden }: View): Entry[] {

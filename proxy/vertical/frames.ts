@@ -7,9 +7,12 @@ import type { RouterPart } from './types.ts'
 
 export const createdBy = (answer: Frame): Handle | undefined => created(answer)?.handle
 export const kindOf = (answer: Frame): string => created(answer)!.kind!
-export const isFailure = (answer: Frame) => /^\{"jsonrpc":"2\.0","id":(?:[^",]+|"(?:[^"\\]|\\.)*"),"error":/.test(answer as string)
+export const isFailure = (answer: Frame) =>
+  /^\{"jsonrpc":"2\.0","id":(?:[^",]+|"(?:[^"\\]|\\.)*"),"error":/.test(answer as string)
 export const resultOf = (answer: Frame) => (decode(answer) as { result?: unknown }).result
 
 /** What is announced as the child of a part is the child of the whole. */
 export const renamed = (frame: Frame, { handle, owner }: RouterPart): Frame =>
-  (frame as string).replace(`"of":"${handle}"`, `"of":"${owner.handle}"`).replace(`"params":["${handle}"`, `"params":["${owner.handle}"`)
+  (frame as string)
+    .replace(`"of":"${handle}"`, `"of":"${owner.handle}"`)
+    .replace(`"params":["${handle}"`, `"params":["${owner.handle}"`)

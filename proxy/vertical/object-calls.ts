@@ -25,17 +25,42 @@ export class ObjectCalls {
 
   call(head: CallHead, frame: Frame) {
     const { method, handle } = head
-    const { below, tables: { objects } } = this.#state
+    const {
+      below,
+      tables: { objects }
+    } = this.#state
     const transport = objects.transportOf(handle!)
     switch (method.slice(method.indexOf('.') + 1)) {
       case 'consume':
-      case 'addProducer': return transport ? this.#use(head, frame, transport, (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId, transport.part.owner.producers) : below.pass(head, frame)
-      case 'consumeData': return transport ? this.#use(head, frame, transport, (paramsOf(frame)[1] as { dataProducerId?: string } | undefined)?.dataProducerId, transport.part.owner.dataProducers) : below.pass(head, frame)
-      case 'removeProducer': return transport ? this.#removeProducer(head, frame, transport) : below.pass(head, frame)
-      case 'dump': return this.#dump(head, frame)
+      case 'addProducer':
+        return transport
+          ? this.#use(
+              head,
+              frame,
+              transport,
+              (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId,
+              transport.part.owner.producers
+            )
+          : below.pass(head, frame)
+      case 'consumeData':
+        return transport
+          ? this.#use(
+              head,
+              frame,
+              transport,
+              (paramsOf(frame)[1] as { dataProducerId?: string } | undefined)?.dataProducerId,
+              transport.part.owner.dataProducers
+            )
+          : below.pass(head, frame)
+      case 'removeProducer':
+        return transport ? this.#removeProducer(head, frame, transport) : below.pass(head, frame)
+      case 'dump':
+        return this.#dump(head, frame)
       case 'produce':
-      case 'produceData': return this.#produce(head, frame, transport)
-      case 'close': objects.remove(handle!)
+      case 'produceData':
+        return this.#produce(head, frame, transport)
+      case 'close':
+        objects.remove(handle!)
     }
     below.pass(head, frame)
   }
@@ -49,7 +74,10 @@ export class ObjectCalls {
     below.pass(head, frame, answer => {
       const dump = resultOf(answer) as ms.ConsumerDump | undefined
       if (!dump) return answer
-      const consumableRtpEncodings = dump.consumableRtpEncodings?.map((encoding, i) => ({ ...encoding, ssrc: ssrcs[i] ?? encoding.ssrc }))
+      const consumableRtpEncodings = dump.consumableRtpEncodings?.map((encoding, i) => ({
+        ...encoding,
+        ssrc: ssrcs[i] ?? encoding.ssrc
+      }))
       return encodeResult(id, { ...dump, consumableRtpEncodings })
     })
   }
@@ -59,21 +87,37 @@ export class ObjectCalls {
     if (!transport || id == null) return this.#state.below.pass(head, frame)
     const wanted = (paramsOf(frame)[1] as { id?: string } | undefined)?.id
     const rival = this.#producing.get(wanted!)
-    if (!rival && !this.#elsewhere(wanted, transport)) return this.#passProduce(head, frame, transport, wanted)
+    if (!rival && !this.#elsewhere(wanted, transport))
+      return this.#passProduce(head, frame, transport, wanted)
     Promise.resolve(rival)
       .then(() => this.#elsewhere(wanted, transport))
       .then(known => known && bring(this.#state, known, transport.part.worker))
-      .then(() => this.#passProduce(head, frame, transport, wanted), error => this.#replies.fail(id, error))
+      .then(
+        () => this.#passProduce(head, frame, transport, wanted),
+        error => this.#replies.fail(id, error)
+      )
   }
 
   /** A Producer of an id that one Worker would have, and the one that a transport is on has not. */
-  #elsewhere(id: string | undefined, { part: { owner, worker } }: HostedTransport): ProducerRecord | undefined {
-    const known = id === undefined ? undefined : this.#state.tables.objects.producerWith(id, owner.worker)
+  #elsewhere(
+    id: string | undefined,
+    { part: { owner, worker } }: HostedTransport
+  ): ProducerRecord | undefined {
+    const known =
+      id === undefined ? undefined : this.#state.tables.objects.producerWith(id, owner.worker)
     return known?.at.part.worker === worker ? undefined : known
   }
 
-  #passProduce(head: CallHead, frame: Frame, transport: HostedTransport, wanted: string | undefined) {
-    const { below, tables: { objects } } = this.#state
+  #passProduce(
+    head: CallHead,
+    frame: Frame,
+    transport: HostedTransport,
+    wanted: string | undefined
+  ) {
+    const {
+      below,
+      tables: { objects }
+    } = this.#state
     const { mediaCodecs } = transport.part.owner
     const { promise, resolve } = Promise.withResolvers<void>()
     if (wanted !== undefined) this.#producing.set(wanted, promise)
@@ -87,12 +131,19 @@ export class ObjectCalls {
   }
 
   /** A Producer is used on a Worker: where it is not, it is piped first. */
-  #use(head: CallHead, frame: Frame, transport: HostedTransport, producerId: string | undefined, producers: Map<string, ProducerRecord>) {
+  #use(
+    head: CallHead,
+    frame: Frame,
+    transport: HostedTransport,
+    producerId: string | undefined,
+    producers: Map<string, ProducerRecord>
+  ) {
     const { id, method } = head
     const { replicas } = this.#state
     const produced = producers.get(producerId!)
     const observed = method.endsWith('.addProducer') ? produced?.handle : undefined
-    if (!produced || produced.at.part === transport.part) return this.#passUse(head, frame, transport, observed, undefined)
+    if (!produced || produced.at.part === transport.part)
+      return this.#passUse(head, frame, transport, observed, undefined)
     const replica = replicas.hold(produced, transport.part)
     replica.ready.then(
       () => this.#passUse(head, frame, transport, observed, replica),
@@ -106,10 +157,21 @@ export class ObjectCalls {
   /**
    * @param observed the Producer that an RTP observer is to observe; undefined for what is consumed
    */
-  #passUse(head: CallHead, frame: Frame, transport: HostedTransport, observed: Handle | undefined, replica: Replica | undefined) {
-    const { below, replicas, tables: { objects } } = this.#state
+  #passUse(
+    head: CallHead,
+    frame: Frame,
+    transport: HostedTransport,
+    observed: Handle | undefined,
+    replica: Replica | undefined
+  ) {
+    const {
+      below,
+      replicas,
+      tables: { objects }
+    } = this.#state
     below.pass(head, frame, answer => {
-      const user = observed === undefined ? createdBy(answer) : isFailure(answer) ? undefined : observed
+      const user =
+        observed === undefined ? createdBy(answer) : isFailure(answer) ? undefined : observed
       if (user === undefined || transport.uses?.has(user)) {
         if (replica) replicas.release(replica)
       } else if (observed === undefined) {
@@ -123,21 +185,30 @@ export class ObjectCalls {
 
   #removeProducer(head: CallHead, frame: Frame, transport: HostedTransport) {
     const { id } = head
-    const { below, replicas, tables: { objects } } = this.#state
-    const produced = transport.part.owner.producers.get((paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!)
+    const {
+      below,
+      replicas,
+      tables: { objects }
+    } = this.#state
+    const produced = transport.part.owner.producers.get(
+      (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!
+    )
     if (!produced || id == null) return below.pass(head, frame)
     // When it was not added, which mediasoup does not mind, it has to be there all the same.
     const isAdded = produced.at.part === transport.part || transport.uses?.has(produced.handle)
-    const replica = isAdded ? transport.uses?.get(produced.handle) : replicas.hold(produced, transport.part)
+    const replica = isAdded
+      ? transport.uses?.get(produced.handle)
+      : replicas.hold(produced, transport.part)
     const release = () => {
       if (isAdded) objects.releaseUse(transport, produced.handle)
       else replicas.release(replica!)
     }
     // Until then, its event has to be given the name of the original.
-    const pass = () => below.pass(head, frame, answer => {
-      release()
-      return answer
-    })
+    const pass = () =>
+      below.pass(head, frame, answer => {
+        release()
+        return answer
+      })
     if (!replica) return pass()
     replica.ready.then(pass, error => {
       release()
@@ -147,7 +218,10 @@ export class ObjectCalls {
 
   happened(head: CallHead, frame: Frame) {
     const { method, handle } = head
-    const { replicas, tables: { objects } } = this.#state
+    const {
+      replicas,
+      tables: { objects }
+    } = this.#state
     if (/\.new(data)?producer$/.test(method)) {
       const transport = objects.transports.get(handle!)
       if (transport) objects.addProducer(transport, paramsOf(frame)[2] as Announcement)

@@ -7,7 +7,14 @@ import { kinds } from '../../lib/methods.ts'
 import type { Handle } from '../../lib/wire.ts'
 import type { RecentlyClosed } from './recently-closed.ts'
 import type { Replicas } from './replicas.ts'
-import type { AggregateWorker, HostedTransport, ProducerRecord, Replica, RouterPart, WorkerPart } from './types.ts'
+import type {
+  AggregateWorker,
+  HostedTransport,
+  ProducerRecord,
+  Replica,
+  RouterPart,
+  WorkerPart
+} from './types.ts'
 
 export class Objects {
   readonly transports = new Map<Handle, HostedTransport>()
@@ -53,11 +60,23 @@ export class Objects {
     if (!part.count) this.#onVacated(part.worker)
   }
 
-  addProducer(at: HostedTransport, { $, kind, members, appData }: Announcement, mediaCodecs = at.part.owner.mediaCodecs) {
+  addProducer(
+    at: HostedTransport,
+    { $, kind, members, appData }: Announcement,
+    mediaCodecs = at.part.owner.mediaCodecs
+  ) {
     if (!this.#isOpen(at)) return
-    const { encodings } = members.consumableRtpParameters as ms.RtpParameters | undefined ?? {}
+    const { encodings } = (members.consumableRtpParameters as ms.RtpParameters | undefined) ?? {}
     const ssrcs = encodings?.map(({ ssrc }) => ssrc)
-    const produced: ProducerRecord = { handle: $, id: members.id as string, isData: kind === 'DataProducer', appData, at, ssrcs, mediaCodecs }
+    const produced: ProducerRecord = {
+      handle: $,
+      id: members.id as string,
+      isData: kind === 'DataProducer',
+      appData,
+      at,
+      ssrcs,
+      mediaCodecs
+    }
     producersLike(produced).set(produced.id, produced)
     at.producers = (at.producers ?? new Set()).add(produced)
     this.#producers.set($, produced)
@@ -134,4 +153,9 @@ export class Objects {
   }
 }
 
-const producersLike = ({ isData, at: { part: { owner } } }: ProducerRecord) => isData ? owner.dataProducers : owner.producers
+const producersLike = ({
+  isData,
+  at: {
+    part: { owner }
+  }
+}: ProducerRecord) => (isData ? owner.dataProducers : owner.producers)

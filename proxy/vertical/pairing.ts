@@ -25,25 +25,39 @@ export class Pairing {
     const { below, replicas, tables } = this.#state
     const { producerId, dataProducerId, keepId = true } = options
     const target = tables.router(options.router?.$ ?? '')
-    const produced = producerId === undefined ? router.dataProducers.get(dataProducerId!) : router.producers.get(producerId)
+    const produced =
+      producerId === undefined
+        ? router.dataProducers.get(dataProducerId!)
+        : router.producers.get(producerId)
     if (!target || target === router || target.closed || !produced) {
-      return below.forward(id, 'Router.pipeToRouter', [router.parts.home!.handle, tables.below({ ...options })])
+      return below.forward(id, 'Router.pipeToRouter', [
+        router.parts.home!.handle,
+        tables.below({ ...options })
+      ])
     }
     const { here, there } = await this.#pairOf(router, target, produced)
     if (produced.at.part !== here) await replicas.hold(produced, here).ready
     const known = keepId ? tables.objects.producerWith(produced.id, target.worker) : undefined
-    if (known && known.at.part.worker !== there.worker) await bring(this.#state, known, there.worker)
-    below.forward(id, 'Router.pipeToRouter', [here.handle, { ...options, router: { $: there.handle } }])
+    if (known && known.at.part.worker !== there.worker)
+      await bring(this.#state, known, there.worker)
+    below.forward(id, 'Router.pipeToRouter', [
+      here.handle,
+      { ...options, router: { $: there.handle } }
+    ])
   }
 
   /**
    * Two Routers of the client are piped together at one part of each, so that they have one pair of
    * PipeTransports.
    */
-  async #pairOf(router: AggregateRouter, target: AggregateRouter, { at }: ProducerRecord): Promise<{ here: RouterPart; there: RouterPart }> {
+  async #pairOf(
+    router: AggregateRouter,
+    target: AggregateRouter,
+    { at }: ProducerRecord
+  ): Promise<{ here: RouterPart; there: RouterPart }> {
     const piped = () => [router.pipedTo.get(target), target.pipedTo.get(router)].map(lasting)
     const here = piped()[0] ?? [at.part, ...router.parts.ready].find(lasting) ?? at.part
-    const there = piped()[1] ?? await this.#partOf(target, here)
+    const there = piped()[1] ?? (await this.#partOf(target, here))
     // A concurrent call may have been first; and either may have been closed.
     const [known = here, other = there] = piped()
     if (!router.closed && !target.closed) {
@@ -67,4 +81,5 @@ export class Pairing {
   }
 }
 
-const lasting = (part: RouterPart | undefined) => part?.state === 'ready' && !part.worker.draining ? part : undefined
+const lasting = (part: RouterPart | undefined) =>
+  part?.state === 'ready' && !part.worker.draining ? part : undefined

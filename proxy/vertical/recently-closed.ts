@@ -21,7 +21,8 @@ interface Entry {
 export type ClosedCache = LRUCache<Handle, Entry>
 
 // Closed objects keep what they had, so they are not kept for long.
-export const newClosedCache = (): ClosedCache => new LRUCache({ max: 500, ttl: 10_000, ttlAutopurge: true })
+export const newClosedCache = (): ClosedCache =>
+  new LRUCache({ max: 500, ttl: 10_000, ttlAutopurge: true })
 
 export class RecentlyClosed {
   readonly #cache: ClosedCache
@@ -36,11 +37,12 @@ export class RecentlyClosed {
 
   get<K extends keyof Kinds>(kind: K, handle: Handle): Kinds[K] | undefined {
     const entry = this.#cache.get(handle)
-    return entry?.session === this && entry.kind === kind ? entry.object as Kinds[K] : undefined
+    return entry?.session === this && entry.kind === kind ? (entry.object as Kinds[K]) : undefined
   }
 
   /** Nobody asks any more. */
   end() {
-    for (const [handle, { session }] of [...this.#cache.entries()]) if (session === this) this.#cache.delete(handle)
+    for (const [handle, { session }] of [...this.#cache.entries()])
+      if (session === this) this.#cache.delete(handle)
   }
 }

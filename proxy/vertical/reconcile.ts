@@ -1,5 +1,6 @@
-// A session on a vertical tier whose client recalls nodes of which this tier knows what it has there: what is gone is dropped, and
-// the client is told the rest, without the parts that it does not see.
+// A session on a vertical tier whose client recalls nodes of which this tier knows what it has
+// there: what is gone is dropped, and the client is told the rest, without the parts that it does
+// not see.
 
 import { describeError } from '../../lib/errors.ts'
 import { nodeOf } from '../../lib/frame-header.ts'
@@ -29,7 +30,11 @@ export class Reconciliation {
     const { below, pipes, session, tables } = this.#state
     this.#there.set(handle, entry)
     if (pipes.owns(handle)) return []
-    const { owner } = tables.workerParts.get(handle) ?? tables.routerParts.get(handle) ?? tables.serverParts.get(handle) ?? {}
+    const { owner } =
+      tables.workerParts.get(handle) ??
+      tables.routerParts.get(handle) ??
+      tables.serverParts.get(handle) ??
+      {}
     if (owner) {
       this.#live.set(owner.handle, live)
       return []
@@ -54,8 +59,13 @@ export class Reconciliation {
     const isGone = (handle: Handle) => nodes.has(nodeOf(handle)) && !this.#there.has(handle)
     pipes.reconcile(nodes, this.#there)
     for (const handle of [...tables.workerParts.keys()].filter(isGone)) {
-      const error = describeError(new Error('the Worker was lost while the tier below was replaced'))
-      onDied(handle, encodeNotification('Worker.died', [handle, null, { $: 'error', ...error }]) as string)
+      const error = describeError(
+        new Error('the Worker was lost while the tier below was replaced')
+      )
+      onDied(
+        handle,
+        encodeNotification('Worker.died', [handle, null, { $: 'error', ...error }]) as string
+      )
     }
     for (const handle of [...tables.objects.handles()].filter(isGone)) tables.objects.remove(handle)
   }
@@ -65,7 +75,9 @@ export class Reconciliation {
     const { tables } = this.#state
     const live = (handle: Handle) => this.#live.get(handle) ?? {}
     for (const handle of tables.workers.keys()) yield [handle, 'Worker', null, live(handle)]
-    for (const { handle, worker } of tables.routers.values()) yield [handle, 'Router', worker.handle, live(handle)]
-    for (const { handle, worker } of tables.servers.values()) yield [handle, 'WebRtcServer', worker.handle, live(handle)]
+    for (const { handle, worker } of tables.routers.values())
+      yield [handle, 'Router', worker.handle, live(handle)]
+    for (const { handle, worker } of tables.servers.values())
+      yield [handle, 'WebRtcServer', worker.handle, live(handle)]
   }
 }

@@ -1,5 +1,5 @@
-// A Producer on further Workers than its own: piped on demand, once per Producer and Worker, and until a little after its
-// last user there is gone.
+// A Producer on further Workers than its own: piped on demand, once per Producer and Worker, and
+// until a little after its last user there is gone.
 
 import { errors } from '../../lib/mediasoup.ts'
 import { nodeOf } from '../../lib/frame-header.ts'
@@ -8,16 +8,20 @@ import type { Frame } from '../../lib/tier.ts'
 import type { Handle } from '../../lib/wire.ts'
 import type { Pipes } from '../pipes.ts'
 import { Piping } from '../pipe-to-router.ts'
-import type { Branch } from '../session.ts'
+import type { ChildSession } from '../session.ts'
 import type { ProducerRecord, Replica, RouterPart } from './types.ts'
 
 // Between Workers of one host, nobody else sees the packets, and none is lost.
-const WITHIN_A_HOST = { enableSrtp: false, enableRtx: false, listenInfo: { protocol: 'udp', ip: '127.0.0.1' } }
+const WITHIN_A_HOST = {
+  enableSrtp: false,
+  enableRtx: false,
+  listenInfo: { protocol: 'udp', ip: '127.0.0.1' }
+}
 
 export class Replicas {
   readonly #pipes: Pipes
   readonly #piping: Piping
-  readonly #branch: Branch
+  readonly #branch: ChildSession
   readonly #linger: number
   // By their pipe Producers.
   readonly #replicas = new Map<Handle, Replica>()
@@ -25,7 +29,7 @@ export class Replicas {
   readonly #waiting = new Set<Replica>()
   readonly #sources: { replica: Replica; source: RouterPart }[] = []
 
-  constructor(pipes: Pipes, branch: Branch, linger: number) {
+  constructor(pipes: Pipes, branch: ChildSession, linger: number) {
     this.#pipes = pipes
     this.#piping = new Piping(pipes)
     this.#branch = branch
@@ -50,15 +54,20 @@ export class Replicas {
   /** Whether other Workers of its host are fed through a Router's part. */
   isGateway(part: RouterPart): boolean {
     const { producers, dataProducers } = part.owner
-    return [...producers.values(), ...dataProducers.values()].some(({ replicas }) => replicas?.get(part)?.users)
+    return [...producers.values(), ...dataProducers.values()].some(
+      ({ replicas }) => replicas?.get(part)?.users
+    )
   }
 
   /** The Producer is gone: its id is free, on all Workers. */
   forget(produced: ProducerRecord) {
-    for (const replica of [...produced.replicas?.values() ?? []]) replica.drop()
+    for (const replica of [...(produced.replicas?.values() ?? [])]) replica.drop()
   }
 
-  /** A pipe Producer is gone, perhaps with the Worker through which it came: the next user gets another one. */
+  /**
+   * A pipe Producer is gone, perhaps with the Worker through which it came: the next user gets
+   * another one.
+   */
   ended(handle: Handle) {
     this.#replicas.get(handle)?.drop()
   }
@@ -86,7 +95,8 @@ export class Replicas {
   findGateways() {
     for (const { replica, source } of this.#sources.splice(0)) {
       const { of: produced } = replica
-      if (source !== produced.at.part && produced.replicas?.has(source)) replica.gateway = this.hold(produced, source)
+      if (source !== produced.at.part && produced.replicas?.has(source))
+        replica.gateway = this.hold(produced, source)
     }
   }
 
@@ -96,16 +106,17 @@ export class Replicas {
 
   #make(produced: ProducerRecord, part: RouterPart): Replica {
     // In a turn of its own: the replica has its place among the others first.
-    const replica: Replica = this.#remember(produced, part, Promise.resolve().then(() => this.#pipe(replica, part)))
-    replica.ready.then(
-      handle => {
-        if (produced.replicas?.get(part) !== replica) return this.#pipes.endLegOf(handle)
-        replica.handle = handle
-        this.#replicas.set(handle, replica)
-        if (!this.#pipes.owns(handle)) replica.drop() // It ended before we knew it.
-      },
-      replica.drop
+    const replica: Replica = this.#remember(
+      produced,
+      part,
+      Promise.resolve().then(() => this.#pipe(replica, part))
     )
+    replica.ready.then(handle => {
+      if (produced.replicas?.get(part) !== replica) return this.#pipes.endLegOf(handle)
+      replica.handle = handle
+      this.#replicas.set(handle, replica)
+      if (!this.#pipes.owns(handle)) replica.drop() // It ended before we knew it.
+    }, replica.drop)
     return replica
   }
 
@@ -137,22 +148,33 @@ export class Replicas {
     const options = {
       ...(produced.isData ? { dataProducerId: produced.id } : { producerId: produced.id }),
       appData: produced.appData,
-      ...(await this.#hostOf(source) === host ? WITHIN_A_HOST : {})
+      ...((await this.#hostOf(source)) === host ? WITHIN_A_HOST : {})
     }
     const ends = [source, part].map(({ handle }) => ({ branch: this.#branch, router: handle }))
     try {
-      const made = await this.#piping.pipeToRouter(ends[0]!, ends[1]!, options, { producing: send => this.#withCodecsOf(produced, part, send) }) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
+      const made = (await this.#piping.pipeToRouter(ends[0]!, ends[1]!, options, {
+        producing: send => this.#withCodecsOf(produced, part, send)
+      })) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
       return (made.pipeProducer ?? made.pipeDataProducer)!.$
     } catch (error) {
       if (!(error instanceof errors.NotFoundError)) throw error
-      throw new errors.NotFoundError(`${produced.isData ? 'DataProducer' : 'Producer'} with id "${produced.id}" not found`)
+      throw new errors.NotFoundError(
+        `${produced.isData ? 'DataProducer' : 'Producer'} with id "${produced.id}" not found`
+      )
     }
   }
 
-  /** The Router may have got other codecs since the Producer was made, which keeps those that it has. */
-  #withCodecsOf<T>({ mediaCodecs }: ProducerRecord, { handle, owner }: RouterPart, send: () => Promise<T>): Promise<T> {
+  /**
+   * The Router may have got other codecs since the Producer was made, which keeps those that it
+   * has.
+   */
+  #withCodecsOf<T>(
+    { mediaCodecs }: ProducerRecord,
+    { handle, owner }: RouterPart,
+    send: () => Promise<T>
+  ): Promise<T> {
     if (mediaCodecs === owner.mediaCodecs) return send()
-    const { caller } = this.#branch
+    const { rpc: caller } = this.#branch
     caller.notify('Router.updateMediaCodecs', handle, mediaCodecs)
     const answer = send()
     caller.notify('Router.updateMediaCodecs', handle, owner.mediaCodecs)
@@ -164,7 +186,7 @@ export class Replicas {
     const { of: produced } = replica
     const gateway = await this.#gatewayFor(replica, part, host)
     if (!gateway) return produced.at.part
-    const there = replica.gateway = this.hold(produced, gateway)
+    const there = (replica.gateway = this.hold(produced, gateway))
     try {
       await there.ready
       return gateway
@@ -176,24 +198,41 @@ export class Replicas {
     }
   }
 
-  /** Where the Producer already is, or is before us on its way to, on the same host: between hosts it crosses once. */
-  async #gatewayFor(replica: Replica, part: RouterPart, host: string): Promise<RouterPart | undefined> {
+  /**
+   * Where the Producer already is, or is before us on its way to, on the same host: between hosts
+   * it crosses once.
+   */
+  async #gatewayFor(
+    replica: Replica,
+    part: RouterPart,
+    host: string
+  ): Promise<RouterPart | undefined> {
     const { of: produced } = replica
-    if (await this.#hostOf(produced.at.part) === host) return undefined
-    for (const other of [...produced.replicas?.keys() ?? []]) {
+    if ((await this.#hostOf(produced.at.part)) === host) return undefined
+    for (const other of [...(produced.replicas?.keys() ?? [])]) {
       if (other === part) return undefined
       // Its Worker may have died.
-      if (await this.#hostOf(other).catch(() => undefined) === host && produced.replicas!.has(other)) return other
+      if (
+        (await this.#hostOf(other).catch(() => undefined)) === host &&
+        produced.replicas!.has(other)
+      )
+        return other
     }
     return undefined
   }
 
   #hostOf(part: RouterPart): Promise<string> {
     if (!part.host) {
-      const forget = () => { part.host = undefined }
-      part.host = this.#branch.caller.call('tier.locate', part.handle).then(location => (location as Location).node)
+      const forget = () => {
+        part.host = undefined
+      }
+      part.host = this.#branch.rpc
+        .call('tier.locate', part.handle)
+        .then(location => (location as Location).node)
       // A Router that spans hosts itself is at home on another one when it has lost that one.
-      part.host.then(host => { if (host !== nodeOf(part.handle)) forget() }, forget)
+      part.host.then(host => {
+        if (host !== nodeOf(part.handle)) forget()
+      }, forget)
     }
     return part.host
   }

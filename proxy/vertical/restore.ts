@@ -1,5 +1,5 @@
-// A session on a vertical tier that was forgotten: what it knew, found again in what there is below. Its own parts have tags
-// beside their client's appData, which say what they are parts of.
+// A session on a vertical tier that was forgotten: what it knew, found again in what there is
+// below. Its own parts have tags beside their client's appData, which say what they are parts of.
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
@@ -19,7 +19,10 @@ export interface Restored {
 }
 
 /** @param found all that there is below, parents first */
-export function restore(found: Announcement[], { session, below, tables, pipes, replicas }: SessionState): Restored {
+export function restore(
+  found: Announcement[],
+  { session, below, tables, pipes, replicas }: SessionState
+): Restored {
   const key = partKey(session)
   const told: Announcement[] = []
   const orphans: Announcement[] = []
@@ -32,21 +35,33 @@ export function restore(found: Announcement[], { session, below, tables, pipes, 
   pipes.restore(found.map(announcement => ({ branch: below, announcement })))
   // The whole comes from the first part: it is the one whose tag has no id, if it is still there.
   const isFirst = (announcement: Announcement) => tagOf(announcement)?.id === undefined
-  for (const announcement of of('Worker').toSorted((one, other) => ordinalOf(one) - ordinalOf(other))) restoreWorker(announcement)
+  for (const announcement of of('Worker').toSorted(
+    (one, other) => ordinalOf(one) - ordinalOf(other)
+  ))
+    restoreWorker(announcement)
   for (const announcement of partsOf('Router')) restoreRouter(announcement)
   for (const announcement of partsOf('WebRtcServer')) restoreServer(announcement)
-  for (const announcement of found) if (tables.routerParts.has(announcement.of ?? '')) restoreTransport(announcement)
-  for (const announcement of found) if (/Producer$/.test(announcement.kind)) restoreProducer(announcement)
-  for (const announcement of found) if (/Producer$/.test(announcement.kind) && pipes.owns(announcement.$)) restoreReplica(announcement)
+  for (const announcement of found)
+    if (tables.routerParts.has(announcement.of ?? '')) restoreTransport(announcement)
+  for (const announcement of found)
+    if (/Producer$/.test(announcement.kind)) restoreProducer(announcement)
+  for (const announcement of found)
+    if (/Producer$/.test(announcement.kind) && pipes.owns(announcement.$))
+      restoreReplica(announcement)
   replicas.findGateways()
-  restorePairing(of('PipeTransport').filter(announcement => tables.objects.transports.has(announcement.$)))
-  for (const announcement of found) if (/Consumer$/.test(announcement.kind)) restoreConsumer(announcement)
+  restorePairing(
+    of('PipeTransport').filter(announcement => tables.objects.transports.has(announcement.$))
+  )
+  for (const announcement of found)
+    if (/Consumer$/.test(announcement.kind)) restoreConsumer(announcement)
   return { announcements: told, orphans, observed: [...observed] }
 
   // The first one, then in the order of their Workers.
   function partsOf(kind: string) {
     const ordinal = ({ of }: Announcement) => tables.workerParts.get(of ?? '')?.ordinal ?? 0
-    return of(kind).toSorted((one, other) => Number(isFirst(other)) - Number(isFirst(one)) || ordinal(one) - ordinal(other))
+    return of(kind).toSorted(
+      (one, other) => Number(isFirst(other)) - Number(isFirst(one)) || ordinal(one) - ordinal(other)
+    )
   }
 
   function ordinalOf(announcement: Announcement) {
@@ -68,10 +83,16 @@ export function restore(found: Announcement[], { session, below, tables, pipes, 
     const worker = tables.workerParts.get(announcement.of ?? '')
     if (!tag || !worker) return orphans.push(announcement)
     const known = tables.routers.get(tag.of)
-    if (known) return tables.addRouterPart(known.parts.add(new RouterPart(known, worker)), announcement)
+    if (known)
+      return tables.addRouterPart(known.parts.add(new RouterPart(known, worker)), announcement)
     const router = tables.addRouter(tag.of, worker, announcement, codecsOf(announcement))
     router.id = tag.id ?? router.id
-    return told.push({ ...announcement, $: tag.of, of: worker.owner.handle, members: { ...announcement.members, id: router.id } })
+    return told.push({
+      ...announcement,
+      $: tag.of,
+      of: worker.owner.handle,
+      members: { ...announcement.members, id: router.id }
+    })
   }
 
   function restoreServer(announcement: Announcement) {
@@ -84,7 +105,12 @@ export function restore(found: Announcement[], { session, below, tables, pipes, 
     part.offset = tag.offset ?? 0
     if (known) return tables.addServerPart(part, announcement)
     server.id = tag.id ?? server.id
-    return told.push({ ...announcement, $: tag.of, of: worker.owner.handle, members: { ...announcement.members, id: server.id } })
+    return told.push({
+      ...announcement,
+      $: tag.of,
+      of: worker.owner.handle,
+      members: { ...announcement.members, id: server.id }
+    })
   }
 
   function restoreTransport(announcement: Announcement) {
@@ -105,7 +131,8 @@ export function restore(found: Announcement[], { session, below, tables, pipes, 
   function restoreReplica({ $, of, members }: Announcement) {
     const part = partOf(of)
     const { producers, dataProducers } = part?.owner ?? {}
-    const produced = producers?.get(members.id as string) ?? dataProducers?.get(members.id as string)
+    const produced =
+      producers?.get(members.id as string) ?? dataProducers?.get(members.id as string)
     const source = partOf(byHandle.get(pipes.sourceOf($) ?? '')?.of)
     if (part && produced && source) replicas.add($, produced, part, source)
     else pipes.endLegOf($)
@@ -114,7 +141,12 @@ export function restore(found: Announcement[], { session, below, tables, pipes, 
   // Of the pipes between Routers of the client, the parts of these through which they go.
   function restorePairing(transports: Announcement[]) {
     const addressOf = (ip?: string, port?: number) => `${ip} ${port}`
-    const byAddress = new Map(transports.map(transport => [addressOf(tupleOf(transport).localAddress, tupleOf(transport).localPort), transport]))
+    const byAddress = new Map(
+      transports.map(transport => [
+        addressOf(tupleOf(transport).localAddress, tupleOf(transport).localPort),
+        transport
+      ])
+    )
     for (const one of transports) {
       const other = byAddress.get(addressOf(tupleOf(one).remoteIp, tupleOf(one).remotePort))
       if (!other || !areConnected(tupleOf(one), tupleOf(other))) continue
@@ -132,8 +164,10 @@ export function restore(found: Announcement[], { session, below, tables, pipes, 
     if (!placed) return
     const { producerId, dataProducerId } = announcement.members
     const { producers, dataProducers } = placed.part.owner
-    const produced = producers.get(producerId as string) ?? dataProducers.get(dataProducerId as string)
-    const replica = produced && produced.at.part !== placed.part ? produced.replicas?.get(placed.part) : undefined
+    const produced =
+      producers.get(producerId as string) ?? dataProducers.get(dataProducerId as string)
+    const replica =
+      produced && produced.at.part !== placed.part ? produced.replicas?.get(placed.part) : undefined
     if (replica) replicas.hold(produced!, placed.part)
     tables.objects.addConsumer(announcement.$, placed, replica)
     told.push(announcement)
@@ -143,19 +177,30 @@ export function restore(found: Announcement[], { session, below, tables, pipes, 
 const tupleOf = ({ members }: Announcement) => members.tuple as ms.TransportTuple
 
 /** What RTP observers observe through pipes, which only a dump tells. */
-export function restoreObserved({ mapProducerIdObserverIds }: ms.RouterDump, found: Announcement[], part: RouterPart, { tables, replicas }: SessionState) {
-  const observers = new Map<unknown, HostedTransport | undefined>(found.map(({ $, members }) => [members.id, tables.objects.transports.get($)]))
+export function restoreObserved(
+  { mapProducerIdObserverIds }: ms.RouterDump,
+  found: Announcement[],
+  part: RouterPart,
+  { tables, replicas }: SessionState
+) {
+  const observers = new Map<unknown, HostedTransport | undefined>(
+    found.map(({ $, members }) => [members.id, tables.objects.transports.get($)])
+  )
   for (const { key, values } of mapProducerIdObserverIds) {
     const produced = part.owner.producers.get(key)
     if (!produced || produced.at.part === part) continue
     for (const id of values) {
       const observer = observers.get(id)
-      if (observer?.part === part) tables.objects.addUse(produced.handle, observer, replicas.hold(produced, part))
+      if (observer?.part === part)
+        tables.objects.addUse(produced.handle, observer, replicas.hold(produced, part))
     }
   }
 }
 
-/** Those that a Router was made with, or has got since, are in its capabilities, beside what mediasoup adds. */
+/**
+ * Those that a Router was made with, or has got since, are in its capabilities, beside what
+ * mediasoup adds.
+ */
 function codecsOf({ members }: Announcement): ms.RouterRtpCodecCapability[] {
   const { codecs = [] } = members.rtpCapabilities as ms.RtpCapabilities
   return codecs.filter(({ mimeType }) => !/\/rtx$/i.test(mimeType)) as ms.RouterRtpCodecCapability[]

@@ -26,10 +26,15 @@ export class RouterCalls {
     this.#pairing = new Pairing(state)
   }
 
-  async create(worker: AggregateWorker, options: Options | null | undefined): Promise<Announcement> {
+  async create(
+    worker: AggregateWorker,
+    options: Options | null | undefined
+  ): Promise<Announcement> {
     const { below, nextHandle, scaler, session, tables } = this.#state
     const handle = nextHandle()
-    const { home, announcement } = await scaler.makeAtHome(worker, home => below.call('Worker.createRouter', home.handle, tagged(options, session, { of: handle })))
+    const { home, announcement } = await scaler.makeAtHome(worker, home =>
+      below.call('Worker.createRouter', home.handle, tagged(options, session, { of: handle }))
+    )
     tables.addRouter(handle, home, announcement, options?.mediaCodecs)
     return { ...announcement, $: handle, of: worker.handle }
   }
@@ -45,25 +50,35 @@ export class RouterCalls {
         tables.closeRouter(router)
         return this.#replies.answer(id, null)
       }
-      case 'Router.dump': return this.#replies.settle(id, this.#dump(router))
+      case 'Router.dump':
+        return this.#replies.settle(id, this.#dump(router))
       case 'Router.createWebRtcTransport':
       case 'Router.createPlainTransport':
       case 'Router.createPipeTransport':
       case 'Router.createDirectTransport':
       case 'Router.createActiveSpeakerObserver':
-      case 'Router.createAudioLevelObserver': return void this.#place(head, router, options).catch(error => this.#replies.fail(id, error))
-      case 'Router.pipeToRouter': return void this.#pairing.pipeToRouter(id, router, options ?? {}).catch(error => this.#replies.fail(id, error))
+      case 'Router.createAudioLevelObserver':
+        return void this.#place(head, router, options).catch(error => this.#replies.fail(id, error))
+      case 'Router.pipeToRouter':
+        return void this.#pairing
+          .pipeToRouter(id, router, options ?? {})
+          .catch(error => this.#replies.fail(id, error))
       case 'Router.updateMediaCodecs': {
         router.mediaCodecs = options
         for (const part of router.parts.ready) below.notify(method, part.handle, options)
         return this.#replies.answer(id, null)
       }
-      default: throw unknownMethod(method)
+      default:
+        throw unknownMethod(method)
     }
   }
 
   /** What is wrong is mediasoup's to refuse. */
-  #forward({ id, method }: CallHead, { parts }: AggregateRouter, options: Options | null | undefined) {
+  #forward(
+    { id, method }: CallHead,
+    { parts }: AggregateRouter,
+    options: Options | null | undefined
+  ) {
     const { below, tables } = this.#state
     below.forward(id, method, [parts.home!.handle, tables.below(options)])
   }
@@ -71,8 +86,11 @@ export class RouterCalls {
   async #dump(router: AggregateRouter) {
     const { below, builder, scaler, tables } = this.#state
     // It may have lost its only one with a Worker below.
-    if (!router.parts.ready.length) await builder.routerOn(router, await scaler.homeOf(router.worker)).promise
-    const dumps = await Promise.all(router.parts.ready.map(({ handle }) => below.call('Router.dump', handle)))
+    if (!router.parts.ready.length)
+      await builder.routerOn(router, await scaler.homeOf(router.worker)).promise
+    const dumps = await Promise.all(
+      router.parts.ready.map(({ handle }) => below.call('Router.dump', handle))
+    )
     return mergeRouterDumps(dumps as ms.RouterDump[], tables.viewOf(router.worker))
   }
 
@@ -84,7 +102,9 @@ export class RouterCalls {
     // Closed, or another Worker's.
     if (server && !router.worker.servers.has(server)) return this.#forward(head, router, options)
     // What pipes from elsewhere reach is where tier.pipeListenInfo says.
-    const part = await (method === 'Router.createPipeTransport' ? scaler.placeAtHome(router) : scaler.place(router, server))
+    const part = await (method === 'Router.createPipeTransport'
+      ? scaler.placeAtHome(router)
+      : scaler.place(router, server))
     if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
     const serverPart = server?.parts.on(part.worker) ?? server?.parts.home
     const params = serverPart ? { ...options, webRtcServer: { $: serverPart.handle } } : options
@@ -95,7 +115,8 @@ export class RouterCalls {
     const reference = options?.webRtcServer as Reference | null | undefined
     if (!reference) return undefined
     const server = this.#state.tables.server(reference.$)
-    if (typeof reference.$ !== 'string') throw new TypeError('webRtcServer must be a WebRtcServer of this session')
+    if (typeof reference.$ !== 'string')
+      throw new TypeError('webRtcServer must be a WebRtcServer of this session')
     if (!server) throw new errors.NotFoundError(unknownHandle('WebRtcServer', reference.$))
     return server
   }

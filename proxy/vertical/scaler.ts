@@ -2,22 +2,34 @@
 
 import type { Announcement } from '../../lib/codec.ts'
 import { errors } from '../../lib/mediasoup.ts'
-import type { Caller } from '../rpc-client.ts'
+import type { RpcClient } from '../rpc-client.ts'
 import type { Place } from '../placement/policy.ts'
 import type { VerticalSettings } from './settings.ts'
 import type { Builder } from './builder.ts'
 import type { Replicas } from './replicas.ts'
 import type { Tables } from './tables.ts'
-import type { AggregateRouter, AggregateServer, AggregateWorker, RouterPart, WorkerPart } from './types.ts'
+import type {
+  AggregateRouter,
+  AggregateServer,
+  AggregateWorker,
+  RouterPart,
+  WorkerPart
+} from './types.ts'
 
 export class Scaler {
   readonly #tables: Tables
   readonly #builder: Builder
   readonly #replicas: Replicas
-  readonly #below: Caller
+  readonly #below: RpcClient
   readonly #settings: VerticalSettings
 
-  constructor(tables: Tables, builder: Builder, replicas: Replicas, below: Caller, settings: VerticalSettings) {
+  constructor(
+    tables: Tables,
+    builder: Builder,
+    replicas: Replicas,
+    below: RpcClient,
+    settings: VerticalSettings
+  ) {
     this.#tables = tables
     this.#builder = builder
     this.#replicas = replicas
@@ -44,11 +56,17 @@ export class Scaler {
     let failure: unknown
     let hasGrown = false
     while (!router.closed) {
-      const places = placesOf(router).filter(({ worker }) => !failed.has(worker) && !server?.refusedOn.has(worker))
+      const places = placesOf(router).filter(
+        ({ worker }) => !failed.has(worker) && !server?.refusedOn.has(worker)
+      )
       const lasting = places.filter(({ worker }) => !worker.draining)
-      const mayGrow: boolean = !hasGrown && (this.#mayGrow(router.worker) || parts.all.every(({ draining }) => draining))
-      const candidates: Candidate[] = lasting.length || mayGrow ? lasting : places.filter(({ holdsRouter }) => holdsRouter)
-      const chosen: WorkerPart | undefined = candidates.length ? policy({ places: candidates, mayGrow })?.worker : undefined
+      const mayGrow: boolean =
+        !hasGrown && (this.#mayGrow(router.worker) || parts.all.every(({ draining }) => draining))
+      const candidates: Candidate[] =
+        lasting.length || mayGrow ? lasting : places.filter(({ holdsRouter }) => holdsRouter)
+      const chosen: WorkerPart | undefined = candidates.length
+        ? policy({ places: candidates, mayGrow })?.worker
+        : undefined
       if (!chosen && !mayGrow) {
         if (failure || !server?.refusedOn.size) break
         server.refusedOn.clear() // What was in its way may be gone.
@@ -66,7 +84,11 @@ export class Scaler {
     throw failure ?? new errors.NotFoundError('the Router was closed in the meantime')
   }
 
-  async #reserve(router: AggregateRouter, worker: WorkerPart, server?: AggregateServer): Promise<RouterPart> {
+  async #reserve(
+    router: AggregateRouter,
+    worker: WorkerPart,
+    server?: AggregateServer
+  ): Promise<RouterPart> {
     const part = this.#builder.routerOn(router, worker)
     worker.load.promise()
     part.reserved++
@@ -101,7 +123,8 @@ export class Scaler {
   async homeOf(worker: AggregateWorker): Promise<WorkerPart> {
     const { home } = worker.parts
     if (!home!.draining) return home!
-    const other = worker.parts.all.find(({ state }) => state === 'pending') ?? this.#builder.grow(worker)
+    const other =
+      worker.parts.all.find(({ state }) => state === 'pending') ?? this.#builder.grow(worker)
     return other.promise.catch(() => home!)
   }
 
@@ -109,13 +132,19 @@ export class Scaler {
    * Makes the first part of something: elsewhere, if its Worker begins to drain, or ends,
    * meanwhile.
    */
-  async makeAtHome(worker: AggregateWorker, make: (home: WorkerPart) => Promise<unknown>): Promise<{ home: WorkerPart; announcement: Announcement }> {
+  async makeAtHome(
+    worker: AggregateWorker,
+    make: (home: WorkerPart) => Promise<unknown>
+  ): Promise<{ home: WorkerPart; announcement: Announcement }> {
     const home = await this.homeOf(worker)
     let failure: unknown
-    const announcement = await make(home).catch(error => { failure = error }) as Announcement | undefined
-    if (worker.closed) throw failure ?? new errors.WorkerClosedError('the Worker was closed in the meantime')
+    const announcement = (await make(home).catch(error => {
+      failure = error
+    })) as Announcement | undefined
+    if (worker.closed)
+      throw failure ?? new errors.WorkerClosedError('the Worker was closed in the meantime')
     if (announcement && home.state === 'ready') return { home, announcement }
-    if (failure && await this.homeOf(worker) === home) throw failure
+    if (failure && (await this.homeOf(worker)) === home) throw failure
     return this.makeAtHome(worker, make)
   }
 
@@ -126,7 +155,9 @@ export class Scaler {
   async evacuate(worker: AggregateWorker): Promise<boolean> {
     const home = await this.homeOf(worker)
     if (home.draining) return false
-    const stranded = [...worker.routers].filter(({ parts }) => parts.ready.every(({ worker }) => worker.draining))
+    const stranded = [...worker.routers].filter(({ parts }) =>
+      parts.ready.every(({ worker }) => worker.draining)
+    )
     await Promise.allSettled([
       ...stranded.map(router => this.#builder.routerOn(router, home).promise),
       ...[...worker.servers].map(server => this.#builder.serverOn(server, home).promise)
@@ -140,7 +171,8 @@ export class Scaler {
     const lasting = (all: WorkerPart[]) => all.filter(({ draining }) => !draining).length
     if (maxWorkers !== undefined) return lasting(parts.all) < maxWorkers
     const { capacity, workers, shared } = tierLoad.load
-    const own = lasting([...this.#tables.workers.values()].flatMap(({ parts }) => parts.all)) // The load may be older than some.
+    // The load may be older than some.
+    const own = lasting([...this.#tables.workers.values()].flatMap(({ parts }) => parts.all))
     return own < shared || Math.max(workers, own) < capacity - shared
   }
 
@@ -160,7 +192,9 @@ export class Scaler {
 
   /** Whether Workers of its host are fed through it. */
   #isGateway(part: WorkerPart) {
-    return [...part.owner.routers].some(({ parts }) => parts.on(part) && this.#replicas.isGateway(parts.on(part)!))
+    return [...part.owner.routers].some(
+      ({ parts }) => parts.on(part) && this.#replicas.isGateway(parts.on(part)!)
+    )
   }
 }
 
@@ -168,14 +202,23 @@ interface Candidate extends Place {
   worker: WorkerPart
 }
 
-const placesOf = (router: AggregateRouter): Candidate[] => router.worker.parts.all.map(worker => {
-  const part = router.parts.on(worker)
-  return { worker, load: worker.load.value, holdsRouter: part !== undefined, transports: part?.count ?? 0 }
-})
+const placesOf = (router: AggregateRouter): Candidate[] =>
+  router.worker.parts.all.map(worker => {
+    const part = router.parts.on(worker)
+    return {
+      worker,
+      load: worker.load.value,
+      holdsRouter: part !== undefined,
+      transports: part?.count ?? 0
+    }
+  })
 
 /** Whether a Worker carries nothing, and is not what its owner needs to live on. */
 function isIdle(part: WorkerPart) {
   const { owner, state } = part
-  if (owner.closed || state !== 'ready' || owner.parts.home === part || owner.parts.home!.draining) return false
-  return [...owner.routers].every(({ parts }) => !parts.on(part)?.count && parts.ready.some(({ worker }) => worker !== part))
+  if (owner.closed || state !== 'ready' || owner.parts.home === part || owner.parts.home!.draining)
+    return false
+  return [...owner.routers].every(
+    ({ parts }) => !parts.on(part)?.count && parts.ready.some(({ worker }) => worker !== part)
+  )
 }

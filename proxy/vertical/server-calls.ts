@@ -25,7 +25,13 @@ export class ServerCalls {
     const { below, nextHandle, scaler, session, tables } = this.#state
     const handle = nextHandle()
     const { appData: _, ...shared } = Object(options) as Options
-    const { home, announcement } = await scaler.makeAtHome(worker, home => below.call('Worker.createWebRtcServer', home.handle, tagged(options, session, { of: handle, options: shared })))
+    const { home, announcement } = await scaler.makeAtHome(worker, home =>
+      below.call(
+        'Worker.createWebRtcServer',
+        home.handle,
+        tagged(options, session, { of: handle, options: shared })
+      )
+    )
     tables.addServer(handle, home, options, announcement)
     return { ...announcement, $: handle, of: worker.handle }
   }
@@ -43,9 +49,13 @@ export class ServerCalls {
         // That which is closed still says what mediasoup says.
         if (!parts.ready.length) return below.forward(id, method, [parts.home!.handle])
         const dumps = Promise.all(parts.ready.map(part => below.call(method, part.handle)))
-        return this.#replies.settle(id, dumps.then(dumps => mergeServerDumps(dumps as ms.WebRtcServerDump[], server.id)))
+        return this.#replies.settle(
+          id,
+          dumps.then(dumps => mergeServerDumps(dumps as ms.WebRtcServerDump[], server.id))
+        )
       }
-      default: throw unknownMethod(method)
+      default:
+        throw unknownMethod(method)
     }
   }
 

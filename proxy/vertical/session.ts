@@ -1,5 +1,6 @@
-// One session on a vertical tier. Workers, Routers and WebRtcServers of the client are its own, and have parts below; all
-// other objects are those of the tier below, and their frames pass as they are.
+// One session on a vertical tier. Workers, Routers and WebRtcServers of the client are its own, and
+// have parts below; all other objects are those of the tier below, and their frames pass as they
+// are.
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
@@ -12,12 +13,32 @@ import type { Load, Usage } from '../../lib/load.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { encodeDiscovery } from '../../lib/openrpc.ts'
 import {
-  type Entry, type RecallOptions, announcementOf, encodeRecalled, entryOf, narrowed, recallOptions, tellEntries
+  type Entry,
+  type RecallOptions,
+  announcementOf,
+  encodeRecalled,
+  entryOf,
+  narrowed,
+  recallOptions,
+  tellEntries
 } from '../../lib/recall.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
-import { type Id, encodeNotification, normalizeIfMessage, notUnique, unknownHandle } from '../../lib/wire.ts'
-import { type Branch, type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from '../session.ts'
+import {
+  type Id,
+  encodeNotification,
+  normalizeIfMessage,
+  notUnique,
+  unknownHandle
+} from '../../lib/wire.ts'
+import {
+  type ChildSession,
+  type CallHead,
+  ProxySession,
+  paramsOf,
+  unknownMethod,
+  viaOf
+} from '../session.ts'
 import { Downstream } from './downstream.ts'
 import { ObjectCalls } from './object-calls.ts'
 import { Reconciliation } from './reconcile.ts'
@@ -29,9 +50,10 @@ import type { AggregateWorker } from './types.ts'
 import type { VerticalSettings } from './settings.ts'
 import { WorkerCalls } from './worker-calls.ts'
 
-export interface VerticalSessionOptions extends Omit<SessionContext, 'below' | 'nextHandle' | 'onNode'> {
+export interface VerticalSessionOptions
+  extends Omit<SessionContext, 'below' | 'nextHandle' | 'onNode'> {
   link: Link
-  branch: Branch
+  branch: ChildSession
   /** The tier's name. */
   tier: string
   /** The session's own, at the start of the handles of what has parts. */
@@ -70,20 +92,22 @@ export class VerticalSession extends ProxySession {
     this.#settings = settings
     this.#waiting = isNew ? [] : undefined
     this.#below = new Downstream(branch)
-    const state = this.#state = new SessionState({
+    const state = (this.#state = new SessionState({
       settings,
       session,
       below: this.#below,
       nextHandle: () => `${node}/${++this.#serial}`,
       onNode: below => this.#tellNode(below)
-    })
+    }))
     this.#routers = new RouterCalls(state, this)
     this.#servers = new ServerCalls(state, this)
     this.#workers = new WorkerCalls(state, this, this.#routers, this.#servers)
     this.#objects = new ObjectCalls(state, this)
     branch.link.on('frame', (frame, head) => this.#fromBelow(frame, head))
     branch.link.on('dropped', error => this.fail(null, error))
-    branch.link.once('close', error => link.close(error ?? new ConnectionError('the tier below closed the connection')))
+    branch.link.once('close', error =>
+      link.close(error ?? new ConnectionError('the tier below closed the connection'))
+    )
     this.#listenToUsage()
   }
 
@@ -102,18 +126,25 @@ export class VerticalSession extends ProxySession {
     if (this.#waiting && !mayPass) return void this.#waiting.push([frame, head])
     this.holdOff(this.#below.link, head)
     switch (method) {
-      case 'tier.hello': return this.settle(id, this.#greet(viaOf(frame)))
-      case 'tier.load': return this.#subscribeToLoad(id, frame)
-      case 'tier.usage': return this.#subscribeToUsage(id)
+      case 'tier.hello':
+        return this.settle(id, this.#greet(viaOf(frame)))
+      case 'tier.load':
+        return this.#subscribeToLoad(id, frame)
+      case 'tier.usage':
+        return this.#subscribeToUsage(id)
       case 'tier.pipeListenInfo':
-      case 'tier.locate': return this.#below.forward(id, method, [tables.homeOf(handle!)])
+      case 'tier.locate':
+        return this.#below.forward(id, method, [tables.homeOf(handle!)])
       case 'tier.recall': {
         if (id == null) throw unknownMethod(method)
         return this.settle(id, this.#recall(id, recallOptions(paramsOf(frame))))
       }
-      case 'tier.drain': return this.#below.forward(id, method, paramsOf(frame))
-      case 'rpc.discover': return void (id != null && this.tell(encodeDiscovery(id), { id }))
-      case 'mediasoup.createWorker': return this.settle(id, this.#workers.create(paramsOf(frame)[0] as Record<string, unknown>))
+      case 'tier.drain':
+        return this.#below.forward(id, method, paramsOf(frame))
+      case 'rpc.discover':
+        return void (id != null && this.tell(encodeDiscovery(id), { id }))
+      case 'mediasoup.createWorker':
+        return this.settle(id, this.#workers.create(paramsOf(frame)[0] as Record<string, unknown>))
     }
     const kind = method.slice(0, method.indexOf('.'))
     switch (kind) {
@@ -129,23 +160,27 @@ export class VerticalSession extends ProxySession {
         const server = tables.server(handle!)
         return server ? this.#servers.call(server, head) : refuse(kind, head)
       }
-      default: return this.#objects.call(head, frame)
+      default:
+        return this.#objects.call(head, frame)
     }
   }
 
   async #greet(via: string[]): Promise<Hello> {
-    const hello = await this.#below.call('tier.hello', { via: [...via, this.#tier] }) as Hello
+    const hello = (await this.#below.call('tier.hello', { via: [...via, this.#tier] })) as Hello
     return { ...hello, mafalda: version, node: this.#tier, proxy: true }
   }
 
   #fromBelow(received: Frame, known: Head | undefined) {
     const { frame, head } = normalizeIfMessage(received, known)
     this.holdBack(this.#below.link)
-    if (this.#below.caller.takes(head?.id, frame)) return
+    if (this.#below.rpc.takes(head?.id, frame)) return
     switch (head?.method) {
-      case 'tier.recalled': return this.#below.caller.told(frame)
-      case 'tier.forgot': return this.#forgot((paramsOf(frame)[0] as { nodes?: string[] } | undefined)?.nodes)
-      case 'tier.nodes': return (paramsOf(frame)[0] as string[]).forEach(node => this.#tellNode(node))
+      case 'tier.recalled':
+        return this.#below.rpc.told(frame)
+      case 'tier.forgot':
+        return this.#forgot((paramsOf(frame)[0] as { nodes?: string[] } | undefined)?.nodes)
+      case 'tier.nodes':
+        return (paramsOf(frame)[0] as string[]).forEach(node => this.#tellNode(node))
     }
     if (this.#later) this.#later.push(() => this.#heard(frame, head))
     else this.#heard(frame, head)
@@ -160,13 +195,18 @@ export class VerticalSession extends ProxySession {
   #happened(head: CallHead, frame: Frame) {
     const { method, handle } = head
     switch (method) {
-      case 'tier.usage': return this.#usageReported(paramsOf(frame)[0] as Usage)
-      case 'tier.draining': return void this.#draining(paramsOf(frame)[0] as Draining)
+      case 'tier.usage':
+        return this.#usageReported(paramsOf(frame)[0] as Usage)
+      case 'tier.draining':
+        return void this.#draining(paramsOf(frame)[0] as Draining)
     }
     switch (method.slice(0, method.indexOf('.'))) {
-      case 'Worker': return this.#workers.partHappened(head, frame)
-      case 'Router': return this.#routers.partHappened(head, frame)
-      case 'WebRtcServer': return this.#servers.partHappened(head, frame)
+      case 'Worker':
+        return this.#workers.partHappened(head, frame)
+      case 'Router':
+        return this.#routers.partHappened(head, frame)
+      case 'WebRtcServer':
+        return this.#servers.partHappened(head, frame)
     }
     const { pipes } = this.#state
     if (handle !== undefined && pipes.owns(handle)) pipes.happened(head as Required<Head>)
@@ -182,13 +222,17 @@ export class VerticalSession extends ProxySession {
     this.tell(encodeNotification('tier.nodes', [[node]]))
   }
 
-  /** A tier below has forgotten what is on nodes: the client is to recall them. Without nodes, it is the one that this tier speaks to. */
+  /**
+   * A tier below has forgotten what is on nodes: the client is to recall them. Without nodes, it is
+   * the one that this tier speaks to.
+   */
   #forgot(nodes?: string[]) {
     if (!nodes) {
       for (const answer of this.#below.forgotten()) this.tell(answer)
       this.#listenToUsage() // It does not tell it any more.
     }
-    if (!this.#waiting) this.tell(encodeNotification('tier.forgot', [{ nodes: nodes ?? [...this.#nodes] }]))
+    if (!this.#waiting)
+      this.tell(encodeNotification('tier.forgot', [{ nodes: nodes ?? [...this.#nodes] }]))
     else if (nodes) this.#later?.push(() => this.#forgot(nodes))
   }
 
@@ -206,19 +250,30 @@ export class VerticalSession extends ProxySession {
       count += entries.length
       this.tell(encodeRecalled({ id, entries: entries.map(entry => narrowed(entry, names)), done }))
     }
-    const entries = this.#waiting ? await this.#restore(options) : await this.#reconcile(options, isOwn, tellPart)
+    const entries = this.#waiting
+      ? await this.#restore(options)
+      : await this.#reconcile(options, isOwn, tellPart)
     const told = entries.map(entry => narrowed(entry, names))
     count += await tellEntries(this.link, frame => this.tell(frame), id, told, nodes)
     this.#goOn()
     return { count }
   }
 
-  /** Drops what is gone, and passes on what is told; answers the client's own objects, if it asks for them. */
-  async #reconcile(options: RecallOptions, isOwn: boolean, tellPart: (entries: Entry[], done: string[]) => void): Promise<Entry[]> {
+  /**
+   * Drops what is gone, and passes on what is told; answers the client's own objects, if it asks
+   * for them.
+   */
+  async #reconcile(
+    options: RecallOptions,
+    isOwn: boolean,
+    tellPart: (entries: Entry[], done: string[]) => void
+  ): Promise<Entry[]> {
     const reconciliation = new Reconciliation(this.#state)
-    await this.#below.caller.recall(options, ({ entries, done = [] }) => {
+    await this.#below.rpc.recall(options, ({ entries, done = [] }) => {
       const told = reconciliation.told(entries)
-      reconciliation.done(new Set(done), (handle, frame) => this.#workers.partHappened({ method: 'Worker.died', handle }, frame))
+      reconciliation.done(new Set(done), (handle, frame) =>
+        this.#workers.partHappened({ method: 'Worker.died', handle }, frame)
+      )
       tellPart(told, done)
     })
     return isOwn ? [...reconciliation.own()] : []
@@ -229,18 +284,28 @@ export class VerticalSession extends ProxySession {
     this.#later = []
     const found: Announcement[] = []
     try {
-      await this.#below.caller.recall(options, ({ entries }) => found.push(...entries.map(announcementOf)))
+      await this.#below.rpc.recall(options, ({ entries }) =>
+        found.push(...entries.map(announcementOf))
+      )
     } catch (error) {
-      if (error instanceof UnknownOutcomeError) return this.#restore(options) // It was replaced meanwhile.
+      // It was replaced meanwhile.
+      if (error instanceof UnknownOutcomeError) return this.#restore(options)
       throw error
     }
     const state = this.#state
     const { announcements, orphans, observed } = restore(found, state)
     this.#listenToUsage() // Of the parts that are known now.
     for (const { kind, $ } of orphans) this.#below.notify(`${kind}.close`, $)
-    await Promise.all(observed.map(async part => {
-      restoreObserved(await this.#below.call('Router.dump', part.handle) as ms.RouterDump, found, part, state)
-    }))
+    await Promise.all(
+      observed.map(async part => {
+        restoreObserved(
+          (await this.#below.call('Router.dump', part.handle)) as ms.RouterDump,
+          found,
+          part,
+          state
+        )
+      })
+    )
     for (const part of state.tables.workerParts.values()) {
       this.#tellNode(nodeOf(part.handle))
       state.scaler.giveBackLater(part)
@@ -258,16 +323,24 @@ export class VerticalSession extends ProxySession {
 
   // Hosts that drain
 
-  /** Leaves a host that is to end, as far as it can, and says which Workers it takes with it; their transports are the client's to move. */
+  /**
+   * Leaves a host that is to end, as far as it can, and says which Workers it takes with it; their
+   * transports are the client's to move.
+   */
   async #draining({ workers, cancelled = false, ...host }: Draining) {
     const { scaler, tables } = this.#state
     const parts = workers.flatMap(handle => tables.workerParts.get(handle) ?? [])
     for (const part of parts) part.draining = !cancelled
     const owners = [...new Set(parts.map(({ owner }) => owner))].filter(({ closed }) => !closed)
     const isLasting = await Promise.all(owners.map(owner => !cancelled && scaler.evacuate(owner)))
-    if (!owners.length || parts.some(({ draining }) => draining === cancelled)) return // It was told otherwise in the meantime.
+    // It was told otherwise in the meantime.
+    if (!owners.length || parts.some(({ draining }) => draining === cancelled)) return
     const ending = owners.filter((_, i) => !isLasting[i]).map(({ handle }) => handle)
-    this.tell(encodeNotification('tier.draining', [{ ...host, ...cancelled && { cancelled }, workers: ending } satisfies Draining]))
+    this.tell(
+      encodeNotification('tier.draining', [
+        { ...host, ...(cancelled && { cancelled }), workers: ending } satisfies Draining
+      ])
+    )
   }
 
   // Load
@@ -285,12 +358,19 @@ export class VerticalSession extends ProxySession {
   }
 
   #listenToUsage() {
-    this.#measured = this.#below.call('tier.usage').then(usage => this.#usageReported(usage as Usage), () => {}) // The tier below cannot tell, or is asked anew.
+    // The tier below cannot tell, or is asked anew.
+    this.#measured = this.#below.call('tier.usage').then(
+      usage => this.#usageReported(usage as Usage),
+      () => {}
+    )
   }
 
   #subscribeToUsage(id: Id | null | undefined) {
     this.#tellsUsage = true
-    this.settle(id, this.#measured.then(() => usageOf(this.#state.tables.workers.values())))
+    this.settle(
+      id,
+      this.#measured.then(() => usageOf(this.#state.tables.workers.values()))
+    )
   }
 
   #usageReported(usage: Usage) {
@@ -301,14 +381,20 @@ export class VerticalSession extends ProxySession {
       part.load.used = cores
       owners.add(part.owner)
     }
-    if (this.#tellsUsage && owners.size) this.tell(encodeNotification('tier.usage', [usageOf(owners)]))
+    if (this.#tellsUsage && owners.size)
+      this.tell(encodeNotification('tier.usage', [usageOf(owners)]))
   }
 }
 
 const serialOf = (handle: Handle) => Number(handle.slice(handle.indexOf('/') + 1))
 
 const usageOf = (workers: Iterable<AggregateWorker>): Usage =>
-  Object.fromEntries([...workers].map(({ handle, parts }) => [handle, parts.ready.reduce((sum, { load }) => sum + load.used, 0)]))
+  Object.fromEntries(
+    [...workers].map(({ handle, parts }) => [
+      handle,
+      parts.ready.reduce((sum, { load }) => sum + load.used, 0)
+    ])
+  )
 
 /** What is not answered may be about an object that is gone. */
 function refuse(kind: string, { id, handle }: CallHead) {

@@ -36,12 +36,20 @@ export class SessionState {
     this.below = below
     this.session = session
     this.nextHandle = nextHandle
-    this.pipes = new Pipes(session, () => {}, handle => this.replicas.ended(handle))
+    this.pipes = new Pipes(
+      session,
+      () => {},
+      handle => this.replicas.ended(handle)
+    )
     this.replicas = new Replicas(this.pipes, below, settings.linger)
     const closed = new RecentlyClosed(settings.closed)
-    this.tables = new Tables(this.pipes, new Objects(this.replicas, closed, worker => this.scaler.giveBackLater(worker)), closed)
-    this.builder = new Builder(this.tables, below.caller, settings.tierLoad, session, onNode)
-    this.scaler = new Scaler(this.tables, this.builder, this.replicas, below.caller, settings)
+    this.tables = new Tables(
+      this.pipes,
+      new Objects(this.replicas, closed, worker => this.scaler.giveBackLater(worker)),
+      closed
+    )
+    this.builder = new Builder(this.tables, below.rpc, settings.tierLoad, session, onNode)
+    this.scaler = new Scaler(this.tables, this.builder, this.replicas, below.rpc, settings)
   }
 
   end() {

@@ -8,7 +8,15 @@ import type { View } from './dumps.ts'
 import type { Objects } from './objects.ts'
 import { Parts } from './parts.ts'
 import type { RecentlyClosed } from './recently-closed.ts'
-import { type AggregateRouter, type AggregateServer, type AggregateWorker, type HostedTransport, RouterPart, ServerPart, WorkerPart } from './types.ts'
+import {
+  type AggregateRouter,
+  type AggregateServer,
+  type AggregateWorker,
+  type HostedTransport,
+  RouterPart,
+  ServerPart,
+  WorkerPart
+} from './types.ts'
 
 export class Tables {
   // The client's, that are open.
@@ -40,8 +48,20 @@ export class Tables {
   /** One that is open, or was a moment ago. */
   worker = (handle: Handle) => this.workers.get(handle) ?? this.closed.get('Worker', handle)
 
-  addWorker(handle: Handle, settings: Record<string, unknown>, { appData }: Announcement): AggregateWorker {
-    const worker: AggregateWorker = { handle, settings, appData, parts: new Parts(), routers: new Set(), servers: new Set(), closed: false }
+  addWorker(
+    handle: Handle,
+    settings: Record<string, unknown>,
+    { appData }: Announcement
+  ): AggregateWorker {
+    const worker: AggregateWorker = {
+      handle,
+      settings,
+      appData,
+      parts: new Parts(),
+      routers: new Set(),
+      servers: new Set(),
+      closed: false
+    }
     this.workers.set(handle, worker)
     return worker
   }
@@ -85,7 +105,12 @@ export class Tables {
   router = (handle: Handle) => this.routers.get(handle) ?? this.closed.get('Router', handle)
 
   /** @param home the Worker on which its first part is there */
-  addRouter(handle: Handle, home: WorkerPart, announcement: Announcement, mediaCodecs: unknown): AggregateRouter {
+  addRouter(
+    handle: Handle,
+    home: WorkerPart,
+    announcement: Announcement,
+    mediaCodecs: unknown
+  ): AggregateRouter {
     const { owner: worker } = home
     const router: AggregateRouter = {
       handle,
@@ -133,7 +158,8 @@ export class Tables {
     this.#pipes.routerClosed(part.handle)
     const transports = [...part.transports]
     for (const transport of transports) this.objects.removeTransport(transport)
-    for (const produced of [...owner.producers.values(), ...owner.dataProducers.values()]) produced.replicas?.get(part)?.drop()
+    for (const produced of [...owner.producers.values(), ...owner.dataProducers.values()])
+      produced.replicas?.get(part)?.drop()
     return transports
   }
 
@@ -141,9 +167,22 @@ export class Tables {
 
   server = (handle: Handle) => this.servers.get(handle) ?? this.closed.get('WebRtcServer', handle)
 
-  addServer(handle: Handle, home: WorkerPart, options: Record<string, unknown>, announcement: Announcement): AggregateServer {
+  addServer(
+    handle: Handle,
+    home: WorkerPart,
+    options: Record<string, unknown>,
+    announcement: Announcement
+  ): AggregateServer {
     const { owner: worker } = home
-    const server: AggregateServer = { handle, id: announcement.members.id as string, worker, options, appData: announcement.appData, parts: new Parts(), refusedOn: new Set() }
+    const server: AggregateServer = {
+      handle,
+      id: announcement.members.id as string,
+      worker,
+      options,
+      appData: announcement.appData,
+      parts: new Parts(),
+      refusedOn: new Set()
+    }
     this.servers.set(handle, server)
     worker.servers.add(server)
     this.addServerPart(server.parts.add(new ServerPart(server, home)), announcement)
@@ -174,7 +213,8 @@ export class Tables {
   /** What a dump of the whole hides of its parts, and how it names them. */
   viewOf({ routers, servers }: AggregateWorker): View {
     const alias = new Map<string, string>()
-    for (const { parts, id } of [...routers, ...servers]) for (const part of parts.ready) alias.set(part.id, id)
+    for (const { parts, id } of [...routers, ...servers])
+      for (const part of parts.ready) alias.set(part.id, id)
     return { hidden: this.#pipes.ids, alias }
   }
 
@@ -189,6 +229,10 @@ export class Tables {
     const handleOf = (value: unknown) => (value as Partial<Reference> | undefined)?.$ ?? ''
     const server = this.server(handleOf(options.webRtcServer))?.parts.home
     const target = this.router(handleOf(options.router))?.parts.home
-    return { ...options, ...server && { webRtcServer: { $: server.handle } }, ...target && { router: { $: target.handle } } }
+    return {
+      ...options,
+      ...(server && { webRtcServer: { $: server.handle } }),
+      ...(target && { router: { $: target.handle } })
+    }
   }
 }

@@ -1,4 +1,5 @@
-// Tags beside the appData of the parts below, which say what they are parts of: whoever has forgotten finds them again.
+// Tags beside the appData of the parts below, which say what they are parts of: whoever has
+// forgotten finds them again.
 
 import type { Handle } from '../../lib/wire.ts'
 
@@ -17,7 +18,10 @@ export interface PartTag {
 
 export const partKey = (session: string) => `${session}:part`
 
-/** Options with a tag beside their appData. What is no appData stays as it is: that is mediasoup's to refuse. */
+/**
+ * Options with a tag beside their appData. What is no appData stays as it is: that is mediasoup's
+ * to refuse.
+ */
 export function tagged(options: unknown, session: string, tag: PartTag): Record<string, unknown> {
   const given = Object(options) as Record<string, unknown>
   if (given.appData && typeof given.appData !== 'object') return options as Record<string, unknown>

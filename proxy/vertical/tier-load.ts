@@ -61,7 +61,9 @@ export class TierLoad {
       told = child.load
       for (const listener of this.#listeners) listener(this.load)
     })
-    const known = new Promise<void>(resolve => { for (const event of ['answered', 'failed'] as const) child.once(event, () => resolve()) })
+    const known = new Promise<void>(resolve => {
+      for (const event of ['answered', 'failed'] as const) child.once(event, () => resolve())
+    })
     void child.watch()
     return { child, known }
   }

@@ -4,9 +4,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { checkDurations } from '../../lib/duration.ts'
-import { keyBelow, newSessionKey } from '../../lib/handshake.ts'
-import { type Link, type OpenOptions, type Tier, pair } from '../../lib/tier.ts'
-import { Caller } from '../rpc-client.ts'
+import { deriveChildKey, newSessionKey } from '../../lib/handshake.ts'
+import { type Link, type OpenOptions, type Tier, channel } from '../../lib/tier.ts'
+import { RpcClient } from '../rpc-client.ts'
 import { pack } from '../placement/pack.ts'
 import { scatter } from '../placement/scatter.ts'
 import { newClosedCache } from './recently-closed.ts'
@@ -40,16 +40,29 @@ export interface VerticalOptions {
  * await serve(vertical(horizontal([remote('ws://a:4000'), remote('ws://b:4000')]))) // beyond a host
  * ```
  */
-export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, linger = 5_000 }: VerticalOptions = {}): Tier {
+export function vertical(
+  tier: Tier,
+  { policy = 'pack', watermark, maxWorkers, linger = 5_000 }: VerticalOptions = {}
+): Tier {
   checkDurations({ linger })
   const node = randomBytes(6).toString('base64url')
   const tierLoad = new TierLoad(tier, node)
-  const settings: VerticalSettings = { policy: policy === 'scatter' ? scatter : pack(watermark), maxWorkers, linger, tierLoad, closed: newClosedCache() }
+  const settings: VerticalSettings = {
+    policy: policy === 'scatter' ? scatter : pack(watermark),
+    maxWorkers,
+    linger,
+    tierLoad,
+    closed: newClosedCache()
+  }
 
   return {
     node,
-    get resumable() { return tier.resumable },
-    get draining() { return tier.draining },
+    get resumable() {
+      return tier.resumable
+    },
+    get draining() {
+      return tier.draining
+    },
     open,
     close: () => tier.close()
   }
@@ -57,16 +70,20 @@ export function vertical(tier: Tier, { policy = 'pack', watermark, maxWorkers, l
   async function open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
     await tierLoad.join()
     try {
-      const below = await tier.open({ key: key && keyBelow(key, tier.name ?? ''), resume, budget })
+      const below = await tier.open({
+        key: key && deriveChildKey(key, tier.name ?? ''),
+        resume,
+        budget
+      })
       below.once('close', () => tierLoad.leave())
       const own = key ?? newSessionKey()
-      const [ours, theirs] = pair()
+      const [ours, theirs] = channel()
       new VerticalSession({
         link: ours,
-        branch: { link: below, caller: new Caller(below) },
+        branch: { link: below, rpc: new RpcClient(below) },
         tier: node,
         // A process that takes the place of this one comes to the same name.
-        node: keyBelow(own, 'handles').session,
+        node: deriveChildKey(own, 'handles').session,
         settings,
         session: own.session,
         isNew: resume

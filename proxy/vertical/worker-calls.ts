@@ -40,25 +40,43 @@ export class WorkerCalls {
   call(worker: AggregateWorker, { id, method }: CallHead, frame: Frame) {
     const { below, tables } = this.#state
     const { parts } = worker
-    if (!parts.ready.length && id != null) return below.forward(id, method, [parts.home!.handle, ...paramsOf(frame).slice(1)])
-    const each = (member: string, ...args: unknown[]) => Promise.all(parts.ready.map(part => below.call(`Worker.${member}`, part.handle, ...args)))
+    if (!parts.ready.length && id != null)
+      return below.forward(id, method, [parts.home!.handle, ...paramsOf(frame).slice(1)])
+    const each = (member: string, ...args: unknown[]) =>
+      Promise.all(parts.ready.map(part => below.call(`Worker.${member}`, part.handle, ...args)))
     switch (method) {
       case 'Worker.close': {
         this.#close(worker)
         return this.#replies.answer(id, null)
       }
-      case 'Worker.dump': return this.#replies.settle(id, each('dump').then(dumps => mergeWorkerDumps(dumps as ms.WorkerDump[], tables.viewOf(worker))))
-      case 'Worker.getResourceUsage': return this.#replies.settle(id, each('getResourceUsage').then(usages => sumUsages(usages as ms.WorkerResourceUsage[])))
+      case 'Worker.dump':
+        return this.#replies.settle(
+          id,
+          each('dump').then(dumps =>
+            mergeWorkerDumps(dumps as ms.WorkerDump[], tables.viewOf(worker))
+          )
+        )
+      case 'Worker.getResourceUsage':
+        return this.#replies.settle(
+          id,
+          each('getResourceUsage').then(usages => sumUsages(usages as ms.WorkerResourceUsage[]))
+        )
       case 'Worker.updateSettings': {
         const [, settings] = paramsOf(frame) as [Handle, Options]
-        return this.#replies.settle(id, each('updateSettings', settings).then(() => {
-          worker.settings = { ...worker.settings, ...settings }
-          return {}
-        }))
+        return this.#replies.settle(
+          id,
+          each('updateSettings', settings).then(() => {
+            worker.settings = { ...worker.settings, ...settings }
+            return {}
+          })
+        )
       }
-      case 'Worker.createRouter': return this.#replies.settle(id, this.#routers.create(worker, paramsOf(frame)[1] as Options))
-      case 'Worker.createWebRtcServer': return this.#replies.settle(id, this.#servers.create(worker, paramsOf(frame)[1] as Options))
-      default: throw unknownMethod(method)
+      case 'Worker.createRouter':
+        return this.#replies.settle(id, this.#routers.create(worker, paramsOf(frame)[1] as Options))
+      case 'Worker.createWebRtcServer':
+        return this.#replies.settle(id, this.#servers.create(worker, paramsOf(frame)[1] as Options))
+      default:
+        throw unknownMethod(method)
     }
   }
 
@@ -75,12 +93,22 @@ export class WorkerCalls {
     const { owner } = part
     const isDead = method === 'Worker.died'
     if (!owner.closed) {
-      if (isDead || method === 'Worker.close') this.#lost(part, paramsOf(frame)[2] ?? { $: 'error', ...describeError(new Error('the Worker was closed on its host')) })
+      if (isDead || method === 'Worker.close')
+        this.#lost(
+          part,
+          paramsOf(frame)[2] ?? {
+            $: 'error',
+            ...describeError(new Error('the Worker was closed on its host'))
+          }
+        )
       return
     }
     if (!isDead && method !== 'Worker.subprocessclose') return
     tables.removeWorkerPart(part)
-    if (!owner.parts.ready.length) this.#replies.tell(encodeNotification('Worker.subprocessclose', [owner.handle, { subprocessClosed: true }]))
+    if (!owner.parts.ready.length)
+      this.#replies.tell(
+        encodeNotification('Worker.subprocessclose', [owner.handle, { subprocessClosed: true }])
+      )
   }
 
   /** A Worker below died: what was on it is closed, as if its Router had; the rest lives on. */
@@ -89,10 +117,17 @@ export class WorkerCalls {
     const { tables } = this.#state
     const transports = tables.removeWorkerPart(part)
     if (owner.parts.ready.length) {
-      for (const { kind, handle } of transports) this.#replies.tell(encodeNotification(`${kind}.routerclose`, [handle, null]))
+      for (const { kind, handle } of transports)
+        this.#replies.tell(encodeNotification(`${kind}.routerclose`, [handle, null]))
     } else {
       tables.closeWorker(owner)
-      this.#replies.tell(encodeNotification('Worker.died', [owner.handle, { died: true, subprocessClosed: true }, error]))
+      this.#replies.tell(
+        encodeNotification('Worker.died', [
+          owner.handle,
+          { died: true, subprocessClosed: true },
+          error
+        ])
+      )
     }
   }
 }

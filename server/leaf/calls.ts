@@ -6,12 +6,19 @@ import { describeError, unknownOutcome } from '../../lib/errors.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { type MethodRow, methods } from '../../lib/methods.ts'
 import type { Frame } from '../../lib/tier.ts'
-import { type Handle, type Id, encodeFailure, encodeResult, notUnique, unknownMethod } from '../../lib/wire.ts'
-import { type Entry, type MediasoupObject, entryOf } from './served-object.ts'
+import {
+  type Handle,
+  type Id,
+  encodeFailure,
+  encodeResult,
+  notUnique,
+  unknownMethod
+} from '../../lib/wire.ts'
+import { type ServedObject, type MediasoupObject, servedObjectOf } from './served-object.ts'
 import type { Events } from './events.ts'
 import { checkId } from './ids.ts'
 import type { Leaf } from './context.ts'
-import type { Tenant } from './context.ts'
+import type { Tenant } from './share/shared-worker.ts'
 import type { Objects } from './objects.ts'
 import type { Send } from './context.ts'
 
@@ -29,7 +36,7 @@ interface CallsOptions {
 interface Call {
   readonly id: Id
   readonly row: MethodRow
-  readonly target: Entry | undefined
+  readonly target: ServedObject | undefined
   /** That of the object which it creates. */
   readonly appData: unknown
   readonly timer: NodeJS.Timeout
@@ -43,7 +50,9 @@ export class Calls {
   readonly #send: Send
   readonly #inFlight = new Map<Id, Call>()
   // What is called of mediasoup itself.
-  readonly #mediasoup = { createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this.#tenant, settings) }
+  readonly #mediasoup = {
+    createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this.#tenant, settings)
+  }
 
   constructor({ leaf, tenant, objects, events, send }: CallsOptions) {
     this.#leaf = leaf
@@ -64,16 +73,20 @@ export class Calls {
       return this.#send(encodeResult(id, null), { id })
     }
     const appData = row.role === 'create' ? appDataOf(args) : undefined
-    const object = (target?.object ?? this.#mediasoup) as unknown as Record<string, Method<Promise<unknown>>>
+    const object = (target?.object ?? this.#mediasoup) as unknown as Record<
+      string,
+      Method<Promise<unknown>>
+    >
     const promise = object[row.member]!(...args)
     const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
     const call: Call = { id, row, target, appData, timer }
     this.#inFlight.set(id, call)
-    if (appData) this.#events.creating.add(appData)
+    if (appData)
+      this.#events.creating.add(appData)
 
-    // One microtask after the call is done, so that its answer keeps its place among the events.
-    ;(target?.lease?.during(promise) ?? promise).then(
-      value => this.#settle(call) ? this.#succeed(call, value) : this.#discard(call, value),
+      // One microtask after the call is done, so that its answer keeps its place among the events.
+    ;(target?.share?.during(promise) ?? promise).then(
+      value => (this.#settle(call) ? this.#succeed(call, value) : this.#discard(call, value)),
       error => this.#settle(call) && this.#send(encodeFailure(id, describeError(error)), { id })
     )
   }
@@ -86,11 +99,16 @@ export class Calls {
     if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
   }
 
-  /** A tier in between was replaced: whoever still waits for an answer cannot know what came of the call, and what it makes is closed. */
+  /**
+   * A tier in between was replaced: whoever still waits for an answer cannot know what came of the
+   * call, and what it makes is closed.
+   */
   forget() {
     for (const { id, row, timer } of this.#inFlight.values()) {
       clearTimeout(timer)
-      this.#send(encodeFailure(id, describeError(unknownOutcome(`${row.kind}.${row.member}`))), { id })
+      this.#send(encodeFailure(id, describeError(unknownOutcome(`${row.kind}.${row.member}`))), {
+        id
+      })
     }
     this.#inFlight.clear()
   }
@@ -118,29 +136,38 @@ export class Calls {
     this.#send(frame, { id })
   }
 
-  /** Nobody knows any more what a call has made. What it has changed, it may have changed after that was asked. */
+  /**
+   * Nobody knows any more what a call has made. What it has changed, it may have changed after that
+   * was asked.
+   */
   #discard({ row, target }: Call, value: unknown) {
     if (row.role === 'create') this.#close(value as MediasoupObject)
     if (row.role === 'call') this.#events.tellLive(target!)
   }
 
-  /** A worker may be stuck, and some calls it never answers: `requestKeyFrame` for audio that is piped. */
+  /**
+   * A worker may be stuck, and some calls it never answers: `requestKeyFrame` for audio that is
+   * piped.
+   */
   #giveUp({ id, row: { kind, member } }: Call) {
     this.#inFlight.delete(id)
-    const error = new Error(`${kind}.${member}() was not answered within ${this.#leaf.timeout / 1000} s`)
+    const error = new Error(
+      `${kind}.${member}() was not answered within ${this.#leaf.timeout / 1000} s`
+    )
     this.#send(encodeFailure(id, describeError(error)), { id })
   }
 
   #argumentsOf({ kind, member }: MethodRow, params: unknown[]): unknown[] {
     const args = kind === 'mediasoup' ? params : params.slice(1)
-    for (let i = 0; i < args.length; i++) args[i] = decodeValue(args[i], this.#objects.resolve) ?? undefined
+    for (let i = 0; i < args.length; i++)
+      args[i] = decodeValue(args[i], this.#objects.resolve) ?? undefined
     checkReferences(args[0])
     checkId(member, args)
     this.#leaf.applyRules(member, args)
     return args
   }
 
-  #cast({ member, role }: MethodRow, entry: Entry, args: unknown[]) {
+  #cast({ member, role }: MethodRow, entry: ServedObject, args: unknown[]) {
     if (role === 'close') return this.#objects.close(entry)
     const object = entry.object as unknown as Record<string, Method<void>>
     object[member]!(...args)
@@ -148,15 +175,17 @@ export class Calls {
 
   #resultOf({ row: { role, kind }, target }: Call, value: unknown): unknown {
     if (role === 'query') return value
-    if (role === 'call') return { value: encodeValue(value, this.#objects.refer), live: target!.changes() }
-    if (target?.object.closed) throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
+    if (role === 'call')
+      return { value: encodeValue(value, this.#objects.refer), live: target!.changes() }
+    if (target?.object.closed)
+      throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
     const object = value as MediasoupObject
     if (kind === 'mediasoup') this.#objects.add(object, this.#events)
     return this.#objects.refer(object)
   }
 
   #close(object: MediasoupObject) {
-    const entry = entryOf(object)
+    const entry = servedObjectOf(object)
     if (entry) this.#objects.close(entry)
     else object.close()
   }
@@ -171,15 +200,20 @@ function rowOf(method: string): MethodRow {
 // mediasoup trusts its callers with these: what is none ends in a rejection that nobody handles.
 function checkReferences(options: unknown) {
   if (typeof options !== 'object' || options === null) return
-  for (const [name, kind] of [['router', 'Router'], ['webRtcServer', 'WebRtcServer']] as const) {
+  for (const [name, kind] of [
+    ['router', 'Router'],
+    ['webRtcServer', 'WebRtcServer']
+  ] as const) {
     const value = (options as Record<string, unknown>)[name]
-    if (value && (typeof value !== 'object' || entryOf(value)?.kind !== kind)) throw new TypeError(`${name} must be a ${kind} of this session`)
+    if (value && (typeof value !== 'object' || servedObjectOf(value)?.kind !== kind))
+      throw new TypeError(`${name} must be a ${kind} of this session`)
   }
 }
 
 // The object that mediasoup will take as the appData of what it creates.
 function appDataOf(args: unknown[]): unknown {
-  if (typeof args[0] !== 'object' || args[0] === null) args[0] = {} // As good as none: mediasoup destructures it.
+  // As good as none: mediasoup destructures it.
+  if (typeof args[0] !== 'object' || args[0] === null) args[0] = {}
   const options = args[0] as { appData?: unknown }
   return (options.appData ??= {})
 }

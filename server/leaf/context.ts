@@ -5,18 +5,21 @@ import type * as ms from 'mediasoup/types'
 import type { Frame, Handle, Head } from '../../lib/frame.ts'
 import type { Hello } from '../../lib/hello.ts'
 import type { Drain } from './drain.ts'
-import type { Entry } from './served-object.ts'
+import type { ServedObject } from './served-object.ts'
+import type { Tenant } from './share/shared-worker.ts'
 import type { LoadMeter } from './load-meter.ts'
 import type { Logs } from './logs.ts'
 
-/** Who shares Workers with others: a session, of which only the identity counts. */
-export type Tenant = object
-
-/** Sends the client a frame; with its head, where that is known, so that it need not be read again. */
+/**
+ * Sends the client a frame; with its head, where that is known, so that it need not be read again.
+ */
 export type Send = (frame: Frame, head?: Head) => void
 
-/** What sessions have closed a moment ago still says what mediasoup says of it, to calls that come after. */
-export type ClosedCache = LRUCache<Handle, { owner: object; entry: Entry }>
+/**
+ * What sessions have closed a moment ago still says what mediasoup says of it, to calls that come
+ * after.
+ */
+export type ClosedCache = LRUCache<Handle, { owner: object; entry: ServedObject }>
 
 /** What all sessions of a leaf share. */
 export interface Leaf {

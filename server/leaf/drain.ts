@@ -1,4 +1,5 @@
-// A host that is to end: it refuses new Workers and Routers, and says when it is empty, or when its time is over.
+// A host that is to end: it refuses new Workers and Routers, and says when it is empty, or when its
+// time is over.
 
 import { EventEmitter } from 'node:events'
 import type { DrainOptions, DrainState } from '../../lib/drain.ts'
@@ -40,8 +41,10 @@ export class Drain extends EventEmitter<DrainEvents> {
       workers: this.#meter.count('Worker'),
       routers,
       consumers,
-      ...this.#due !== undefined && { deadline: Math.max(0, Math.round(this.#due - performance.now())) },
-      ...this.#ended && { ended: this.#ended }
+      ...(this.#due !== undefined && {
+        deadline: Math.max(0, Math.round(this.#due - performance.now()))
+      }),
+      ...(this.#ended && { ended: this.#ended })
     }
   }
 
@@ -73,7 +76,8 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /** @throws DrainingError for what the host takes no more. */
   check(member: string) {
-    if (this.#meter.draining && REFUSED.has(member)) throw new DrainingError(`${member}() is refused, because the host drains`)
+    if (this.#meter.draining && REFUSED.has(member))
+      throw new DrainingError(`${member}() is refused, because the host drains`)
   }
 
   get #isOver() {

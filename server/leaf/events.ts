@@ -4,18 +4,22 @@ import { encodeValue } from '../../lib/codec.ts'
 import { MAX_MEDIA_BACKLOG_BYTES } from '../../lib/outgoing.ts'
 import type { Link } from '../../lib/tier.ts'
 import { encodeNotification } from '../../lib/wire.ts'
-import type { Entry, Listener, MediasoupObject } from './served-object.ts'
+import type { ServedObject, Listener, MediasoupObject } from './served-object.ts'
 import type { Objects } from './objects.ts'
 import type { Send } from './context.ts'
 
 export class Events implements Listener {
-  /** appData of the objects that calls are about to create: their answers announce them, so no event needs to. */
+  /**
+   * appData of the objects that calls are about to create: their answers announce them, so no event
+   * needs to.
+   */
   readonly creating = new Set<unknown>()
   readonly #objects: Objects
   readonly #link: Link
   readonly #send: Send
-  // Told after what mediasoup says next, if that is why: a Worker's death ends pipes before it is announced.
-  readonly #closes: Entry[] = []
+  // Told after what mediasoup says next, if that is why: a Worker's death ends pipes before it is
+  // announced.
+  readonly #closes: ServedObject[] = []
 
   constructor(objects: Objects, link: Link, send: Send) {
     this.#objects = objects
@@ -23,32 +27,38 @@ export class Events implements Listener {
     this.#send = send
   }
 
-  /** A child was made: by a call, whose answer will announce it, or by mediasoup itself (pipeToRouter). */
-  onNew(parent: Entry, event: string, object: MediasoupObject) {
+  /**
+   * A child was made: by a call, whose answer will announce it, or by mediasoup itself
+   * (pipeToRouter).
+   */
+  onNew(parent: ServedObject, event: string, object: MediasoupObject) {
     this.#objects.add(object, this, parent)
     if (!this.creating.has(object.appData)) this.#tell(parent, event, [object])
   }
 
   // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
-  onEvent(entry: Entry, event: string, args: unknown[]) {
+  onEvent(entry: ServedObject, event: string, args: unknown[]) {
     if (this.#objects.all.has(entry.handle)) this.#tell(entry, event, args)
   }
 
-  onMedia(entry: Entry, event: string, packet: Buffer) {
+  onMedia(entry: ServedObject, event: string, packet: Buffer) {
     if (this.#link.bufferedAmount > MAX_MEDIA_BACKLOG_BYTES) return
     this.#send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, null, packet]))
   }
 
   /** The object is closed by its event. */
-  onEnd(entry: Entry, event: string, args: unknown[]) {
+  onEnd(entry: ServedObject, event: string, args: unknown[]) {
     const closes = this.#closes.splice(0)
     this.onEvent(entry, event, args)
     this.#closes.push(...closes)
     this.#objects.forget(entry)
   }
 
-  /** The object is closed: by this session's client or with its parent, which it knows, or else by mediasoup itself. */
-  onClose(entry: Entry) {
+  /**
+   * The object is closed: by this session's client or with its parent, which it knows, or else by
+   * mediasoup itself.
+   */
+  onClose(entry: ServedObject) {
     if (!this.#objects.all.has(entry.handle)) return
     if (!entry.closing && !entry.parent?.object.closed) {
       this.#closes.push(entry)
@@ -57,7 +67,7 @@ export class Events implements Listener {
     if (entry.kind !== 'Worker') this.#objects.forget(entry)
   }
 
-  onSubprocessClose(entry: Entry) {
+  onSubprocessClose(entry: ServedObject) {
     this.onEvent(entry, 'subprocessclose', [])
     this.#objects.forget(entry)
   }
@@ -68,7 +78,7 @@ export class Events implements Listener {
   }
 
   // ← {"method": "PipeTransport.live", "params": ["k3x/31", {"tuple": {…}}]}
-  tellLive(entry: Entry) {
+  tellLive(entry: ServedObject) {
     const live = this.#objects.all.has(entry.handle) ? entry.changes() : undefined
     if (live) this.#send(encodeNotification(`${entry.kind}.live`, [entry.handle, live]))
   }
@@ -77,11 +87,14 @@ export class Events implements Listener {
     for (const entry of this.#closes.splice(0)) this.#tell(entry, 'close', [])
   }
 
-  #tell(entry: Entry, event: string, args: unknown[]) {
+  #tell(entry: ServedObject, event: string, args: unknown[]) {
     if (this.#closes.length) this.#tellCloses()
     const { handle } = entry
     const method = `${entry.kind}.${event}`
     const encoded = args.map(arg => encodeValue(arg, this.#objects.refer))
-    this.#send(encodeNotification(method, [handle, entry.changes() ?? null, ...encoded]), { method, handle })
+    this.#send(encodeNotification(method, [handle, entry.changes() ?? null, ...encoded]), {
+      method,
+      handle
+    })
   }
 }

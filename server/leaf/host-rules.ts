@@ -7,9 +7,15 @@ import type * as ms from 'mediasoup/types'
 import type { Mediasoup } from '../../lib/mediasoup.ts'
 
 export interface HostRules {
-  /** The address that participants are told to connect to, where an application listens on `0.0.0.0` or `::` and announces none. */
+  /**
+   * The address that participants are told to connect to, where an application listens on `0.0.0.0`
+   * or `::` and announces none.
+   */
   announcedAddress?: string
-  /** This host's address for pipes from other hosts. Default: the announced one if an interface has it, else 127.0.0.1. */
+  /**
+   * This host's address for pipes from other hosts. Default: the announced one if an interface has
+   * it, else 127.0.0.1.
+   */
   pipeAddress?: string
   /** Folders of this host in which a client may name DTLS certificates and keys. Default: none. */
   allowFiles?: string[]
@@ -34,9 +40,17 @@ interface Options {
 
 const UNSPECIFIED: ReadonlySet<unknown> = new Set(['0.0.0.0', '::', '[::]'])
 
-/** Where pipes from other hosts arrive: at one address, because a pipe takes packets from one address only. */
-export function pipeListenInfo({ announcedAddress, pipeAddress }: HostRules): ms.TransportListenInfo {
-  const addresses = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? []).map(({ address }) => address)
+/**
+ * Where pipes from other hosts arrive: at one address, because a pipe takes packets from one
+ * address only.
+ */
+export function pipeListenInfo({
+  announcedAddress,
+  pipeAddress
+}: HostRules): ms.TransportListenInfo {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap(addresses => addresses ?? [])
+    .map(({ address }) => address)
   const ip = pipeAddress ?? addresses.find(address => address === announcedAddress) ?? '127.0.0.1'
   return { protocol: 'udp', ip }
 }
@@ -54,11 +68,15 @@ export function hostRules(mediasoup: Mediasoup, { announcedAddress, allowFiles =
 
   function checkFiles({ workerBin, dtlsCertificateFile, dtlsPrivateKeyFile }: Options) {
     if (workerBin !== undefined && workerBin !== mediasoup.workerBin) {
-      throw new TypeError(`workerBin must be the one of the host, ${mediasoup.workerBin}, or not be given (got ${workerBin})`)
+      throw new TypeError(
+        `workerBin must be the one of the host, ${mediasoup.workerBin}, or not be given (got ${workerBin})`
+      )
     }
     for (const [name, file] of Object.entries({ dtlsCertificateFile, dtlsPrivateKeyFile })) {
       if (file !== undefined && !isAllowed(file)) {
-        throw new TypeError(`${name} must be in a folder that the operator of the host allows (--allow-files): ${file} is not`)
+        throw new TypeError(
+          `${name} must be in a folder that the operator of the host allows (--allow-files): ${file} is not`
+        )
       }
     }
   }
@@ -74,7 +92,10 @@ function announce(options: Options, address: string) {
     if (isUnannounced(info)) info.announcedAddress = address
   }
   if (listenIp !== undefined) options.listenIp = announceIp(listenIp, address)
-  if (listenIps !== undefined) options.listenIps = Array.isArray(listenIps) ? listenIps.map(ip => announceIp(ip, address)) : listenIps
+  if (listenIps !== undefined)
+    options.listenIps = Array.isArray(listenIps)
+      ? listenIps.map(ip => announceIp(ip, address))
+      : listenIps
 }
 
 // The deprecated form: an address, or an object that may announce another one.
@@ -84,10 +105,16 @@ function announceIp(listenIp: ListenInfo | string, address: string) {
 }
 
 // mediasoup refuses arguments of a wrong type.
-const arrayOf = <T>(value: T[] | undefined) => Array.isArray(value) ? value : []
+const arrayOf = <T>(value: T[] | undefined) => (Array.isArray(value) ? value : [])
 
 function isUnannounced(info: ListenInfo | undefined): info is ListenInfo {
-  return typeof info === 'object' && info !== null && UNSPECIFIED.has(info.ip) && !info.announcedAddress && !info.announcedIp
+  return (
+    typeof info === 'object' &&
+    info !== null &&
+    UNSPECIFIED.has(info.ip) &&
+    !info.announcedAddress &&
+    !info.announcedIp
+  )
 }
 
 function realPath(path: string): string {

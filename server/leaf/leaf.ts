@@ -1,10 +1,11 @@
-// A leaf turns the mediasoup of its host into messages, and back. It is one of the two places where objects exist.
+// A leaf turns the mediasoup of its host into messages, and back. It is one of the two places where
+// objects exist.
 
 import { randomBytes } from 'node:crypto'
 import type * as ms from 'mediasoup/types'
 import { checkDurations } from '../../lib/duration.ts'
 import { DrainingError, SessionError } from '../../lib/errors.ts'
-import { type Tier, pair } from '../../lib/tier.ts'
+import { type Tier, channel } from '../../lib/tier.ts'
 import { PROTOCOL } from '../../lib/hello.ts'
 import { OpenLinks } from '../../lib/open-links.ts'
 import type { Mediasoup } from '../../lib/mediasoup.ts'
@@ -23,19 +24,28 @@ import { Session } from './session.ts'
 export interface LeafOptions extends HostRules {
   /** Listeners for mediasoup's logs, as for setLogEventListeners(), which the leaf calls itself. */
   log?: ms.LogEventListeners
-  /** Makes the Workers of sessions shares of real ones with the same settings, so that applications do not fight for cores. Default false. */
+  /**
+   * Makes the Workers of sessions shares of real ones with the same settings, so that applications
+   * do not fight for cores. Default false.
+   */
   shareWorkers?: boolean
-  /** How many real Workers this host has, over all sessions. Default, and at most: one per core. A session that asks for more by itself gets them. */
+  /**
+   * How many real Workers this host has, over all sessions. Default, and at most: one per core. A
+   * session that asks for more by itself gets them.
+   */
   maxWorkers?: number
   /** How long a real Worker without shares stays, in ms. Default 5 s. */
   linger?: number
-  /** How long a Worker may take to answer a call, in ms: then it fails, and what it makes later is closed. Default 60 s. */
+  /**
+   * How long a Worker may take to answer a call, in ms: then it fails, and what it makes later is
+   * closed. Default 60 s.
+   */
   timeout?: number
 }
 
 /**
- * The tier of the mediasoup of this host. Whoever serves it ends its process on `end` of its drain, and keeps signals from
- * mediasoup, whose Workers close themselves on SIGTERM and SIGINT.
+ * The tier of the mediasoup of this host. Whoever serves it ends its process on `end` of its drain,
+ * and keeps signals from mediasoup, whose Workers close themselves on SIGTERM and SIGINT.
  */
 export interface LeafTier extends Tier {
   readonly drain: Drain
@@ -44,8 +54,9 @@ export interface LeafTier extends Tier {
 /**
  * Makes a tier of the mediasoup of this host.
  *
- * mediasoup itself leaves some promises without a handler (a pipe that is paused while its other end closes), so a process
- * that must go on listens to `unhandledRejection`, as `mafalda serve` does.
+ * mediasoup itself leaves some promises without a handler (a pipe that is paused while its other
+ * end closes), so a process that must go on listens to `unhandledRejection`, as `mafalda serve`
+ * does.
  *
  * @example
  * ```ts
@@ -65,7 +76,9 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
   let serial = 0
   const shared: Leaf = {
     createWorker: async (tenant, settings) => {
-      const worker = shareWorkers ? await pool.createWorker(tenant, settings) : await isolateMessages(await mediasoup.createWorker(settings))
+      const worker = shareWorkers
+        ? await pool.createWorker(tenant, settings)
+        : await isolateMessages(await mediasoup.createWorker(settings))
       if (!shareWorkers) meter.addWorker(worker)
       if (!meter.draining) return worker
       worker.close()
@@ -95,11 +108,13 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
   return {
     node,
     drain,
-    get draining() { return meter.draining },
+    get draining() {
+      return meter.draining
+    },
     open: async ({ resume } = {}) => {
       links.check()
       if (resume) throw new SessionError('the session is gone: its leaf has ended, or restarted')
-      const [ours, theirs] = pair()
+      const [ours, theirs] = channel()
       new Session(shared, links.add(ours))
       return theirs
     },

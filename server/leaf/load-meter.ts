@@ -115,7 +115,9 @@ export class LoadMeter {
       this.#timer = undefined
     }
     // One that does not answer keeps the others waiting once, and is not asked again before it has.
-    await Promise.all([...this.#uses.values()].filter(({ asked }) => !asked).map(use => this.#measure(use)))
+    await Promise.all(
+      [...this.#uses.values()].filter(({ asked }) => !asked).map(use => this.#measure(use))
+    )
     this.#tellLoad()
     for (const listener of this.#usageListeners) listener()
   }
@@ -126,7 +128,8 @@ export class LoadMeter {
       const { ru_utime, ru_stime } = await use.worker.getResourceUsage()
       const { last } = use
       use.last = { time: ru_utime + ru_stime, at: performance.now() }
-      if (last) use.cores = Math.round(100 * (use.last.time - last.time) / (use.last.at - last.at))
+      if (last)
+        use.cores = Math.round((100 * (use.last.time - last.time)) / (use.last.at - last.at))
     } catch {
       // It was closed in the meantime.
     } finally {

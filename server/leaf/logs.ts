@@ -37,7 +37,10 @@ export class Logs {
     const leaves = leavesOn(this.#mediasoup)
     if (Object.keys(this.#own).length || this.#subscribers.size) leaves.add(this)
     else leaves.delete(this)
-    const listeners = LOG_LEVELS.map(level => [`on${level}`, toAll([...leaves].flatMap(leaf => leaf.#listenersTo(level)))])
+    const listeners = LOG_LEVELS.map(level => [
+      `on${level}`,
+      toAll([...leaves].flatMap(leaf => leaf.#listenersTo(level)))
+    ])
     this.#mediasoup.setLogEventListeners(Object.fromEntries(listeners))
   }
 
@@ -50,15 +53,20 @@ export class Logs {
         if (owns(pid)) tell(level, namespace, text)
       }
     }
-    return [...own ? [own] : [], ...subscribers.length ? [tell] : []]
+    return [...(own ? [own] : []), ...(subscribers.length ? [tell] : [])]
   }
 }
 
 type Listener = (namespace: string, text: string, error?: Error) => void
 
-// mediasoup has one set of listeners in a process, which all leaves there share, and spends time on a level as soon as one listens.
+// mediasoup has one set of listeners in a process, which all leaves there share, and spends time on
+// a level as soon as one listens.
 const toAll = (listeners: Listener[]): Listener | undefined =>
-  listeners.length ? (...log) => { for (const listener of listeners) listener(...log) } : undefined
+  listeners.length
+    ? (...log) => {
+        for (const listener of listeners) listener(...log)
+      }
+    : undefined
 
 const leaves = new WeakMap<object, Set<Logs>>()
 

@@ -6,38 +6,47 @@ import { errors } from '../../lib/mediasoup.ts'
 import type { Kind } from '../../lib/model.ts'
 import type { Entry as Recalled } from '../../lib/recall.ts'
 import { type Handle, unknownHandle } from '../../lib/wire.ts'
-import { Entry, type Listener, type MediasoupObject, entryOf, listen } from './served-object.ts'
+import {
+  ServedObject,
+  type Listener,
+  type MediasoupObject,
+  servedObjectOf,
+  listen
+} from './served-object.ts'
 import type { ClosedCache, Leaf } from './context.ts'
 
-
-/** One for all sessions, because each cache has a size of its own. Not for long, because closed objects keep what they had. */
-export const newClosedCache = (): ClosedCache => new LRUCache({ max: 1_000, ttl: 10_000, ttlAutopurge: true })
+/**
+ * One for all sessions, because each cache has a size of its own. Not for long, because closed
+ * objects keep what they had.
+ */
+export const newClosedCache = (): ClosedCache =>
+  new LRUCache({ max: 1_000, ttl: 10_000, ttlAutopurge: true })
 
 export class Objects {
   readonly #leaf: Leaf
-  readonly #entries = new Map<Handle, Entry>()
-  readonly #workers = new Set<Entry>()
-  readonly #pipes = new Set<Entry>()
+  readonly #entries = new Map<Handle, ServedObject>()
+  readonly #workers = new Set<ServedObject>()
+  readonly #pipes = new Set<ServedObject>()
   #ended = false
 
   constructor(leaf: Leaf) {
     this.#leaf = leaf
   }
 
-  get all(): ReadonlyMap<Handle, Entry> {
+  get all(): ReadonlyMap<Handle, ServedObject> {
     return this.#entries
   }
 
-  get pipes(): ReadonlySet<Entry> {
+  get pipes(): ReadonlySet<ServedObject> {
     return this.#pipes
   }
 
-  get workers(): ReadonlySet<Entry> {
+  get workers(): ReadonlySet<ServedObject> {
     return this.#workers
   }
 
   /** What a call is about. Throws a NotFoundError when there has been nothing of that kind. */
-  find(kind: Kind, handle: unknown): Entry {
+  find(kind: Kind, handle: unknown): ServedObject {
     const entry = this.#known(handle)
     if (entry?.kind !== kind) throw new errors.NotFoundError(unknownHandle(kind, handle))
     return entry
@@ -52,13 +61,13 @@ export class Objects {
 
   /** How an object is mentioned: announced at first. */
   refer = (object: object): Reference | undefined => {
-    const entry = entryOf(object)
+    const entry = servedObjectOf(object)
     return entry && (entry.announced ? { $: entry.handle } : entry.announce())
   }
 
   /** Gives a new object its handle, and listens to it. */
-  add(object: MediasoupObject, listener: Listener, parent?: Entry): Entry {
-    const entry = new Entry(listener, this.#leaf.nextHandle(), object, parent)
+  add(object: MediasoupObject, listener: Listener, parent?: ServedObject): ServedObject {
+    const entry = new ServedObject(listener, this.#leaf.nextHandle(), object, parent)
     this.#entries.set(entry.handle, entry)
     this.#leaf.meter.add(entry.kind)
     if (entry.kind === 'Worker') this.#workers.add(entry)
@@ -72,7 +81,7 @@ export class Objects {
     for (const entry of entries) if (this.#entries.has(entry.handle)) yield entry.recall(members)
   }
 
-  close(entry: Entry) {
+  close(entry: ServedObject) {
     // A Worker is known until its process is gone.
     if (entry.kind !== 'Worker') this.forget(entry)
     entry.closing = true
@@ -89,7 +98,7 @@ export class Objects {
     }
   }
 
-  forget(entry: Entry) {
+  forget(entry: ServedObject) {
     if (!this.#entries.delete(entry.handle)) return
     this.#leaf.meter.remove(entry.kind)
     this.#workers.delete(entry)
@@ -98,11 +107,10 @@ export class Objects {
   }
 
   /** It is there, or was a moment ago. */
-  #known(handle: unknown): Entry | undefined {
+  #known(handle: unknown): ServedObject | undefined {
     const entry = this.#entries.get(handle as Handle)
     if (entry) return entry
     const closed = this.#leaf.closed.get(handle as Handle)
     return closed?.owner === this ? closed.entry : undefined
   }
 }
-

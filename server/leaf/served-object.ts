@@ -1,11 +1,12 @@
-// An object of mediasoup on a leaf: its handle, what its client was last told of it, and who hears its events.
+// An object of mediasoup on a leaf: its handle, what its client was last told of it, and who hears
+// its events.
 
 import type { EventEmitter } from 'node:events'
 import type { Announcement } from '../../lib/codec.ts'
 import { type EventRole, type KindRow, type ObjectKind, kinds } from '../../lib/methods.ts'
 import type { Entry as Recalled } from '../../lib/recall.ts'
 import type { Handle } from '../../lib/wire.ts'
-import { WorkerLease } from './share/worker-share.ts'
+import { WorkerShare } from './share/worker-share.ts'
 
 /** What the objects of mediasoup have in common. */
 export interface MediasoupObject extends EventEmitter {
@@ -17,33 +18,33 @@ export interface MediasoupObject extends EventEmitter {
 
 /** Who hears what happens to an object: its session. */
 export interface Listener {
-  onNew(parent: Entry, event: string, child: MediasoupObject): void
-  onEvent(entry: Entry, event: string, args: unknown[]): void
-  onMedia(entry: Entry, event: string, packet: Buffer): void
-  onEnd(entry: Entry, event: string, args: unknown[]): void
-  onClose(entry: Entry): void
-  onSubprocessClose(entry: Entry): void
+  onNew(parent: ServedObject, event: string, child: MediasoupObject): void
+  onEvent(entry: ServedObject, event: string, args: unknown[]): void
+  onMedia(entry: ServedObject, event: string, packet: Buffer): void
+  onEnd(entry: ServedObject, event: string, args: unknown[]): void
+  onClose(entry: ServedObject): void
+  onSubprocessClose(entry: ServedObject): void
 }
 
-export class Entry {
+export class ServedObject {
   readonly listener: Listener
   readonly handle: Handle
   readonly object: MediasoupObject
   readonly row: KindRow
-  readonly parent: Entry | undefined
+  readonly parent: ServedObject | undefined
   /** The Worker that it is, or is on, if that is shared. */
-  readonly lease: WorkerLease | undefined
+  readonly share: WorkerShare | undefined
   /** Its client is closing it. */
   closing = false
   // The live members as last told; objects as JSON.
   #told: unknown[] | undefined
 
-  constructor(listener: Listener, handle: Handle, object: MediasoupObject, parent?: Entry) {
+  constructor(listener: Listener, handle: Handle, object: MediasoupObject, parent?: ServedObject) {
     this.listener = listener
     this.handle = handle
     this.object = object
     this.parent = parent
-    this.lease = parent?.lease ?? (object instanceof WorkerLease ? object : undefined)
+    this.share = parent?.share ?? (object instanceof WorkerShare ? object : undefined)
     this.row = rowOf(object)
   }
 
@@ -52,7 +53,7 @@ export class Entry {
   }
 
   /** The Worker that it is, or is on. */
-  get root(): Entry {
+  get root(): ServedObject {
     return this.parent?.root ?? this
   }
 
@@ -65,7 +66,13 @@ export class Entry {
     const members: Record<string, unknown> = {}
     for (const name of this.row.fixed) members[name] = this.#member(name)
     Object.assign(members, this.changes())
-    return { $: this.handle, kind: this.kind, of: this.parent?.handle, appData: this.object.appData, members }
+    return {
+      $: this.handle,
+      kind: this.kind,
+      of: this.parent?.handle,
+      appData: this.object.appData,
+      members
+    }
   }
 
   /** Told again: its live members, and of its fixed ones those that are asked for. */
@@ -75,7 +82,13 @@ export class Entry {
     const of = this.parent?.handle ?? null
     if (!names.length) return [this.handle, this.kind, of, live]
     const fixed = names.filter(name => name === 'appData' || this.row.fixed.includes(name))
-    return [this.handle, this.kind, of, live, Object.fromEntries(fixed.map(name => [name, this.#member(name)]))]
+    return [
+      this.handle,
+      this.kind,
+      of,
+      live,
+      Object.fromEntries(fixed.map(name => [name, this.#member(name)]))
+    ]
   }
 
   /** The live members that are not as last told; what is undefined is null on the wire. */
@@ -103,18 +116,21 @@ export class Entry {
 // mediasoup's classes are named after its interfaces: RouterImpl.
 function rowOf(object: MediasoupObject): KindRow {
   const { name } = object.constructor
-  const row = kinds.get(object instanceof WorkerLease ? 'Worker' : name.replace(/Impl$/, ''))
+  const row = kinds.get(object instanceof WorkerShare ? 'Worker' : name.replace(/Impl$/, ''))
   if (!row) throw new TypeError(`mediasoup has a kind of object that the model has not: ${name}`)
   return row
 }
 
 // Objects, and their observers, to their entries. Weak: an entry lives as long as its object.
-const entries = new WeakMap<object, Entry>()
+const entries = new WeakMap<object, ServedObject>()
 
-export const entryOf = (emitter: object) => entries.get(emitter)
+export const servedObjectOf = (emitter: object) => entries.get(emitter)
 
-/** Listens to an object. The handlers are shared by all objects of a kind, which keeps an object small. */
-export function listen(entry: Entry) {
+/**
+ * Listens to an object. The handlers are shared by all objects of a kind, which keeps an object
+ * small.
+ */
+export function listen(entry: ServedObject) {
   const { object } = entry
   entries.set(object, entry)
   entries.set(object.observer, entry)
@@ -142,12 +158,20 @@ function handlersOf(row: KindRow): Handlers {
 function handlersFor({ kind }: KindRow, event: string, role: EventRole): Handlers {
   switch (role) {
     case 'self':
-    case 'both': return [[event, { on: 'self', handler: kind === 'Worker' ? onSubprocessClose : onEvent(event) }]]
-    case 'observer': return [[event, { on: 'observer', handler: onEvent(event) }]]
-    case 'media': return [[event, { on: 'self', handler: onMedia(event) }]]
-    case 'end': return [[event, { on: 'self', handler: onEnd(event) }]]
-    case 'new': return [[event, { on: 'observer', handler: onNew(event) }]]
-    case 'local': return []
+    case 'both':
+      return [
+        [event, { on: 'self', handler: kind === 'Worker' ? onSubprocessClose : onEvent(event) }]
+      ]
+    case 'observer':
+      return [[event, { on: 'observer', handler: onEvent(event) }]]
+    case 'media':
+      return [[event, { on: 'self', handler: onMedia(event) }]]
+    case 'end':
+      return [[event, { on: 'self', handler: onEnd(event) }]]
+    case 'new':
+      return [[event, { on: 'observer', handler: onNew(event) }]]
+    case 'local':
+      return []
   }
 }
 

@@ -20,7 +20,13 @@ export class Session {
   constructor(leaf: Leaf, link: Link) {
     const send: Send = (frame, head) => link.send(frame, head)
     const objects = new Objects(leaf)
-    const calls = new Calls({ leaf, tenant: this, objects, events: new Events(objects, link, send), send })
+    const calls = new Calls({
+      leaf,
+      tenant: this,
+      objects,
+      events: new Events(objects, link, send),
+      send
+    })
     this.#send = send
     this.#objects = objects
     this.#calls = calls
@@ -40,7 +46,12 @@ export class Session {
     try {
       message = decode(frame, head)
       const { id, method } = message
-      if (method === undefined) throw new ProtocolError(codes.request, 'a leaf sends no requests, so it expects no answers', id)
+      if (method === undefined)
+        throw new ProtocolError(
+          codes.request,
+          'a leaf sends no requests, so it expects no answers',
+          id
+        )
       const receiver = isOfTier(method) ? this.#tier : this.#calls
       if (id === undefined) receiver.notify(method, message.params)
       else receiver.request(id, method, message.params)

@@ -9,7 +9,14 @@ import { errors } from '../../lib/mediasoup.ts'
 import { encodeDiscovery } from '../../lib/openrpc.ts'
 import { type RecallOptions, recallOptions, tellEntries } from '../../lib/recall.ts'
 import type { Link } from '../../lib/tier.ts'
-import { type Handle, type Id, encodeNotification, encodeResult, unknownHandle, unknownMethod } from '../../lib/wire.ts'
+import {
+  type Handle,
+  type Id,
+  encodeNotification,
+  encodeResult,
+  unknownHandle,
+  unknownMethod
+} from '../../lib/wire.ts'
 import type { Leaf } from './context.ts'
 import type { Objects } from './objects.ts'
 import type { Send } from './context.ts'
@@ -42,7 +49,12 @@ export class TierCalls {
 
   request(id: Id, method: string, params: unknown[]) {
     if (method === 'tier.recall') return void this.#recall(id, recallOptions(params))
-    this.#send(method === 'rpc.discover' ? encodeDiscovery(id) : encodeResult(id, this.#resultOf(method, params)), { id })
+    this.#send(
+      method === 'rpc.discover'
+        ? encodeDiscovery(id)
+        : encodeResult(id, this.#resultOf(method, params)),
+      { id }
+    )
   }
 
   notify(method: string, params: unknown[]) {
@@ -60,17 +72,24 @@ export class TierCalls {
 
   #resultOf(method: string, params: unknown[]): unknown {
     switch (method) {
-      case 'tier.hello': return this.#leaf.hello
-      case 'tier.load': return this.#load(params[0] as { subscribe?: boolean } | undefined)
+      case 'tier.hello':
+        return this.#leaf.hello
+      case 'tier.load':
+        return this.#load(params[0] as { subscribe?: boolean } | undefined)
       case 'tier.usage': {
         this.#leaf.meter.listenToUsage(this.#tellUsage)
-        this.#usageTold = {} // What was told before, a tier in between may have kept from who asks now.
+        // What was told before, a tier in between may have kept from who asks now.
+        this.#usageTold = {}
         return this.#usage
       }
-      case 'tier.drain': return this.#drain(params[0] as DrainOptions | undefined)
-      case 'tier.locate': return this.#locate(params[0] as Handle)
-      case 'tier.pipeListenInfo': return this.#leaf.pipeListenInfo
-      default: throw unknownMethod(method)
+      case 'tier.drain':
+        return this.#drain(params[0] as DrainOptions | undefined)
+      case 'tier.locate':
+        return this.#locate(params[0] as Handle)
+      case 'tier.pipeListenInfo':
+        return this.#leaf.pipeListenInfo
+      default:
+        throw unknownMethod(method)
     }
   }
 
@@ -107,8 +126,10 @@ export class TierCalls {
 
   /** What each of the session's Workers uses, where it is known. */
   get #usage(): Usage {
-    const entries = [...this.#objects.workers].map(({ handle, object }) =>
-      [handle, this.#leaf.meter.usageOf((object as unknown as ms.Worker).pid)])
+    const entries = [...this.#objects.workers].map(({ handle, object }) => [
+      handle,
+      this.#leaf.meter.usageOf((object as unknown as ms.Worker).pid)
+    ])
     return Object.fromEntries(entries.filter(([, cores]) => cores !== undefined))
   }
 
@@ -116,7 +137,9 @@ export class TierCalls {
   #tellUsage = () => {
     if (this.#link.bufferedAmount > 0) return // The next one follows.
     const usage = this.#usage
-    const changed = Object.entries(usage).filter(([handle, cores]) => cores !== (this.#usageTold[handle] ?? 0))
+    const changed = Object.entries(usage).filter(
+      ([handle, cores]) => cores !== (this.#usageTold[handle] ?? 0)
+    )
     if (!changed.length) return
     this.#usageTold = usage
     this.#send(encodeNotification('tier.usage', [Object.fromEntries(changed)]))
@@ -137,21 +160,35 @@ export class TierCalls {
 
   // ← {"method": "tier.draining", "params": [{"node": "k3x", "deadline": 60000, "workers": ["k3x/1"]}]}
   #tellDraining = () => {
-    const workers = [...this.#objects.workers].filter(({ closing }) => !closing).map(({ handle }) => handle)
+    const workers = [...this.#objects.workers]
+      .filter(({ closing }) => !closing)
+      .map(({ handle }) => handle)
     if (!workers.length) return
     const { draining, deadline } = this.#leaf.drain.state
     const { node } = this.#leaf.hello
-    this.#send(encodeNotification('tier.draining', [{ node, workers, ...draining ? { deadline } : { cancelled: true } } satisfies Draining]))
+    this.#send(
+      encodeNotification('tier.draining', [
+        { node, workers, ...(draining ? { deadline } : { cancelled: true }) } satisfies Draining
+      ])
+    )
   }
 
   // → {"method": "tier.log", "params": [["warn", "error"]]}
   // ← {"method": "tier.log", "params": ["warn", "mediasoup:WARN:Channel", "[pid:4711] …"]}
   #subscribeToLogs([levels]: unknown[]) {
-    if (!Array.isArray(levels)) throw new ProtocolError(codes.params, `tier.log takes a list of levels: ${LOG_LEVELS.join(', ')}`)
+    if (!Array.isArray(levels))
+      throw new ProtocolError(
+        codes.params,
+        `tier.log takes a list of levels: ${LOG_LEVELS.join(', ')}`
+      )
     this.#leaf.logs.subscribe(this, {
       levels: new Set(levels),
       // What a shared Worker logs does not say whom it is about.
-      owns: pid => [...this.#objects.workers].some(({ object, lease }) => (object as unknown as ms.Worker).pid === pid && (!lease || lease.alone)),
+      owns: pid =>
+        [...this.#objects.workers].some(
+          ({ object, share: lease }) =>
+            (object as unknown as ms.Worker).pid === pid && (!lease || lease.alone)
+        ),
       tell: (...params) => this.#send(encodeNotification('tier.log', params))
     })
   }

@@ -1,16 +1,24 @@
-// What of a session's frames goes on to the tier: what its token allows, and within its limits. Whatever is refused here has
-// touched nobody.
+// What of a session's frames goes on to the tier: what its token allows, and within its limits.
+// Whatever is refused here has touched nobody.
 
 import { AccessError, LimitError, ProtocolError, codes, describeError } from '../../lib/errors.ts'
 import { checkDepth, peekHeader } from '../../lib/frame-header.ts'
 import type { CallHead, Head, Id } from '../../lib/frame.ts'
-import { Layer } from '../../lib/link-filter.ts'
+import { LinkFilter } from '../../lib/link-filter.ts'
 import { type MethodRow, isAnswered, methods } from '../../lib/methods.ts'
 import { scopeOf } from '../../lib/scopes.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
-import { decode, encodeFailure, encodeNotification, encodeRequest, headerOf, normalize, notUnique } from '../../lib/wire.ts'
-import { Bucket } from './token-bucket.ts'
-import { Census, type Reservation } from './quota-tracker.ts'
+import {
+  decode,
+  encodeFailure,
+  encodeNotification,
+  encodeRequest,
+  headerOf,
+  normalize,
+  notUnique
+} from '../../lib/wire.ts'
+import { TokenBucket } from './token-bucket.ts'
+import { QuotaTracker, type Reservation } from './quota-tracker.ts'
 import { type SessionLimits, lower } from './limits.ts'
 import type { Grant } from './tokens.ts'
 
@@ -21,14 +29,15 @@ interface InFlight {
   reservation: Reservation | undefined
 }
 
-// Some calls are never answered: those that a recall gave up, and a few of mediasoup's own. What they hold is free then.
+// Some calls are never answered: those that a recall gave up, and a few of mediasoup's own. What
+// they hold is free then.
 const ANSWER_TIMEOUT_MS = 60_000
 
-export class Guard extends Layer {
+export class AdmissionLink extends LinkFilter {
   readonly #limits: SessionLimits
   readonly #grant: () => Grant | undefined
-  readonly #bucket = new Bucket()
-  readonly #census = new Census()
+  readonly #bucket = new TokenBucket()
+  readonly #census = new QuotaTracker()
   // In the order in which they were sent.
   readonly #inFlight = new Map<Id, InFlight>()
   #bytesInFlight = 0
@@ -42,7 +51,11 @@ export class Guard extends Layer {
   #closed = false
 
   /** @param grant what the token of the session allows now; undefined where there are no tokens */
-  constructor(below: Link, limits: SessionLimits, grant: () => Grant | undefined = () => undefined) {
+  constructor(
+    below: Link,
+    limits: SessionLimits,
+    grant: () => Grant | undefined = () => undefined
+  ) {
     super(below)
     this.#limits = this.#effective = limits
     this.#grant = grant
@@ -57,7 +70,9 @@ export class Guard extends Layer {
       if (!head) ({ frame, head } = normalize(frame))
       if (head.method !== undefined) frame = this.#check(head as CallHead, frame, limits)
     } catch (error) {
-      return this.below.send(encodeFailure(head?.id ?? (error as ProtocolError).id ?? null, describeError(error)))
+      return this.below.send(
+        encodeFailure(head?.id ?? (error as ProtocolError).id ?? null, describeError(error))
+      )
     }
     if (!this.#closed) this.emit('frame', frame, head)
   }
@@ -99,13 +114,15 @@ export class Guard extends Layer {
   /** Answers what goes on. */
   #check(head: CallHead, frame: Frame, limits: SessionLimits): Frame {
     const { id, method, handle } = head
-    if (id === null) throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
+    if (id === null)
+      throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
     if (this.#granted) checkAccess(this.#granted, head, frame)
     const row = methods.get(method)
     const closes = row?.role === 'close'
     if (closes) frame = bare(head, frame)
     if (id === undefined) {
-      if (row && isAnswered(row.role)) throw new ProtocolError(codes.request, `${method} is answered, so it needs an id`)
+      if (row && isAnswered(row.role))
+        throw new ProtocolError(codes.request, `${method} is answered, so it needs an id`)
       if (!isPayload(row, frame)) this.#slowDown(limits.rate)
     } else {
       this.#depart(id, head, frame, limits)
@@ -114,10 +131,16 @@ export class Guard extends Layer {
     return frame
   }
 
-  /** To refuse what nobody waits for would leave the two ends with different objects: it is read when its time has come. */
+  /**
+   * To refuse what nobody waits for would leave the two ends with different objects: it is read
+   * when its time has come.
+   */
   #slowDown(rate: number) {
     const delay = this.#bucket.owe(rate)
-    if (delay === Infinity) return this.close(new LimitError(codes.rate, `a session sends at most ${rate} messages per second`))
+    if (delay === Infinity)
+      return this.close(
+        new LimitError(codes.rate, `a session sends at most ${rate} messages per second`)
+      )
     if (delay === 0) return
     clearTimeout(this.#throttle)
     this.#throttle = setTimeout(this.#goOn, delay).unref()
@@ -132,10 +155,16 @@ export class Guard extends Layer {
   #depart(id: Id, head: CallHead, frame: Frame, limits: SessionLimits) {
     this.#expire()
     if (this.#inFlight.has(id)) throw notUnique(id)
-    if (!this.#bucket.take(limits.rate)) throw new LimitError(codes.rate, `a session asks at most ${limits.rate} times per second`)
-    if (this.#inFlight.size >= limits.inFlight) throw new LimitError(codes.inFlight, `a session waits for at most ${limits.inFlight} answers`)
+    if (!this.#bucket.take(limits.rate))
+      throw new LimitError(codes.rate, `a session asks at most ${limits.rate} times per second`)
+    if (this.#inFlight.size >= limits.inFlight)
+      throw new LimitError(codes.inFlight, `a session waits for at most ${limits.inFlight} answers`)
     const bytes = frame.length
-    if (this.#bytesInFlight + bytes > limits.bytesInFlight) throw new LimitError(codes.inFlight, `the requests of a session that are not answered have at most ${limits.bytesInFlight} bytes`)
+    if (this.#bytesInFlight + bytes > limits.bytesInFlight)
+      throw new LimitError(
+        codes.inFlight,
+        `the requests of a session that are not answered have at most ${limits.bytesInFlight} bytes`
+      )
     const reservation = this.#census.asked(head, frame, limits)
     this.#inFlight.set(id, { bytes, since: performance.now(), reservation })
     this.#bytesInFlight += bytes
@@ -143,7 +172,9 @@ export class Guard extends Layer {
   }
 
   #recalls(id: Id, frame: Frame) {
-    const { params: [options] } = decode(frame) as unknown as { params: [{ nodes?: unknown } | undefined] }
+    const {
+      params: [options]
+    } = decode(frame) as unknown as { params: [{ nodes?: unknown } | undefined] }
     const nodes = Object(options).nodes as unknown
     this.#recall = id
     this.#census.recalls(Array.isArray(nodes) ? new Set(nodes) : undefined)
@@ -181,25 +212,46 @@ export class Guard extends Layer {
 const isPayload = (row: MethodRow | undefined, frame: Frame) =>
   typeof frame !== 'string' && (row?.role === 'media' || row?.member === 'send')
 
-/** What is counted as closed has to be closed: so it goes on without what somebody behind us could refuse. */
+/**
+ * What is counted as closed has to be closed: so it goes on without what somebody behind us could
+ * refuse.
+ */
 function bare(head: CallHead, frame: Frame): Frame {
-  const { params: [handle, ...others] } = decode(frame, head) as unknown as { params: unknown[] }
+  const {
+    params: [handle, ...others]
+  } = decode(frame, head) as unknown as { params: unknown[] }
   if (!others.length) return frame
-  return head.id == null ? encodeNotification(head.method, [handle]) : encodeRequest(head.id, head.method, [handle])
+  return head.id == null
+    ? encodeNotification(head.method, [handle])
+    : encodeRequest(head.id, head.method, [handle])
 }
 
 function checkAccess({ scopes, expires }: Grant, head: CallHead, frame: Frame) {
   const { id, method } = head
   const scope = speaksForOthers(head, frame) ? 'operate' : scopeOf(method)
   if (!scope) return
-  if (!scopes.has(scope)) throw new AccessError(codes.forbidden, `${method} needs the scope ${scope}, and the token has ${[...scopes].join(', ')}`)
-  // What nobody waits for goes on in the grace: the client may have closed an object, and believes that it is.
-  if (id !== undefined && Date.now() > expires) throw new AccessError(codes.unauthenticated, `the token has expired: renew it with tier.authenticate before ${method}`)
+  if (!scopes.has(scope))
+    throw new AccessError(
+      codes.forbidden,
+      `${method} needs the scope ${scope}, and the token has ${[...scopes].join(', ')}`
+    )
+  // What nobody waits for goes on in the grace: the client may have closed an object, and believes
+  // that it is.
+  if (id !== undefined && Date.now() > expires)
+    throw new AccessError(
+      codes.unauthenticated,
+      `the token has expired: renew it with tier.authenticate before ${method}`
+    )
 }
 
-/** A tier whose name is among those that are said to be above is refused, as a child of itself: for all. */
+/**
+ * A tier whose name is among those that are said to be above is refused, as a child of itself: for
+ * all.
+ */
 function speaksForOthers(head: CallHead, frame: Frame): boolean {
   if (head.method !== 'tier.hello') return false
-  const { params: [hello] } = decode(frame, head) as unknown as { params: unknown[] }
+  const {
+    params: [hello]
+  } = decode(frame, head) as unknown as { params: unknown[] }
   return (Object(hello) as { via?: unknown }).via !== undefined
 }

@@ -1,11 +1,12 @@
-// Authentication of a connection: by its first message, unless the upgrade brought a token, and again before the token expires.
-// What this layer treats is about the connection, and the session above it never sees it.
+// Authentication of a connection: by its first message, unless the upgrade brought a token, and
+// again before the token expires. What this layer treats is about the connection, and the session
+// above it never sees it.
 
 import { MAX_DURATION } from '../../lib/duration.ts'
 import { AccessError, ProtocolError, codes, describeError } from '../../lib/errors.ts'
 import { SMALL_FRAME, peekHeader } from '../../lib/frame-header.ts'
 import type { Head } from '../../lib/frame.ts'
-import { Layer } from '../../lib/link-filter.ts'
+import { LinkFilter } from '../../lib/link-filter.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { decode, encodeFailure, encodeResult, headerOf } from '../../lib/wire.ts'
 import type { Grant, Tokens } from './tokens.ts'
@@ -15,9 +16,10 @@ const AUTHENTICATE = 'tier.authenticate'
 const PATIENCE_MS = 10_000
 
 // Also the reason of a close, which holds 123 bytes.
-const NO_TOKEN = 'the first message is tier.authenticate with {"token": …}, or the upgrade has Authorization: Bearer …'
+const NO_TOKEN =
+  'the first message is tier.authenticate with {"token": …}, or the upgrade has Authorization: Bearer …'
 
-export class Gate extends Layer {
+export class AuthenticatedLink extends LinkFilter {
   readonly #tokens: Tokens
   #grant: Grant | undefined
   #timer: NodeJS.Timeout | undefined
@@ -63,11 +65,21 @@ export class Gate extends Layer {
       id = message.id
       if (message.method !== AUTHENTICATE) throw new AccessError(codes.unauthenticated, NO_TOKEN)
       const grant = await this.#tokens.verify(tokenOf(message.params))
-      if (known && known.subject !== grant.subject) throw new AccessError(codes.forbidden, 'a token is renewed for the subject that it was for')
+      if (known && known.subject !== grant.subject)
+        throw new AccessError(codes.forbidden, 'a token is renewed for the subject that it was for')
       this.#admit(grant)
-      if (id !== undefined) this.below.send(encodeResult(id!, { subject: grant.subject, scopes: [...grant.scopes], expires: grant.expires / 1000 }))
+      if (id !== undefined)
+        this.below.send(
+          encodeResult(id!, {
+            subject: grant.subject,
+            scopes: [...grant.scopes],
+            expires: grant.expires / 1000
+          })
+        )
     } catch (error) {
-      this.below.send(encodeFailure(id ?? (error as ProtocolError).id ?? null, describeError(error)))
+      this.below.send(
+        encodeFailure(id ?? (error as ProtocolError).id ?? null, describeError(error))
+      )
       if (!known) this.#refuse(error instanceof AccessError ? error.message : NO_TOKEN)
     }
     this.#verifying = false
@@ -84,7 +96,13 @@ export class Gate extends Layer {
   #expire() {
     clearTimeout(this.#timer)
     const left = this.#grant!.expires + this.#tokens.grace - Date.now()
-    this.#timer = setTimeout(() => left > MAX_DURATION ? this.#expire() : this.#refuse('the token has expired, and was not renewed'), Math.min(left, MAX_DURATION)).unref()
+    this.#timer = setTimeout(
+      () =>
+        left > MAX_DURATION
+          ? this.#expire()
+          : this.#refuse('the token has expired, and was not renewed'),
+      Math.min(left, MAX_DURATION)
+    ).unref()
   }
 
   #refuse(reason: string) {
@@ -101,6 +119,7 @@ export class Gate extends Layer {
 
 function tokenOf([credentials]: unknown[]): string {
   const token = (credentials as { token?: unknown } | null | undefined)?.token
-  if (typeof token !== 'string') throw new ProtocolError(codes.params, 'tier.authenticate takes {"token": …}, a string')
+  if (typeof token !== 'string')
+    throw new ProtocolError(codes.params, 'tier.authenticate takes {"token": …}, a string')
   return token
 }

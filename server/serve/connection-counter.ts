@@ -3,7 +3,7 @@
 import ipaddr from 'ipaddr.js'
 import type { Limits } from './limits.ts'
 
-export class Visitors {
+export class ConnectionCounter {
   readonly #limits: Pick<Limits, 'sessions' | 'sessionsPerAddress'>
   readonly #counts = new Map<string, number>()
   #total = 0
@@ -16,11 +16,12 @@ export class Visitors {
   refusal(address: string): [status: number, why: string] | undefined {
     const { sessions, sessionsPerAddress } = this.#limits
     if (this.#total >= sessions) return [503, `this tier has its ${sessions} sessions`]
-    if ((this.#counts.get(networkOf(address)) ?? 0) >= sessionsPerAddress) return [429, `one address has at most ${sessionsPerAddress} sessions`]
+    if ((this.#counts.get(networkOf(address)) ?? 0) >= sessionsPerAddress)
+      return [429, `one address has at most ${sessionsPerAddress} sessions`]
   }
 
   /** Answers what to call when they leave. */
-  enter(address: string): () => void {
+  add(address: string): () => void {
     const network = networkOf(address)
     this.#total++
     this.#counts.set(network, (this.#counts.get(network) ?? 0) + 1)
@@ -37,5 +38,10 @@ export class Visitors {
 export function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return address
   const parsed = ipaddr.process(address) // One of IPv4 may be written as IPv6.
-  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).map(part => part.toString(16)).join(':') : parsed.toString()
+  return parsed instanceof ipaddr.IPv6
+    ? parsed.parts
+        .slice(0, 4)
+        .map(part => part.toString(16))
+        .join(':')
+    : parsed.toString()
 }

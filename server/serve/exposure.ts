@@ -7,7 +7,8 @@ loopback.addSubnet('127.0.0.0', 8)
 loopback.addAddress('::1', 'ipv6')
 
 const isLoopback = (host: string) =>
-  host === 'localhost' || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'))
+  host === 'localhost' ||
+  (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'))
 
 export interface Protection {
   host: string
@@ -20,16 +21,19 @@ export interface Protection {
 export function checkProtection({ host, authenticates, insecure }: Protection) {
   if (authenticates || insecure || isLoopback(host)) return
   throw Object.assign(
-    new Error(`whoever reaches ${host} could use this tier: give serve() tokens, or tls with a ca for client certificates, or listen on 127.0.0.1; insecure: true does without`),
+    new Error(
+      `whoever reaches ${host} could use this tier: give serve() tokens, or tls with a ca for client certificates, or listen on 127.0.0.1; insecure: true does without`
+    ),
     { code: 'ERR_INSECURE' }
   )
 }
 
 /**
- * Whether a page in a browser may open a session. The tier's own origin is not allowed by itself: the
- * tier serves no pages, so a page from there has rebound its name.
+ * Whether a page in a browser may open a session. The tier's own origin is not allowed by itself:
+ * the tier serves no pages, so a page from there has rebound its name.
  *
- * @param origin the header that every browser sends and no script can change; other clients send none
+ * @param origin the header that every browser sends and no script can change; other clients send
+ *   none
  */
 export const isOriginAllowed = (origin: string | undefined, allowed: readonly string[]) =>
   origin === undefined || allowed.includes('*') || allowed.includes(origin)

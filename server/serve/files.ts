@@ -5,8 +5,8 @@ import { unwatchFile, watchFile } from 'node:fs'
 const INTERVAL_MS = 1_000
 
 /**
- * Calls back when one of the files has changed. It polls, because a watcher follows the old file when
- * another one takes its place (rename, the symbolic links of Kubernetes).
+ * Calls back when one of the files has changed. It polls, because a watcher follows the old file
+ * when another one takes its place (rename, the symbolic links of Kubernetes).
  *
  * @returns a function that ends it
  */

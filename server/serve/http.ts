@@ -1,4 +1,5 @@
-// The HTTP server of a tier: without TLS, or with TLS and certificates that are replaced while it runs.
+// The HTTP server of a tier: without TLS, or with TLS and certificates that are replaced while it
+// runs.
 
 import { type RequestListener, type Server as HttpServer, createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
@@ -24,10 +25,16 @@ export interface ReloadableServer {
 }
 
 /** @throws the system's error when a file cannot be read, OpenSSL's when it cannot be used. */
-export function createHttp(listener: RequestListener, tls: ServerTls | undefined, logger: Logger): ReloadableServer {
+export function createHttp(
+  listener: RequestListener,
+  tls: ServerTls | undefined,
+  logger: Logger
+): ReloadableServer {
   if (!tls) return { http: createServer(listener), reload() {}, unwatch() {} }
   const http = createSecureServer({ ...readTls(tls), requestCert: tls.ca !== undefined }, listener)
-  http.on('tlsClientError', (error, { remoteAddress: peer }) => logger.info({ peer, reason: error.message }, 'a TLS handshake failed'))
+  http.on('tlsClientError', (error, { remoteAddress: peer }) =>
+    logger.info({ peer, reason: error.message }, 'a TLS handshake failed')
+  )
   const files = Object.values(tls).filter(pem => typeof pem === 'string')
   return { http, reload, unwatch: watchFiles(files, reload) }
 
@@ -36,7 +43,10 @@ export function createHttp(listener: RequestListener, tls: ServerTls | undefined
       http.setSecureContext(readTls(tls!))
       logger.info({ files }, 'certificates were read again')
     } catch (error) {
-      logger.error({ files, reason: (error as Error).message }, 'certificates cannot be used: those before stay')
+      logger.error(
+        { files, reason: (error as Error).message },
+        'certificates cannot be used: those before stay'
+      )
     }
   }
 }

@@ -4,13 +4,19 @@ import type { ObjectKind } from '../../lib/methods.ts'
 
 /** Of a session. */
 export const sessionDefaults = {
-  /** Requests per second; as many may come at once. What is not answered counts, too, but for binary frames. */
+  /**
+   * Requests per second; as many may come at once. What is not answered counts, too, but for binary
+   * frames.
+   */
   rate: 20_000,
   /** Requests that are not answered yet, */
   inFlight: 20_000,
   /** and their bytes. */
   bytesInFlight: 64 * 1024 * 1024,
-  /** Levels of JSON in a message. mediasoup's deepest argument nests 7 levels, in two of the message. */
+  /**
+   * Levels of JSON in a message. mediasoup's deepest argument nests 7 levels, in two of the
+   * message.
+   */
   depth: 32,
   workers: 256,
   routers: 10_000,
@@ -36,9 +42,16 @@ export type SessionLimits = Readonly<typeof sessionDefaults>
 export type Limits = Readonly<typeof limitDefaults>
 
 /** What objects are counted as. */
-export type Group = 'workers' | 'routers' | 'webRtcServers' | 'transports' | 'producers' | 'consumers' | 'rtpObservers'
+export type Quota =
+  | 'workers'
+  | 'routers'
+  | 'webRtcServers'
+  | 'transports'
+  | 'producers'
+  | 'consumers'
+  | 'rtpObservers'
 
-export function groupOf(kind: ObjectKind): Group {
+export function quotaOf(kind: ObjectKind): Quota {
   if (kind.endsWith('Transport')) return 'transports'
   if (kind.endsWith('Producer')) return 'producers'
   if (kind.endsWith('Consumer')) return 'consumers'
@@ -55,12 +68,21 @@ export function groupOf(kind: ObjectKind): Group {
 export function checkLimits<T extends object>(limits: unknown, known: T): Partial<T> {
   if (typeof limits !== 'object' || limits === null) throw new TypeError('limits are an object')
   for (const [name, value] of Object.entries(limits)) {
-    if (!Object.hasOwn(known, name)) throw new TypeError(`a limit must be one of ${Object.keys(known).join(', ')} (got ${name})`)
-    if (typeof value !== 'number' || !(value >= 0)) throw new TypeError(`the limit ${name} must be a number from 0 up`)
+    if (!Object.hasOwn(known, name))
+      throw new TypeError(`a limit must be one of ${Object.keys(known).join(', ')} (got ${name})`)
+    if (typeof value !== 'number' || !(value >= 0))
+      throw new TypeError(`the limit ${name} must be a number from 0 up`)
   }
   return limits
 }
 
-/** The lower of each: a token may take away from what the operator allows, and add nothing to it. */
+/**
+ * The lower of each: a token may take away from what the operator allows, and add nothing to it.
+ */
 export const lower = (limits: SessionLimits, more: Partial<SessionLimits>): SessionLimits =>
-  Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, Math.min(limit, more[name as keyof SessionLimits] ?? limit)])) as SessionLimits
+  Object.fromEntries(
+    Object.entries(limits).map(([name, limit]) => [
+      name,
+      Math.min(limit, more[name as keyof SessionLimits] ?? limit)
+    ])
+  ) as SessionLimits

@@ -1,5 +1,6 @@
-// Which objects a session has, and how many of each kind are being made: read from the frames that pass. It counts those that
-// the client creates, those that mediasoup creates itself (pipeToRouter), and those that a recall tells of.
+// Which objects a session has, and how many of each kind are being made: read from the frames that
+// pass. It counts those that the client creates, those that mediasoup creates itself
+// (pipeToRouter), and those that a recall tells of.
 
 import type { Entry } from '../../lib/recall.ts'
 import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
@@ -10,44 +11,54 @@ import { nodeOf } from '../../lib/frame-header.ts'
 import type { ObjectKind } from '../../lib/methods.ts'
 import { ObjectTree } from '../../lib/object-tree.ts'
 import { decode } from '../../lib/wire.ts'
-import { type Group, type SessionLimits, groupOf } from './limits.ts'
+import { type Quota, type SessionLimits, quotaOf } from './limits.ts'
 
 /** What an answer may bring: it counts until the answer is there. */
 export interface Reservation {
-  groups: readonly Group[]
+  groups: readonly Quota[]
   /** The pipe between two Routers, for pipeToRouter(), */
   pipe?: string
   /** and whether it was not there when that was called. */
   connects?: boolean
 }
 
-
 const PIPE_TO_ROUTER = 'Router.pipeToRouter'
-const PIPED: readonly Group[] = ['producers', 'consumers']
-const PIPE_ENDS: readonly Group[] = ['transports', 'transports']
+const PIPED: readonly Quota[] = ['producers', 'consumers']
+const PIPE_ENDS: readonly Quota[] = ['transports', 'transports']
 const PIPE = 'Pipe'
 const HANDLED = 'WebRtcServer.webrtctransporthandled'
 
-const reservations: ReadonlyMap<string, Reservation> = new Map([...kindCreatedBy].map(([method, kind]) => [method, { groups: [groupOf(kind)] }]))
+const reservations: ReadonlyMap<string, Reservation> = new Map(
+  [...kindCreatedBy].map(([method, kind]) => [method, { groups: [quotaOf(kind)] }])
+)
 
-export class Census {
+export class QuotaTracker {
   /** A pipe is there as long as both of its transports are. */
-  readonly #objects = new ObjectTree<undefined, ObjectKind | typeof PIPE>({ groupOf: kind => kind === PIPE ? kind : groupOf(kind) })
-  readonly #reserved = new Map<Group, number>()
+  readonly #objects = new ObjectTree<undefined, ObjectKind | typeof PIPE>({
+    groupOf: kind => (kind === PIPE ? kind : quotaOf(kind))
+  })
+  readonly #reserved = new Map<Quota, number>()
   // Pipes that are being made, with the number of calls that may make them.
   readonly #connecting = new Map<string, number>()
   // What was there before a recall, and was not told by it yet.
   #stale = new Set<Handle>()
 
   /** Throws a LimitError when the session has enough of what it asks for. */
-  asked({ method, handle }: CallHead, frame: Frame, limits: SessionLimits): Reservation | undefined {
-    const reservation = method === PIPE_TO_ROUTER ? this.#pipeReservation(pipeIn(frame)) : reservations.get(method)
-    if (!reservation || (method !== 'mediasoup.createWorker' && handle === undefined)) return undefined
+  asked(
+    { method, handle }: CallHead,
+    frame: Frame,
+    limits: SessionLimits
+  ): Reservation | undefined {
+    const reservation =
+      method === PIPE_TO_ROUTER ? this.#pipeReservation(pipeIn(frame)) : reservations.get(method)
+    if (!reservation || (method !== 'mediasoup.createWorker' && handle === undefined))
+      return undefined
     const { groups, pipe, connects } = reservation
     const all = connects && !this.#connecting.has(pipe!) ? [...PIPE_ENDS, ...groups] : groups
     for (const group of all) {
       const wanted = all.filter(other => other === group).length
-      if (this.#count(group) + wanted > limits[group]) throw new LimitError(codes.objects, `a session has at most ${limits[group]} ${group}`)
+      if (this.#count(group) + wanted > limits[group])
+        throw new LimitError(codes.objects, `a session has at most ${limits[group]} ${group}`)
     }
     this.#reserve(all, 1)
     if (connects) this.#connecting.set(pipe!, (this.#connecting.get(pipe!) ?? 0) + 1)
@@ -64,7 +75,10 @@ export class Census {
     this.#reserve(PIPE_ENDS, -1)
   }
 
-  /** The answer to a request. What it announces counts, even if it comes so late that nothing is reserved for it. */
+  /**
+   * The answer to a request. What it announces counts, even if it comes so late that nothing is
+   * reserved for it.
+   */
   answered(frame: Frame, reservation: Reservation | undefined) {
     if (reservation?.pipe !== undefined) this.#piped(frame, reservation.pipe)
     if (reservation) this.release(reservation)
@@ -92,7 +106,9 @@ export class Census {
     } else if (isEnd(effect)) {
       this.closed(method.slice(0, method.indexOf('.')), handle)
     } else if (method === 'tier.recalled') {
-      const { params: [{ entries, done = [] }] } = decode(frame) as unknown as { params: [{ entries: Entry[]; done?: string[] }] }
+      const {
+        params: [{ entries, done = [] }]
+      } = decode(frame) as unknown as { params: [{ entries: Entry[]; done?: string[] }] }
       this.#recalled(entries)
       if (done.length) this.#settle(new Set(done))
     }
@@ -128,8 +144,12 @@ export class Census {
 
   /** A pipe is there: its transports are those of what was piped. */
   #piped(frame: Frame, pipe: string) {
-    const { value } = Object((decode(frame) as { result?: unknown }).result) as { value?: Record<string, { $?: Handle } | undefined> }
-    const [end, other] = Object.values(Object(value) as typeof value & object).map(piped => this.#objects.get(piped?.$)?.parent?.handle)
+    const { value } = Object((decode(frame) as { result?: unknown }).result) as {
+      value?: Record<string, { $?: Handle } | undefined>
+    }
+    const [end, other] = Object.values(Object(value) as typeof value & object).map(
+      piped => this.#objects.get(piped?.$)?.parent?.handle
+    )
     if (end === undefined || other === undefined) return
     this.#objects.add(pipe, PIPE, end, undefined)
     this.#objects.own(pipe, other)
@@ -139,17 +159,19 @@ export class Census {
     return { groups: PIPED, pipe, connects: !this.#objects.get(pipe) }
   }
 
-  #count(group: Group): number {
+  #count(group: Quota): number {
     return this.#objects.count(group) + (this.#reserved.get(group) ?? 0)
   }
 
-  #reserve(groups: readonly Group[], by: 1 | -1) {
+  #reserve(groups: readonly Quota[], by: 1 | -1) {
     for (const group of groups) this.#reserved.set(group, (this.#reserved.get(group) ?? 0) + by)
   }
 }
 
 /** The name of the pipe between the two Routers of a pipeToRouter(). */
 function pipeIn(frame: Frame): string {
-  const { params: [from, options] } = decode(frame) as unknown as { params: [Handle, { router?: { $?: Handle } } | undefined] }
+  const {
+    params: [from, options]
+  } = decode(frame) as unknown as { params: [Handle, { router?: { $?: Handle } } | undefined] }
   return [from, String(options?.router?.$)].toSorted().join()
 }

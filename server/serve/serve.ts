@@ -8,7 +8,15 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { checkDurations } from '../../lib/duration.ts'
 import { BoundedLink } from '../../lib/bounded-link.ts'
 import { Budget } from '../../lib/budget.ts'
-import { AccessError, ConnectionError, LimitError, ProtocolError, closeCodes, codes, describeError } from '../../lib/errors.ts'
+import {
+  AccessError,
+  ConnectionError,
+  LimitError,
+  ProtocolError,
+  closeCodes,
+  codes,
+  describeError
+} from '../../lib/errors.ts'
 import { PROTOCOL } from '../../lib/hello.ts'
 import { openingOf } from '../../lib/handshake.ts'
 import { type SocketOptions, socketDefaults } from '../../lib/socket-options.ts'
@@ -16,34 +24,47 @@ import { SocketLink, webSocketOptions } from '../../lib/socket.ts'
 import { type Frame, type Link, type Tier, join } from '../../lib/tier.ts'
 import { encodeFailure, encodeResult } from '../../lib/wire.ts'
 import { checkProtection, isOriginAllowed } from './exposure.ts'
-import { Gate } from './authentication.ts'
-import { Guard } from './admission.ts'
+import { AuthenticatedLink } from './authentication.ts'
+import { AdmissionLink } from './admission.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './http.ts'
 import { Sessions } from './sessions.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
-import { Visitors } from './connection-counter.ts'
+import { ConnectionCounter } from './connection-counter.ts'
 
 export interface ServeOptions extends SocketOptions {
   /** Default 127.0.0.1. */
   host?: string
   /** Default 0: the system chooses. */
   port?: number
-  /** Serves `wss://`; with a `ca`, only to clients with a certificate of it. Files are read again within a second of a change. */
+  /**
+   * Serves `wss://`; with a `ca`, only to clients with a certificate of it. Files are read again
+   * within a second of a change.
+   */
   tls?: ServerTls
   /** Lets in only clients with a token, which may do what it allows. */
   tokens?: TokenOptions
-  /** What sessions may ask for, and how many there may be: some of `sessions`, `rate`, `inFlight`, `workers`, … (see limits.ts). */
+  /**
+   * What sessions may ask for, and how many there may be: some of `sessions`, `rate`, `inFlight`,
+   * `workers`, … (see limits.ts).
+   */
   limits?: Partial<Limits>
-  /** Whether other hosts may reach the tier without tokens or client certificates. Default false: serve() rejects. */
+  /**
+   * Whether other hosts may reach the tier without tokens or client certificates. Default false:
+   * serve() rejects.
+   */
   insecure?: boolean
-  /** Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default: none. Other clients need none. */
+  /**
+   * Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default:
+   * none. Other clients need none.
+   */
   allowOrigins?: string[]
   /** How long a session outlives its connection, in ms; 0: not at all. Default 30 s. */
   grace?: number
   /**
-   * How many bytes all sessions together may keep for peers that do not take them, here and on the tiers below. Above it, the
-   * session that keeps most ends. Default: a quarter of what V8's heap, or the memory of the machine, may be.
+   * How many bytes all sessions together may keep for peers that do not take them, here and on the
+   * tiers below. Above it, the session that keeps most ends. Default: a quarter of what V8's heap,
+   * or the memory of the machine, may be.
    */
   maxMemory?: number
   /** Default: warnings and errors, to stdout. */
@@ -60,8 +81,8 @@ export interface Server {
   /**
    * Ends every session, with its objects; resolves when the port is free.
    *
-   * @param options.comesBack leaves the objects of the sessions on the tiers below for the grace period there: another process
-   * takes over, and they go on. Only for a resumable tier.
+   * @param options.comesBack leaves the objects of the sessions on the tiers below for the grace
+   *   period there: another process takes over, and they go on. Only for a resumable tier.
    */
   close(options?: { comesBack?: boolean }): Promise<void>
 }
@@ -70,13 +91,13 @@ export interface Server {
 interface Peer {
   address: string
   /** That of the connection that the session is on now, where there are tokens. */
-  gate: Gate | undefined
+  gate: AuthenticatedLink | undefined
 }
 
 /**
- * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …), with
- * ERR_INSECURE when other hosts could reach it without tokens or client certificates, and with a
- * RangeError for a time that no timer can wait for.
+ * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …),
+ * with ERR_INSECURE when other hosts could reach it without tokens or client certificates, and with
+ * a RangeError for a time that no timer can wait for.
  *
  * @example
  * ```ts
@@ -85,20 +106,50 @@ interface Peer {
  * ```
  */
 export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Server> {
-  const { host = '127.0.0.1', port = 0, grace = 30_000, tls, tokens: tokenOptions, insecure = false, allowOrigins = [], logger = pino({ name: 'mafalda', level: 'warn' }) } = options
-  const { silence = socketDefaults.silence, maxPayload = socketDefaults.maxPayload, maxBacklog = socketDefaults.maxBacklog } = options
+  const {
+    host = '127.0.0.1',
+    port = 0,
+    grace = 30_000,
+    tls,
+    tokens: tokenOptions,
+    insecure = false,
+    allowOrigins = [],
+    logger = pino({ name: 'mafalda', level: 'warn' })
+  } = options
+  const {
+    silence = socketDefaults.silence,
+    maxPayload = socketDefaults.maxPayload,
+    maxBacklog = socketDefaults.maxBacklog
+  } = options
   checkDurations({ grace, 'tokens.grace': tokenOptions?.grace })
   checkDurations({ silence }, 1)
-  checkProtection({ host, authenticates: tls?.ca !== undefined || tokenOptions !== undefined, insecure })
+  checkProtection({
+    host,
+    authenticates: tls?.ca !== undefined || tokenOptions !== undefined,
+    insecure
+  })
   const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
   // A session may outlive its connection, and a connection may be none yet.
-  const [connections, tenants] = [new Visitors(limits), new Visitors(limits)]
-  const tokens = tokenOptions && await createTokens(tokenOptions, logger)
+  const [connections, tenants] = [new ConnectionCounter(limits), new ConnectionCounter(limits)]
+  const tokens = tokenOptions && (await createTokens(tokenOptions, logger))
   const budget = new Budget(options.maxMemory)
   const links = new Set<SocketLink>()
   const open = new Set<Link>()
-  const sessions = new Sessions<Peer>({ tier, grace, maxBacklog, budget, admit, onSession: (...session) => void openSession(...session), onResume: checkResume })
-  const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL, maxPayload, ...webSocketOptions })
+  const sessions = new Sessions<Peer>({
+    tier,
+    grace,
+    maxBacklog,
+    budget,
+    admit,
+    onSession: (...session) => void openSession(...session),
+    onResume: checkResume
+  })
+  const sockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols: () => PROTOCOL,
+    maxPayload,
+    ...webSocketOptions
+  })
   const secure = createHttp(answer, tls, logger)
   const { http } = secure
   let closing = false
@@ -112,7 +163,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   return {
     url: `${tls ? 'wss' : 'ws'}://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
-    get sessions() { return open.size },
+    get sessions() {
+      return open.size
+    },
     reload() {
       secure.reload()
       tokens?.reload()
@@ -137,22 +190,47 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   function answer({ url }: IncomingMessage, response: ServerResponse) {
     const [status, body] =
-      url === '/healthz' ? [200, { status: 'ok', sessions: open.size }] :
-      url === '/readyz' ? (closing ? [503, { status: 'closing' }] : tier.draining ? [503, { status: 'draining' }] : [200, { status: 'ready' }]) :
-      [426, { error: `this is a Mafalda tier: connect to it by WebSocket, with the subprotocol ${PROTOCOL}` }]
-    response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body) + '\n')
+      url === '/healthz'
+        ? [200, { status: 'ok', sessions: open.size }]
+        : url === '/readyz'
+          ? closing
+            ? [503, { status: 'closing' }]
+            : tier.draining
+              ? [503, { status: 'draining' }]
+              : [200, { status: 'ready' }]
+          : [
+              426,
+              {
+                error: `this is a Mafalda tier: connect to it by WebSocket, with the subprotocol ${PROTOCOL}`
+              }
+            ]
+    response
+      .writeHead(status as number, { 'content-type': 'application/json' })
+      .end(JSON.stringify(body) + '\n')
   }
 
   async function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
-    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
+    const offered = (request.headers['sec-websocket-protocol'] ?? '')
+      .split(',')
+      .map(name => name.trim())
     if (closing) return refuse(socket, 503, 'the server is shutting down')
-    if (!offered.includes(PROTOCOL)) return refuse(socket, 400, `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`)
+    if (!offered.includes(PROTOCOL))
+      return refuse(
+        socket,
+        400,
+        `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`
+      )
     const { origin } = request.headers
-    if (!isOriginAllowed(origin, allowOrigins)) return refuse(socket, 403, `pages of ${origin} may not connect: the operator allows origins by --allow-origin`)
+    if (!isOriginAllowed(origin, allowOrigins))
+      return refuse(
+        socket,
+        403,
+        `pages of ${origin} may not connect: the operator allows origins by --allow-origin`
+      )
     const address = request.socket.remoteAddress ?? ''
     const refusal = connections.refusal(address)
     if (refusal) return refuse(socket, ...refusal)
-    socket.once('close', connections.enter(address))
+    socket.once('close', connections.add(address))
     let grant: Grant | undefined
     try {
       grant = await bearerOf(request, socket)
@@ -160,11 +238,16 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       return refuse(socket, 401, (error as Error).message)
     }
     if (closing) return refuse(socket, 503, 'the server is shutting down')
-    sockets.handleUpgrade(request, socket, head, webSocket => onSocket(webSocket, socket, request, grant))
+    sockets.handleUpgrade(request, socket, head, webSocket =>
+      onSocket(webSocket, socket, request, grant)
+    )
   }
 
   /** What a token in the upgrade allows, if there is one. */
-  async function bearerOf({ headers: { authorization } }: IncomingMessage, socket: Duplex): Promise<Grant | undefined> {
+  async function bearerOf(
+    { headers: { authorization } }: IncomingMessage,
+    socket: Duplex
+  ): Promise<Grant | undefined> {
     if (!tokens || authorization === undefined) return undefined
     const ignore = () => {} // The socket is looked at again when it is known who this is.
     socket.on('error', ignore)
@@ -175,16 +258,22 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
   }
 
-  function onSocket(socket: WebSocket, stream: Duplex, { socket: { remoteAddress: address = '' } }: IncomingMessage, grant?: Grant) {
+  function onSocket(
+    socket: WebSocket,
+    stream: Duplex,
+    { socket: { remoteAddress: address = '' } }: IncomingMessage,
+    grant?: Grant
+  ) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
-    const gate = tokens && new Gate(link, tokens, grant)
+    const gate = tokens && new AuthenticatedLink(link, tokens, grant)
     const carrier = gate ?? link
     links.add(link)
     link.once('close', () => links.delete(link))
     carrier.once('frame', frame => begin(carrier, frame, { address, gate }))
   }
 
-  // The first frame says which session the connection belongs to; without that it is one of its own, which ends with it.
+  // The first frame says which session the connection belongs to; without that it is one of its
+  // own, which ends with it.
   async function begin(link: Link, frame: Frame, peer: Peer) {
     let opening: ReturnType<typeof openingOf>
     link.pause() // What follows waits until there is a session that takes it.
@@ -195,24 +284,42 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
         return openSession(new BoundedLink(link, budget), peer, tier.open({ budget }), frame)
       }
       const { id } = opening
-      await sessions.open(link, opening.opening, peer, opened => link.send(encodeResult(id, { ...opened, maxPayload })))
+      await sessions.open(link, opening.opening, peer, opened =>
+        link.send(encodeResult(id, { ...opened, maxPayload }))
+      )
     } catch (error) {
-      link.send(encodeFailure(opening?.id ?? (error instanceof ProtocolError ? error.id : null), describeError(error)))
-      const { closeCode } = error instanceof LimitError ? error : { closeCode: closeCodes.internalError }
+      link.send(
+        encodeFailure(
+          opening?.id ?? (error instanceof ProtocolError ? error.id : null),
+          describeError(error)
+        )
+      )
+      const { closeCode } =
+        error instanceof LimitError ? error : { closeCode: closeCodes.internalError }
       link.close(new ConnectionError((error as Error).message, { closeCode }))
     }
   }
 
-  /** Counts one more session of a peer, before anything is opened for it. Answers what to call when the session ends. Throws a LimitError. */
+  /**
+   * Counts one more session of a peer, before anything is opened for it. Answers what to call when
+   * the session ends. Throws a LimitError.
+   */
   function admit({ address }: Peer): () => void {
     const refusal = tenants.refusal(address)
     if (refusal) throw new LimitError(codes.sessions, refusal[1])
-    return tenants.enter(address)
+    return tenants.add(address)
   }
 
-  /** A session that is on another connection now is still that of the same subject, and has the rights of the token there. */
+  /**
+   * A session that is on another connection now is still that of the same subject, and has the
+   * rights of the token there.
+   */
   function checkResume(before: Peer, now: Peer) {
-    if (before.gate?.grant?.subject !== now.gate?.grant?.subject) throw new AccessError(codes.forbidden, 'a session goes on with a token for the subject that it was begun by')
+    if (before.gate?.grant?.subject !== now.gate?.grant?.subject)
+      throw new AccessError(
+        codes.forbidden,
+        'a session goes on with a token for the subject that it was begun by'
+      )
     before.gate = now.gate
   }
 
@@ -222,7 +329,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    */
   async function openSession(link: Link, peer: Peer, opened: Promise<Link>, first?: Frame) {
     const { address } = peer
-    const guard = new Guard(link, limits, () => peer.gate?.grant)
+    const guard = new AdmissionLink(link, limits, () => peer.gate?.grant)
     open.add(guard)
     let closed = false
     guard.once('close', error => {
@@ -230,8 +337,16 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       open.delete(guard)
       logger.info({ peer: address, sessions: open.size, reason: error?.message }, 'session closed')
     })
-    logger.info({ peer: address, sessions: open.size, subject: peer.gate?.grant?.subject }, 'session opened')
-    link.once('dropped', ({ message: reason }) => logger.warn({ peer: address, reason }, 'a message was not sent: this is the first of its session'))
+    logger.info(
+      { peer: address, sessions: open.size, subject: peer.gate?.grant?.subject },
+      'session opened'
+    )
+    link.once('dropped', ({ message: reason }) =>
+      logger.warn(
+        { peer: address, reason },
+        'a message was not sent: this is the first of its session'
+      )
+    )
     try {
       const session = await opened
       if (closed) return session.close()
@@ -249,7 +364,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     closing = true
     unwatch()
     const closed = new Promise<void>(resolve => http.close(() => resolve()))
-    const left = [...links].map(link => new Promise<void>(resolve => link.once('close', () => resolve())))
+    const left = [...links].map(
+      link => new Promise<void>(resolve => link.once('close', () => resolve()))
+    )
     if (!comesBack) sessions.close()
     for (const link of links) link.leave(comesBack)
     await Promise.all(left)
@@ -265,8 +382,12 @@ const MAX_UNREAD_BYTES = 1024 * 1024
 /** A client that does not take its answers, or whose messages the tier cannot take, is not read. */
 function pace(client: Link, session: Link, maxUnread: number) {
   const mustWait = () => client.bufferedAmount > maxUnread || session.bufferedAmount === Infinity
-  const goOn = () => { if (!mustWait()) client.resume() }
-  client.on('frame', () => { if (mustWait()) client.pause() })
+  const goOn = () => {
+    if (!mustWait()) client.resume()
+  }
+  client.on('frame', () => {
+    if (mustWait()) client.pause()
+  })
   client.on('drain', goOn)
   session.on('drain', goOn)
 }
@@ -274,14 +395,17 @@ function pace(client: Link, session: Link, maxUnread: number) {
 // RFC 6750, 2.1
 function tokenIn(authorization: string): string {
   const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? []
-  if (!token) throw new AccessError(codes.unauthenticated, 'Authorization must be Bearer, and a token')
+  if (!token)
+    throw new AccessError(codes.unauthenticated, 'Authorization must be Bearer, and a token')
   return token
 }
 
 function refuse(socket: Duplex, status: number, message: string) {
   socket.on('error', () => {}) // Whoever is refused may be gone already.
   socket.once('finish', () => socket.destroy()) // Or stay.
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain${status === 401 ? '\r\nwww-authenticate: Bearer' : ''}\r\nconnection: close\r\n\r\n${message}\n`)
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain${status === 401 ? '\r\nwww-authenticate: Bearer' : ''}\r\nconnection: close\r\n\r\n${message}\n`
+  )
 }
 
-const urlHost = (host: string) => host.includes(':') ? `[${host}]` : host
+const urlHost = (host: string) => (host.includes(':') ? `[${host}]` : host)

@@ -1,9 +1,10 @@
-// The sessions of a server that outlive their connections, for a grace period, or, where the tier is resumable, its process.
+// The sessions of a server that outlive their connections, for a grace period, or, where the tier
+// is resumable, its process.
 
 import { timingSafeEqual } from 'node:crypto'
 import { ConnectionError, ProtocolError, SessionError, codes } from '../../lib/errors.ts'
 import type { Budget } from '../../lib/budget.ts'
-import { type Opened, type Opening, type SessionKey, isOpening } from '../../lib/handshake.ts'
+import { type OpenReply, type Opening, type SessionKey, isOpening } from '../../lib/handshake.ts'
 import { ResumableLink } from '../../lib/resumable-link.ts'
 import { UNSTATED_MAX_PAYLOAD } from '../../lib/socket-options.ts'
 import type { Link, Tier } from '../../lib/tier.ts'
@@ -25,7 +26,10 @@ export interface SessionsOptions<P> {
   grace: number
   maxBacklog: number
   budget: Budget
-  /** Called before a session is begun or revived; answers what to call when it ends. Throws when there may be no more. */
+  /**
+   * Called before a session is begun or revived; answers what to call when it ends. Throws when
+   * there may be no more.
+   */
   admit(peer: P): () => void
   /** Is given the link of each session that begins, whose it is, and what the tier makes of it. */
   onSession(link: Link, peer: P, session: Promise<Link>): void
@@ -46,11 +50,22 @@ export class Sessions<P> {
    * Begins a session, or goes on with one, on a connection whose first frame asked for it.
    *
    * @param answer sends the answer, which comes before all else on the connection.
-   * @throws ProtocolError for what is no opening; SessionError when the session is not there, or somebody else's.
+   * @throws ProtocolError for what is no opening; SessionError when the session is not there, or
+   *   somebody else's.
    */
-  async open(carrier: Link, opening: unknown, peer: P, answer: (opened: Opened) => void) {
-    if (!isOpening(opening)) throw new ProtocolError(codes.params, 'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames; and maxPayload, in bytes')
-    const { session: id, secret, received, resume = false, maxPayload = UNSTATED_MAX_PAYLOAD } = opening
+  async open(carrier: Link, opening: unknown, peer: P, answer: (opened: OpenReply) => void) {
+    if (!isOpening(opening))
+      throw new ProtocolError(
+        codes.params,
+        'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames; and maxPayload, in bytes'
+      )
+    const {
+      session: id,
+      secret,
+      received,
+      resume = false,
+      maxPayload = UNSTATED_MAX_PAYLOAD
+    } = opening
     const { tier, grace, budget } = this.#options
     const known = this.#sessions.get(id)
     if (known && !isSame(known.secret, secret)) throw new SessionError(GONE)
@@ -72,23 +87,41 @@ export class Sessions<P> {
     for (const { link, expiry } of this.#sessions.values()) if (expiry) link.end()
   }
 
-  #goOn({ link, isRevived }: Session<P>, carrier: Link, { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening, answer: (opened: Opened) => void) {
+  #goOn(
+    { link, isRevived }: Session<P>,
+    carrier: Link,
+    { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening,
+    answer: (opened: OpenReply) => void
+  ) {
     const { tier, grace } = this.#options
     link.maxPayload = maxPayload
-    // That we have forgotten, the client has heard when it says something: the connection may have broken before.
+    // That we have forgotten, the client has heard when it says something: the connection may have
+    // broken before.
     const isUnheard = isRevived && link.received === 0 && received !== null
     // What is told about objects that the client does not know, it need not be told.
     if (received === null || isUnheard) link.restart()
-    link.attach(carrier, isUnheard ? 0 : received ?? 0, () => answer({ received: isUnheard ? null : link.received, grace, returns: tier.resumable }))
+    link.attach(carrier, isUnheard ? 0 : (received ?? 0), () =>
+      answer({ received: isUnheard ? null : link.received, grace, returns: tier.resumable })
+    )
     if (isUnheard) link.send(FORGOT)
   }
 
-  /** This process has never had the session; but perhaps the tiers below have what belongs to it. */
-  async #revive(key: SessionKey, carrier: Link, { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening, peer: P, answer: (opened: Opened) => void) {
+  /**
+   * This process has never had the session; but perhaps the tiers below have what belongs to it.
+   */
+  async #revive(
+    key: SessionKey,
+    carrier: Link,
+    { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening,
+    peer: P,
+    answer: (opened: OpenReply) => void
+  ) {
     const { tier, grace, budget } = this.#options
     if (!tier.resumable) throw new SessionError(GONE)
     let lost: ConnectionError | undefined
-    carrier.once('close', error => { lost = error as ConnectionError ?? new ConnectionError('the connection was closed') })
+    carrier.once('close', error => {
+      lost = (error as ConnectionError) ?? new ConnectionError('the connection was closed')
+    })
     const leave = this.#options.admit(peer)
     const session = await tier.open({ key, resume: true, budget }).catch(error => {
       leave()
@@ -108,14 +141,30 @@ export class Sessions<P> {
     if (lost) link.lose(lost)
   }
 
-  #begin({ session: id, secret }: SessionKey, peer: P, leave: () => void, isRevived = false): Session<P> {
+  #begin(
+    { session: id, secret }: SessionKey,
+    peer: P,
+    leave: () => void,
+    isRevived = false
+  ): Session<P> {
     const { grace, maxBacklog, budget } = this.#options
-    const session: Session<P> = { peer, secret, link: new ResumableLink(maxBacklog, budget), isRevived }
+    const session: Session<P> = {
+      peer,
+      secret,
+      link: new ResumableLink(maxBacklog, budget),
+      isRevived
+    }
     session.link.pause() // Until there is a session on the tier that takes its frames.
     this.#sessions.set(id, session)
     session.link.on('lost', error => {
       if (this.#closing) return session.link.end(error)
-      session.expiry = setTimeout(() => session.link.end(new ConnectionError(`${error.message}, and not regained within ${grace} ms`)), grace)
+      session.expiry = setTimeout(
+        () =>
+          session.link.end(
+            new ConnectionError(`${error.message}, and not regained within ${grace} ms`)
+          ),
+        grace
+      )
     })
     session.link.on('regained', () => {
       clearTimeout(session.expiry)

@@ -1,6 +1,6 @@
 // A token bucket: `rate` in each second, and as many at once.
 
-export class Bucket {
+export class TokenBucket {
   #level = 1
   #filled = performance.now()
 

@@ -11,8 +11,8 @@ import { type SessionLimits, checkLimits, sessionDefaults } from './limits.ts'
 
 export interface TokenOptions {
   /**
-   * The secret shared with the issuer of tokens (HS256, HS384, HS512), of 32 bytes or more: the path of
-   * a file, or its contents as a Buffer.
+   * The secret shared with the issuer of tokens (HS256, HS384, HS512), of 32 bytes or more: the
+   * path of a file, or its contents as a Buffer.
    */
   secret?: string | Buffer
   /**
@@ -50,15 +50,37 @@ export interface Tokens {
 // RFC 7518, 3.2
 const MIN_SECRET_BYTES = 32
 const SYMMETRIC = ['HS256', 'HS384', 'HS512']
-const ASYMMETRIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+const ASYMMETRIC = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519'
+]
 
 /** @throws when the secret or the keys cannot be read or used. */
-export async function createTokens({ secret, keys, audience, issuer, grace = 30_000 }: TokenOptions, logger: Logger): Promise<Tokens> {
-  if ((secret === undefined) === (keys === undefined)) throw new TypeError('tokens are verified with a secret or with public keys: give one of them')
-  if (!audience) throw new TypeError('tokens need an audience, so that one for something else is not taken here')
+export async function createTokens(
+  { secret, keys, audience, issuer, grace = 30_000 }: TokenOptions,
+  logger: Logger
+): Promise<Tokens> {
+  if ((secret === undefined) === (keys === undefined))
+    throw new TypeError('tokens are verified with a secret or with public keys: give one of them')
+  if (!audience)
+    throw new TypeError('tokens need an audience, so that one for something else is not taken here')
   // Loaded when it is needed, so that a tier without tokens is ready sooner.
   const jose = await import('jose')
-  const options = { audience, issuer, algorithms: secret ? SYMMETRIC : ASYMMETRIC, requiredClaims: ['exp'] }
+  const options = {
+    audience,
+    issuer,
+    algorithms: secret ? SYMMETRIC : ASYMMETRIC,
+    requiredClaims: ['exp']
+  }
   let key = readKey()
   const files = [secret, keys].filter(source => typeof source === 'string')
   return { grace, verify, reload, unwatch: watchFiles(files, reload) }
@@ -68,14 +90,18 @@ export async function createTokens({ secret, keys, audience, issuer, grace = 30_
       const { payload } = await jose.jwtVerify(token, key, options)
       return grantOf(payload)
     } catch (error) {
-      throw error instanceof AccessError ? error : new AccessError(codes.unauthenticated, reasonOf(error, options))
+      throw error instanceof AccessError
+        ? error
+        : new AccessError(codes.unauthenticated, reasonOf(error, options))
     }
   }
 
   function readKey(): JWTVerifyGetKey {
     if (secret !== undefined) return always(createSecretKey(secretBytes(read(secret))))
     const text = read(keys!).toString()
-    return text.trimStart().startsWith('{') ? jose.createLocalJWKSet(JSON.parse(text)) : always(createPublicKey(text))
+    return text.trimStart().startsWith('{')
+      ? jose.createLocalJWKSet(JSON.parse(text))
+      : always(createPublicKey(text))
   }
 
   function reload() {
@@ -84,45 +110,75 @@ export async function createTokens({ secret, keys, audience, issuer, grace = 30_
       logger.info({ files }, 'the keys of tokens were read again')
     } catch (error) {
       // Without the error's message: that of JSON quotes the file.
-      logger.error({ files, reason: (error as Error).name }, 'the keys of tokens cannot be used: those before stay')
+      logger.error(
+        { files, reason: (error as Error).name },
+        'the keys of tokens cannot be used: those before stay'
+      )
     }
   }
 }
 
-const read = (source: string | Buffer) => typeof source === 'string' ? readFileSync(source) : source
-const always = (key: KeyObject): JWTVerifyGetKey => async () => key
+const read = (source: string | Buffer) =>
+  typeof source === 'string' ? readFileSync(source) : source
+const always =
+  (key: KeyObject): JWTVerifyGetKey =>
+  async () =>
+    key
 
 // Editors and `echo` end the last line; that is not part of the secret.
 function secretBytes(contents: Buffer): Buffer {
   const bytes = Buffer.from(contents.toString('latin1').replace(/\r?\n$/, ''), 'latin1')
-  if (bytes.length < MIN_SECRET_BYTES) throw new TypeError(`the secret of tokens has at least ${MIN_SECRET_BYTES} bytes (it has ${bytes.length})`)
+  if (bytes.length < MIN_SECRET_BYTES)
+    throw new TypeError(
+      `the secret of tokens has at least ${MIN_SECRET_BYTES} bytes (it has ${bytes.length})`
+    )
   return bytes
 }
 
 function grantOf({ sub, scope, exp, limits = {} }: JWTPayload): Grant {
   const given = typeof scope === 'string' ? scope.split(' ') : []
   const scopes = new Set(SCOPES.filter(scope => given.includes(scope)))
-  if (!scopes.size) throw new AccessError(codes.forbidden, `the token has no scope of this tier: ${SCOPES.join(', ')}`)
+  if (!scopes.size)
+    throw new AccessError(
+      codes.forbidden,
+      `the token has no scope of this tier: ${SCOPES.join(', ')}`
+    )
   try {
-    return { subject: sub, scopes, limits: checkLimits(limits, sessionDefaults), expires: exp! * 1000 }
+    return {
+      subject: sub,
+      scopes,
+      limits: checkLimits(limits, sessionDefaults),
+      expires: exp! * 1000
+    }
   } catch (error) {
-    throw new AccessError(codes.unauthenticated, `the limits of the token cannot be kept: ${(error as Error).message}`)
+    throw new AccessError(
+      codes.unauthenticated,
+      `the limits of the token cannot be kept: ${(error as Error).message}`
+    )
   }
 }
 
 /** Says what is wrong with a token, without quoting it. */
-function reasonOf(error: unknown, { audience, issuer, algorithms }: { audience: string; issuer?: string; algorithms: string[] }): string {
+function reasonOf(
+  error: unknown,
+  { audience, issuer, algorithms }: { audience: string; issuer?: string; algorithms: string[] }
+): string {
   const { code, claim } = error as { code?: string; claim?: string }
   switch (code) {
-    case 'ERR_JWT_EXPIRED': return 'the token has expired'
+    case 'ERR_JWT_EXPIRED':
+      return 'the token has expired'
     case 'ERR_JWT_CLAIM_VALIDATION_FAILED':
       if (claim === 'aud') return `the token must be for the audience ${audience}`
       if (claim === 'iss') return `the token must be issued by ${issuer}`
       return `the claim ${claim} of the token is missing or not valid`
-    case 'ERR_JOSE_ALG_NOT_ALLOWED': return `the token must be signed with one of ${algorithms.join(', ')}`
+    case 'ERR_JOSE_ALG_NOT_ALLOWED':
+      return `the token must be signed with one of ${algorithms.join(', ')}`
     case 'ERR_JWKS_NO_MATCHING_KEY':
-    case 'ERR_JWKS_MULTIPLE_MATCHING_KEYS': return 'the kid of the token must be that of a key which this tier has'
-    case 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED': return 'the signature of the token is not valid'
-    default: return 'the token must be a JWT that is signed with a key of this tier'
+    case 'ERR_JWKS_MULTIPLE_MATCHING_KEYS':
+      return 'the kid of the token must be that of a key which this tier has'
+    case 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED':
+      return 'the signature of the token is not valid'
+    default:
+      return 'the token must be a JWT that is signed with a key of this tier'
   }
 }

@@ -9,15 +9,17 @@ export const cacheDirectory = (env = process.env) =>
   env.MAFALDA_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mafalda')
 
 /**
- * Keeps the file that `make` makes in a scratch directory. It appears at once: a reader never sees half a file, and
- * of two processes that make the same file the later one replaces it by an equal.
+ * Keeps the file that `make` makes in a scratch directory. It appears at once: a reader never sees
+ * half a file, and of two processes that make the same file the later one replaces it by an equal.
  * @param {string} target
  * @param {(scratch: string) => Promise<string>} make answers the path of the file made
  */
 export async function keep(target, make) {
   // First, because it may take minutes to make what then could not be kept.
   await mkdir(dirname(target), { recursive: true }).catch(({ message }) => {
-    throw new Error(`The cache must be writable, or MAFALDA_CACHE name another directory for it (${message})`)
+    throw new Error(
+      `The cache must be writable, or MAFALDA_CACHE name another directory for it (${message})`
+    )
   })
   // Not inside the cache, where nobody would clean up after a build that was interrupted.
   const scratch = await mkdtemp(join(tmpdir(), 'mafalda-'))

@@ -15,7 +15,9 @@ export function run(command, args, options) {
   return new Promise(resolve => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
-    const keep = (/** @type {string} */ text) => { output += text }
+    const keep = (/** @type {string} */ text) => {
+      output += text
+    }
     child.stdout.setEncoding('utf8').on('data', keep)
     child.stderr.setEncoding('utf8').on('data', keep)
     child.on('error', ({ message }) => resolve({ status: 127, output: message }))
@@ -24,7 +26,8 @@ export function run(command, args, options) {
 }
 
 /** The end of an output, where a command says why it failed. */
-export const tail = (/** @type {string} */ output, lines = 20) => output.trimEnd().split('\n').slice(-lines).join('\n')
+export const tail = (/** @type {string} */ output, lines = 20) =>
+  output.trimEnd().split('\n').slice(-lines).join('\n')
 
 /**
  * The absolute path of an executable that the user named in an environment variable.
@@ -34,10 +37,16 @@ export const tail = (/** @type {string} */ output, lines = 20) => output.trimEnd
 export async function named(variable, value) {
   const path = resolve(value)
   const file = await stat(path).catch(() => undefined)
-  if (!file) throw new Error(`${variable} must be the path of an executable file: there is nothing at ${path}`)
-  if (!file.isFile()) throw new Error(`${variable} must be the path of an executable file: ${path} is not a file`)
+  if (!file)
+    throw new Error(
+      `${variable} must be the path of an executable file: there is nothing at ${path}`
+    )
+  if (!file.isFile())
+    throw new Error(`${variable} must be the path of an executable file: ${path} is not a file`)
   await access(path, constants.X_OK).catch(() => {
-    throw new Error(`${variable} must be the path of an executable file: ${path} is not executable, try chmod +x`)
+    throw new Error(
+      `${variable} must be the path of an executable file: ${path} is not executable, try chmod +x`
+    )
   })
   return path
 }

@@ -1,5 +1,6 @@
-// The prebuilt worker that mediasoup publishes with its releases, found as mediasoup's own install script finds it.
-// That script itself cannot be used: when there is none, it goes on to a build that downloads its dependencies.
+// The prebuilt worker that mediasoup publishes with its releases, found as mediasoup's own install
+// script finds it. That script itself cannot be used: when there is none, it goes on to a build
+// that downloads its dependencies.
 
 import { chmod, writeFile } from 'node:fs/promises'
 import { arch, platform, release } from 'node:os'
@@ -14,8 +15,9 @@ const ANSWER_WITHIN = 10_000 // ms
  * @param {NodeJS.ProcessEnv} env
  */
 export function prebuiltUrl({ version, repository }, env) {
-  const base = env.MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL
-    || `${repository.url.replace(/^git\+/, '').replace(/\.git$/, '')}/releases/download`
+  const base =
+    env.MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL ||
+    `${repository.url.replace(/^git\+/, '').replace(/\.git$/, '')}/releases/download`
   const kernel = platform() === 'linux' ? `-kernel${release().split('.')[0]}` : ''
   return `${base}/${version}/mediasoup-worker-${version}-${platform()}-${arch()}${kernel}.tgz`
 }
@@ -39,10 +41,14 @@ export async function download(url, target) {
 
 async function get(/** @type {string} */ url) {
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(new Error(`no answer within ${ANSWER_WITHIN / 1000} s`)), ANSWER_WITHIN)
+  const timer = setTimeout(
+    () => abort.abort(new Error(`no answer within ${ANSWER_WITHIN / 1000} s`)),
+    ANSWER_WITHIN
+  )
   try {
     const response = await fetch(url, { signal: abort.signal })
-    if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`)
+    if (!response.ok)
+      throw new Error(`the server answered ${response.status} ${response.statusText}`)
     clearTimeout(timer) // The rest may take as long as it takes.
     return Buffer.from(await response.arrayBuffer())
   } catch (error) {

@@ -1,5 +1,6 @@
-// Finding mediasoup-worker, the program in which mediasoup's media flows, or making it when there is none.
-// Plain JavaScript: it also runs before anything is built, and on the Node.js of a bare machine.
+// Finding mediasoup-worker, the program in which mediasoup's media flows, or making it when there
+// is none. Plain JavaScript: it also runs before anything is built, and on the Node.js of a bare
+// machine.
 
 import { readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -11,11 +12,13 @@ import { compile, recipe } from './compile.mjs'
 import { download, prebuiltUrl } from './download.mjs'
 
 /**
- * The absolute path of a mediasoup-worker that runs on this machine: the one that MEDIASOUP_WORKER_BIN names, else one
- * that is in mediasoup's package or in our cache, else mediasoup's own prebuilt one, downloaded, else one built here
- * from mediasoup's sources (as root on Debian and Ubuntu the packages this needs are installed).
+ * The absolute path of a mediasoup-worker that runs on this machine: the one that
+ * MEDIASOUP_WORKER_BIN names, else one that is in mediasoup's package or in our cache, else
+ * mediasoup's own prebuilt one, downloaded, else one built here from mediasoup's sources (as root
+ * on Debian and Ubuntu the packages this needs are installed).
  * @param {object} [options]
- * @param {string} [options.mediasoup] directory of the mediasoup package, by default the one that we depend on
+ * @param {string} [options.mediasoup] directory of the mediasoup package, by default the one that
+ *   we depend on
  * @param {(line: string) => void} [options.log] is told of each step that takes time
  * @param {boolean} [options.build] false: do not build one
  * @param {string} [options.cache] directory
@@ -37,7 +40,12 @@ export async function findWorker({
   const description = JSON.parse(await readFile(join(mediasoup, 'package.json'), 'utf8'))
   const { version } = description
   const cached = (/** @type {string} */ origin) =>
-    resolve(cache, 'mediasoup-worker', `${version}-${platform()}-${arch()}-${origin}`, 'mediasoup-worker')
+    resolve(
+      cache,
+      'mediasoup-worker',
+      `${version}-${platform()}-${arch()}-${origin}`,
+      'mediasoup-worker'
+    )
   // Where mediasoup's own install script leaves it.
   const type = env.MEDIASOUP_BUILDTYPE === 'Debug' ? 'Debug' : 'Release'
   const installed = resolve(mediasoup, 'worker', 'out', type, 'mediasoup-worker')
@@ -59,16 +67,21 @@ export async function findWorker({
       await rm(prebuilt, { force: true })
       log(`No prebuilt mediasoup-worker ${version}: that of ${url} does not start on this system`)
     } catch (error) {
-      log(`No prebuilt mediasoup-worker ${version}: cannot get ${url}: ${error instanceof Error ? error.message : error}`)
+      log(
+        `No prebuilt mediasoup-worker ${version}: cannot get ${url}: ${error instanceof Error ? error.message : error}`
+      )
     }
   }
 
   if (!build) {
-    throw new Error(`mediasoup ${version} needs its worker, and there is none in ${mediasoup} nor in ${cache}: `
-      + 'let it be built, or set MEDIASOUP_WORKER_BIN to the path of one')
+    throw new Error(
+      `mediasoup ${version} needs its worker, and there is none in ${mediasoup} nor in ${cache}: ` +
+        'let it be built, or set MEDIASOUP_WORKER_BIN to the path of one'
+    )
   }
   await compile(mediasoup, version, built, { log, env })
-  if (!(await starts(built, env))) throw new Error(`mediasoup-worker ${version} was built, but ${built} does not start`)
+  if (!(await starts(built, env)))
+    throw new Error(`mediasoup-worker ${version} was built, but ${built} does not start`)
   return built
 }
 
@@ -78,8 +91,9 @@ function ourMediasoup() {
 }
 
 /**
- * A worker whose libraries are missing, or that is for another system, is as good as none. One that starts exits with
- * 41, because it was not told mediasoup's version: mediasoup tests its own downloads in the same way.
+ * A worker whose libraries are missing, or that is for another system, is as good as none. One that
+ * starts exits with 41, because it was not told mediasoup's version: mediasoup tests its own
+ * downloads in the same way.
  * @param {string} worker
  * @param {NodeJS.ProcessEnv} env
  */

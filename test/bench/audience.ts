@@ -1,6 +1,7 @@
-// One Producer and a growing audience. What a Worker has to do for each Consumer is real: a socket, SRTP, and packets over
-// loopback. Who receives does least: one Consumer on each Worker is counted, and the packets of all others arrive at the socket
-// of a process that is stopped, where the system drops them.
+// One Producer and a growing audience. What a Worker has to do for each Consumer is real: a socket,
+// SRTP, and packets over loopback. Who receives does least: one Consumer on each Worker is counted,
+// and the packets of all others arrive at the socket of a process that is stopped, where the system
+// drops them.
 
 import type * as ms from 'mediasoup/types'
 import type { Delays, Order } from './endpoint.ts'
@@ -9,7 +10,10 @@ import { type Mediasoup, audio, openRoom } from '../kit/room.ts'
 
 const ADDRESS = '127.0.0.1'
 const LISTEN_INFO = { protocol: 'udp', ip: ADDRESS } as const
-const SRTP: ms.SrtpParameters = { cryptoSuite: 'AES_CM_128_HMAC_SHA1_80', keyBase64: Buffer.alloc(30, 'bench').toString('base64') }
+const SRTP: ms.SrtpParameters = {
+  cryptoSuite: 'AES_CM_128_HMAC_SHA1_80',
+  keyBase64: Buffer.alloc(30, 'bench').toString('base64')
+}
 const POLL_MS = 20
 const SETTLE_MS = 300
 
@@ -39,8 +43,15 @@ export async function openAudience(mediasoup: Mediasoup, workers: number) {
   async function growTo(consumers: number) {
     for (; size < consumers; size++) {
       const isCounted = size < workers
-      const transport = await room.router.createPlainTransport({ listenInfo: LISTEN_INFO, enableSrtp: !isCounted })
-      await transport.connect(isCounted ? { ip: ADDRESS, port: witness.port } : { ip: ADDRESS, port: sink.port, srtpParameters: SRTP })
+      const transport = await room.router.createPlainTransport({
+        listenInfo: LISTEN_INFO,
+        enableSrtp: !isCounted
+      })
+      await transport.connect(
+        isCounted
+          ? { ip: ADDRESS, port: witness.port }
+          : { ip: ADDRESS, port: sink.port, srtpParameters: SRTP }
+      )
       await transport.consume({ producerId: producer.id, rtpCapabilities: room.rtpCapabilities })
       if (isCounted) witnesses.push(transport)
     }
@@ -49,18 +60,30 @@ export async function openAudience(mediasoup: Mediasoup, workers: number) {
   /** @param slackMs how long after the last one a packet may arrive, to count */
   async function perform(packets: number, everyMs: number, slackMs: number): Promise<Outcome> {
     const before = await cpuOf(room.worker)
-    const took = await ask<number>(generator.child, { send: packets, everyMs, bytes: PACKET_BYTES, address: ADDRESS, port: source.tuple.localPort } satisfies Order)
+    const took = await ask<number>(generator.child, {
+      send: packets,
+      everyMs,
+      bytes: PACKET_BYTES,
+      address: ADDRESS,
+      port: source.tuple.localPort
+    } satisfies Order)
     const deadline = performance.now() + slackMs
     const counts = witnesses.map(() => 0)
     do {
       await delay(POLL_MS)
       const arrived = await ask<Delays>(witness.child, { take: true } satisfies Order)
-      witnesses.forEach(({ tuple }, i) => { counts[i]! += arrived[tuple.localPort]?.length ?? 0 })
+      witnesses.forEach(({ tuple }, i) => {
+        counts[i]! += arrived[tuple.localPort]?.length ?? 0
+      })
     } while (Math.min(...counts) < packets && performance.now() < deadline)
-    const cpuMs = await cpuOf(room.worker) - before
+    const cpuMs = (await cpuOf(room.worker)) - before
     // There are as many Consumers on each Worker.
-    const delivered = size * counts.reduce((sum, count) => sum + count, 0) / counts.length
-    return { loss: 1 - Math.min(...counts) / packets, perSecond: delivered / took * 1000, perCpuSecond: delivered / cpuMs * 1000 }
+    const delivered = (size * counts.reduce((sum, count) => sum + count, 0)) / counts.length
+    return {
+      loss: 1 - Math.min(...counts) / packets,
+      perSecond: (delivered / took) * 1000,
+      perCpuSecond: (delivered / cpuMs) * 1000
+    }
   }
 
   /** Until nothing that was sent is under way any more. */

@@ -8,16 +8,45 @@ import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 
-const bench = (...args: string[]) => promisify(execFile)(process.execPath, ['test/bench/index.ts', ...args])
+const bench = (...args: string[]) =>
+  promisify(execFile)(process.execPath, ['test/bench/index.ts', ...args])
 
 test('every group gives a table, and rows with a figure, in JSON too', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'mafalda-bench-'))
   const file = join(folder, 'results.json')
   const { stdout } = await bench('--quick', '--json', file)
-  const { results } = JSON.parse(await readFile(file, 'utf8')) as { results: { group: string; rows: { what: string; value: number; ratio?: number; baseline?: string }[] }[] }
+  const { results } = JSON.parse(await readFile(file, 'utf8')) as {
+    results: {
+      group: string
+      rows: { what: string; value: number; ratio?: number; baseline?: string }[]
+    }[]
+  }
   await rm(folder, { recursive: true })
 
-  assert.equal(results.map(({ group }) => group), ['calls', 'throughput', 'hops', 'proxies', 'joins', 'trees', 'events', 'memory', 'routes', 'rtp', 'start', 'links', 'recovery', 'deaths', 'pipes', 'growth', 'delay', 'thousand', 'function-calls'])
+  assert.equal(
+    results.map(({ group }) => group),
+    [
+      'calls',
+      'throughput',
+      'hops',
+      'proxies',
+      'joins',
+      'trees',
+      'events',
+      'memory',
+      'routes',
+      'rtp',
+      'start',
+      'links',
+      'recovery',
+      'deaths',
+      'pipes',
+      'growth',
+      'delay',
+      'thousand',
+      'function-calls'
+    ]
+  )
   for (const { rows } of results) {
     assert.ok(rows.length >= 2)
     for (const { what, value, ratio, baseline } of rows) {
@@ -29,10 +58,13 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
 })
 
 test('a group that there is not is refused', async () => {
-  await bench('nonsense').then(() => assert.unreachable(), error => {
-    assert.is(error.code, 2)
-    assert.match(error.stderr, /A group must be one of calls, .* \(got nonsense\)/)
-  })
+  await bench('nonsense').then(
+    () => assert.unreachable(),
+    error => {
+      assert.is(error.code, 2)
+      assert.match(error.stderr, /A group must be one of calls, .* \(got nonsense\)/)
+    }
+  )
 })
 
 test.run()

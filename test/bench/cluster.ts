@@ -1,4 +1,5 @@
-// A cluster in a process of its own (--expose-gc), which is asked, one question after the other, for what it costs.
+// A cluster in a process of its own (--expose-gc), which is asked, one question after the other,
+// for what it costs.
 
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { socketDefaults } from '../../lib/socket-options.ts'
@@ -11,7 +12,10 @@ export type Question =
   | { memory: true }
   /** What it has used of a core since it was asked before, in ms. */
   | { cpu: true }
-  /** When a leaf that is lost counts no longer, and gets no more Workers, in ms of the machine's monotonic clock. */
+  /**
+   * When a leaf that is lost counts no longer, and gets no more Workers, in ms of the machine's
+   * monotonic clock.
+   */
   | { lost: true }
 
 const cluster = horizontal()
@@ -25,14 +29,19 @@ async function answer(question: Question) {
   if ('add' in question) return add(question)
   if ('memory' in question) return memory()
   if ('cpu' in question) return cpu()
-  for (const { capacity } = cluster.load; cluster.load.capacity >= capacity;) await setTimeoutPromise(1)
+  for (const { capacity } = cluster.load; cluster.load.capacity >= capacity; )
+    await setTimeoutPromise(1)
   return now()
 }
 
 async function add({ add, silence = socketDefaults.silence }: { add: string[]; silence?: number }) {
   const start = performance.now()
   let missing = add.length
-  const all = new Promise<void>(resolve => cluster.on('up', () => { if (--missing === 0) resolve() }))
+  const all = new Promise<void>(resolve =>
+    cluster.on('up', () => {
+      if (--missing === 0) resolve()
+    })
+  )
   for (const leaf of add) cluster.add(remote(leaf, { silence }))
   await all
   return performance.now() - start

@@ -6,5 +6,9 @@ import { serve } from '../kit/product.ts'
 const CORES = 8
 
 const [count] = process.argv.slice(2)
-const servers = await Promise.all(Array.from({ length: Number(count) }, () => serve(new FakeLeaf(CORES), { limits: { sessionsPerAddress: 10_000 } })))
+const servers = await Promise.all(
+  Array.from({ length: Number(count) }, () =>
+    serve(new FakeLeaf(CORES), { limits: { sessionsPerAddress: 10_000 } })
+  )
+)
 process.send!(servers.map(({ url }) => url))

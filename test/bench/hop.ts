@@ -1,5 +1,5 @@
-// A process between a client and the tiers at URLs: `relay` copies frames, `cluster` and `vertical` are what `mafalda serve` makes of
-// URLs. Asked for its `heap` or its `cpu`, it answers.
+// A process between a client and the tiers at URLs: `relay` copies frames, `cluster` and `vertical`
+// are what `mafalda serve` makes of URLs. Asked for its `heap` or its `cpu`, it answers.
 
 import { availableParallelism } from 'node:os'
 import { heap } from '../kit/heap.ts'

@@ -29,30 +29,73 @@ import { exitOnSignals } from '../kit/processes.ts'
 import type { Row } from './measure.ts'
 import { table } from './table.ts'
 
-const GROUPS = [calls, throughput, hops, proxies, joins, trees, events, memory, routes, rtp, start, links, recovery, deaths, pipes, growth, delay, thousand, functionCalls]
+const GROUPS = [
+  calls,
+  throughput,
+  hops,
+  proxies,
+  joins,
+  trees,
+  events,
+  memory,
+  routes,
+  rtp,
+  start,
+  links,
+  recovery,
+  deaths,
+  pipes,
+  growth,
+  delay,
+  thousand,
+  functionCalls
+]
 
-const { values: { json }, positionals: names } = parseArgs({ allowPositionals: true, options: { json: { type: 'string', default: 'bench-results.json' }, quick: { type: 'boolean' } } })
+const {
+  values: { json },
+  positionals: names
+} = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string', default: 'bench-results.json' }, quick: { type: 'boolean' } }
+})
 
 for (const name of names) {
   if (!GROUPS.some(group => group.name === name)) {
-    console.error(`A group must be one of ${GROUPS.map(group => group.name).join(', ')} (got ${name})`)
+    console.error(
+      `A group must be one of ${GROUPS.map(group => group.name).join(', ')} (got ${name})`
+    )
     process.exit(2)
   }
 }
 
 exitOnSignals()
-const machine = { node: process.version, mediasoup, cpu: cpus()[0]?.model, cores: availableParallelism(), load: loadavg()[0] }
+const machine = {
+  node: process.version,
+  mediasoup,
+  cpu: cpus()[0]?.model,
+  cores: availableParallelism(),
+  load: loadavg()[0]
+}
 const results: { group: string; rows: Row[] }[] = []
-console.log(`Node.js ${machine.node}, mediasoup ${mediasoup}, ${machine.cores} cores of ${machine.cpu}, load ${machine.load?.toFixed(1)}`)
-console.log('A ratio is the median of the ratios of each round; other figures are medians of the rounds.')
+console.log(
+  `Node.js ${machine.node}, mediasoup ${mediasoup}, ${machine.cores} cores of ${machine.cpu}, load ${machine.load?.toFixed(1)}`
+)
+console.log(
+  'A ratio is the median of the ratios of each round; other figures are medians of the rounds.'
+)
 
 for (const group of GROUPS) {
   if (names.length && !names.includes(group.name)) continue
   const begin = performance.now()
   const rows = await group.run()
   results.push({ group: group.name, rows })
-  console.log(`\n${group.name}: ${group.about}; took ${((performance.now() - begin) / 1000).toFixed(0)} s\n${table(rows)}`)
+  console.log(
+    `\n${group.name}: ${group.about}; took ${((performance.now() - begin) / 1000).toFixed(0)} s\n${table(rows)}`
+  )
 }
 
-writeFileSync(json, JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 2) + '\n')
+writeFileSync(
+  json,
+  JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 2) + '\n'
+)
 process.exit()

@@ -39,12 +39,24 @@ export interface Group {
 // One round, to see that everything runs; the figures mean nothing.
 export const quick = process.argv.includes('--quick')
 
-type Samples<C extends Record<string, () => Promise<Sample>>> = { [N in keyof C]: Awaited<ReturnType<C[N]>>[] }
+type Samples<C extends Record<string, () => Promise<Sample>>> = {
+  [N in keyof C]: Awaited<ReturnType<C[N]>>[]
+}
 
-/** A B C A B C …: the machine is shared, so what disturbs a round disturbs every candidate. The warm-up is not counted. */
-export async function rounds<C extends Record<string, () => Promise<Sample>>>(count: number, candidates: C, { warmUp = 2 } = {}): Promise<Samples<C>> {
+/**
+ * A B C A B C …: the machine is shared, so what disturbs a round disturbs every candidate. The
+ * warm-up is not counted.
+ */
+export async function rounds<C extends Record<string, () => Promise<Sample>>>(
+  count: number,
+  candidates: C,
+  { warmUp = 2 } = {}
+): Promise<Samples<C>> {
   const names = Object.keys(candidates) as (keyof C & string)[]
-  const samples = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<string, Sample[]>
+  const samples = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<
+    string,
+    Sample[]
+  >
   for (let round = quick ? 0 : -warmUp; round < (quick ? 1 : count); round++) {
     for (const name of names) {
       const sample = await candidates[name]!()
@@ -66,7 +78,14 @@ interface Comparison {
 export function row({ what, unit, samples, to, target }: Comparison): Row {
   const value = median(samples.map(sample => sample.value))
   const baselines = Object.values(to ?? {})
-  const ratio = to && median(samples.map((sample, i) => sample.value / baselines.reduce((sum, baseline) => sum + baseline[i]!.value, 0)))
+  const ratio =
+    to &&
+    median(
+      samples.map(
+        (sample, i) =>
+          sample.value / baselines.reduce((sum, baseline) => sum + baseline[i]!.value, 0)
+      )
+    )
   return {
     what,
     unit,
@@ -85,14 +104,19 @@ function medianOf(samples: Sample[], key: 'p50' | 'p99'): number | undefined {
   return values.length ? median(values) : undefined
 }
 
-const isReached = ({ atMost = Infinity, atLeast = -Infinity }: Target, figure: number) => figure <= atMost && figure >= atLeast
+const isReached = ({ atMost = Infinity, atLeast = -Infinity }: Target, figure: number) =>
+  figure <= atMost && figure >= atLeast
 
 function describe({ of, atMost, atLeast }: Target, unit: string) {
   return `${atMost === undefined ? '≥' : '≤'} ${atMost ?? atLeast}${of === 'ratio' ? ' ×' : ` ${unit}`}`
 }
 
 /** One call after the other. */
-export async function oneByOne(durations: Durations, count: number, call: () => Promise<unknown>): Promise<Sample> {
+export async function oneByOne(
+  durations: Durations,
+  count: number,
+  call: () => Promise<unknown>
+): Promise<Sample> {
   for (let i = 0; i < count; i++) {
     const start = performance.now()
     await call()
@@ -102,16 +126,23 @@ export async function oneByOne(durations: Durations, count: number, call: () => 
 }
 
 /** As many as there can be in `ms`, with `flight` calls always in flight. */
-export async function inFlight(durations: Durations, flight: number, ms: number, call: () => Promise<unknown>): Promise<Sample> {
+export async function inFlight(
+  durations: Durations,
+  flight: number,
+  ms: number,
+  call: () => Promise<unknown>
+): Promise<Sample> {
   const deadline = performance.now() + ms
-  await Promise.all(Array.from({ length: flight }, async () => {
-    for (let start = performance.now(); start < deadline;) {
-      await call()
-      const end = performance.now()
-      durations.add(end - start)
-      start = end
-    }
-  }))
+  await Promise.all(
+    Array.from({ length: flight }, async () => {
+      for (let start = performance.now(); start < deadline; ) {
+        await call()
+        const end = performance.now()
+        durations.add(end - start)
+        start = end
+      }
+    })
+  )
   return rate(durations.stop())
 }
 

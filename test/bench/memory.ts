@@ -1,4 +1,5 @@
-// A process whose heap is measured (--expose-gc): `local` and `client <url>` make Consumers, `leaf` serves them.
+// A process whose heap is measured (--expose-gc): `local` and `client <url>` make Consumers, `leaf`
+// serves them.
 
 import * as mediasoup from 'mediasoup'
 import { heap } from '../kit/heap.ts'
@@ -31,7 +32,11 @@ async function consumersOf(mediasoup: Mediasoup) {
   return async function make(count: number) {
     for (let made = 0; made < count; made += CONSUMERS_PER_TRANSPORT) {
       const receiving = await createTransport(room)
-      for (let i = 0; i < CONSUMERS_PER_TRANSPORT; i++) await receiving.consume({ producerId: producers[i % 2]!.id, rtpCapabilities: room.rtpCapabilities })
+      for (let i = 0; i < CONSUMERS_PER_TRANSPORT; i++)
+        await receiving.consume({
+          producerId: producers[i % 2]!.id,
+          rtpCapabilities: room.rtpCapabilities
+        })
     }
   }
 }

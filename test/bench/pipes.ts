@@ -1,4 +1,5 @@
-// A room in which everybody hears and sees all others, placed by `vertical` on simulated Workers: what of it is piped.
+// A room in which everybody hears and sees all others, placed by `vertical` on simulated Workers:
+// what of it is piped.
 
 import type * as ms from 'mediasoup/types'
 import { FakeLeaf, type FakeObject, SHARE, descendants } from '../kit/fake-leaf.ts'
@@ -21,8 +22,15 @@ interface Seat {
 
 type Product = Pick<typeof import('../../index.ts'), 'client' | 'vertical'>
 
-/** The room on that many Workers, if it has as many transports: `vertical` takes the next at a watermark that is low enough. */
-export async function spreadRoom(product: Product, peers: number, workers: number): Promise<PipedRoom> {
+/**
+ * The room on that many Workers, if it has as many transports: `vertical` takes the next at a
+ * watermark that is low enough.
+ */
+export async function spreadRoom(
+  product: Product,
+  peers: number,
+  workers: number
+): Promise<PipedRoom> {
   const load = (2 * peers + 2 * peers * (peers - 1)) * SHARE
   for (let watermark = load / workers; ; watermark /= 2) {
     const room = await pipesOfRoom(product, peers, workers, watermark)
@@ -31,16 +39,28 @@ export async function spreadRoom(product: Product, peers: number, workers: numbe
 }
 
 /** Two transports, audio and video for each peer. */
-export async function pipesOfRoom({ client, vertical }: Product, peers: number, cores: number, watermark: number): Promise<PipedRoom> {
+export async function pipesOfRoom(
+  { client, vertical }: Product,
+  peers: number,
+  cores: number,
+  watermark: number
+): Promise<PipedRoom> {
   const leaf = new FakeLeaf(cores)
   const mediasoup = await client(vertical(leaf, { watermark }))
   const room = await openRoom(mediasoup)
   const seats: Seat[] = []
   for (let i = 0; i < peers; i++) {
     const [sending, receiving] = [await createTransport(room), await createTransport(room)]
-    const seat: Seat = { receiving, producers: [await sending.produce(audio()), await sending.produce(video())] }
+    const seat: Seat = {
+      receiving,
+      producers: [await sending.produce(audio()), await sending.produce(video())]
+    }
     const consume = ({ receiving }: Seat, { producers }: Seat) =>
-      Promise.all(producers.map(({ id }) => receiving.consume({ producerId: id, rtpCapabilities: room.rtpCapabilities })))
+      Promise.all(
+        producers.map(({ id }) =>
+          receiving.consume({ producerId: id, rtpCapabilities: room.rtpCapabilities })
+        )
+      )
     await Promise.all(seats.flatMap(other => [consume(seat, other), consume(other, seat)]))
     seats.push(seat)
   }
@@ -52,11 +72,22 @@ export async function pipesOfRoom({ client, vertical }: Product, peers: number, 
 
 function pipesOf(leaf: FakeLeaf) {
   const routers = leaf.of('Router')
-  const piped = routers.flatMap(router => descendants(router, 'Producer').filter(isPiped).map(producer => ({ router, producer })))
+  const piped = routers.flatMap(router =>
+    descendants(router, 'Producer')
+      .filter(isPiped)
+      .map(producer => ({ router, producer }))
+  )
   return {
-    workers: routers.filter(router => [...router.children].some(({ kind }) => kind === 'WebRtcTransport')).length,
+    workers: routers.filter(router =>
+      [...router.children].some(({ kind }) => kind === 'WebRtcTransport')
+    ).length,
     pipes: piped.length,
-    needless: piped.filter(({ router, producer }) => !descendants(router, 'Consumer').some(({ members }) => members.producerId === producer.members.id)).length
+    needless: piped.filter(
+      ({ router, producer }) =>
+        !descendants(router, 'Consumer').some(
+          ({ members }) => members.producerId === producer.members.id
+        )
+    ).length
   }
 }
 

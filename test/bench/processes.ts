@@ -16,7 +16,11 @@ export interface Served {
 }
 
 /** `mafalda serve`, of this host or of the tiers at some URLs; resolves when it listens. */
-export function startLeaf(urls: string[] = [], listen = '127.0.0.1:0', options: string[] = []): Promise<Served> {
+export function startLeaf(
+  urls: string[] = [],
+  listen = '127.0.0.1:0',
+  options: string[] = []
+): Promise<Served> {
   const args = ['--listen', listen, ...UNLIMITED, ...options, ...urls]
   return startTier(args, { command: mafalda, stderr: 'inherit' })
 }

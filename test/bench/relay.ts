@@ -1,4 +1,5 @@
-// The least that a proxy can cost: copies frames between its clients and the tier at a URL, with the same options of `ws` as the product.
+// The least that a proxy can cost: copies frames between its clients and the tier at a URL, with
+// the same options of `ws` as the product.
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -7,7 +8,12 @@ import { PROTOCOL } from '../../lib/hello.ts'
 import { webSocketOptions } from '../../lib/socket.ts'
 
 export async function serveRelay(url: string): Promise<{ url: string }> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: () => PROTOCOL, ...webSocketOptions })
+  const server = new WebSocketServer({
+    host: '127.0.0.1',
+    port: 0,
+    handleProtocols: () => PROTOCOL,
+    ...webSocketOptions
+  })
   server.on('connection', near => {
     const far = new WebSocket(url, PROTOCOL, webSocketOptions)
     near.pause()

@@ -9,10 +9,19 @@ import { client, leaf } from '../kit/product.ts'
 export async function tappedMock() {
   let sent: Frame[] = []
   let heard: Frame[] = []
-  const mediasoup = await client(tap(leaf(localMediasoup), frame => sent.push(frame), frame => heard.push(frame)))
+  const mediasoup = await client(
+    tap(
+      leaf(localMediasoup),
+      frame => sent.push(frame),
+      frame => heard.push(frame)
+    )
+  )
 
   /** What a call says, and is told. */
-  async function exchangeOf(call: () => Promise<unknown>, isAnswer: (frame: Frame) => boolean = frame => frame.includes('"result"')): Promise<Exchange> {
+  async function exchangeOf(
+    call: () => Promise<unknown>,
+    isAnswer: (frame: Frame) => boolean = frame => frame.includes('"result"')
+  ): Promise<Exchange> {
     sent = []
     heard = []
     await call()

@@ -37,8 +37,12 @@ function watch(link: Link, ms: number, onMissing: (frame: string) => void): Link
       request.waits = false
     }
   }
-  link.on('lost', () => { isLost = true })
-  link.on('regained', () => { isLost = false })
+  link.on('lost', () => {
+    isLost = true
+  })
+  link.on('regained', () => {
+    isLost = false
+  })
   link.send = frame => {
     sent(frame)
     send.call(link, frame)

@@ -35,7 +35,14 @@ export class Application {
   start() {
     this.#generation++
     const { top, address } = this.#tree
-    const child = startScript('chaos/client', [top.link.url, address, this.#name, String(this.#seed + this.#generation), String(SILENCE_MS), ...this.#mayLose ? ['--may-lose'] : []])
+    const child = startScript('chaos/client', [
+      top.link.url,
+      address,
+      this.#name,
+      String(this.#seed + this.#generation),
+      String(SILENCE_MS),
+      ...(this.#mayLose ? ['--may-lose'] : [])
+    ])
     this.#child = child
     child.on('message', (news: News) => {
       if (child !== this.#child) return

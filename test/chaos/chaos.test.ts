@@ -20,7 +20,12 @@ const reason = obstacle()
 if (reason) console.log(`all hosts are this one: ${reason}`)
 
 // Seeds of which links are cut, and Workers, leaves or proxies killed, at once.
-const RUNS: [shape: Shape, seed: number, seconds: number][] = [['leaf', 1117, 4], ['shared', 988, 4], ['cluster', 66, 5], ['aggregated', 222, 5]]
+const RUNS: [shape: Shape, seed: number, seconds: number][] = [
+  ['leaf', 1117, 4],
+  ['shared', 988, 4],
+  ['cluster', 66, 5],
+  ['aggregated', 222, 5]
+]
 
 // Longer than a process takes to start on a machine that is busy.
 const GRACE_MS = 15_000
@@ -28,7 +33,16 @@ const GRACE_MS = 15_000
 for (const [shape, seed, seconds] of RUNS) {
   test(`what has to hold does, while links and processes break: ${shape}`, async () => {
     const lines: string[] = []
-    const { wrong, recoveries, flows, steps } = await chaos({ seed, seconds, shape, namespaces: !reason, grace: GRACE_MS, faults, perMinute: 70, log: line => lines.push(line) })
+    const { wrong, recoveries, flows, steps } = await chaos({
+      seed,
+      seconds,
+      shape,
+      namespaces: !reason,
+      grace: GRACE_MS,
+      faults,
+      perMinute: 70,
+      log: line => lines.push(line)
+    })
     assert.equal(wrong, [], lines.join('\n'))
     assert.ok(steps > 3)
     assert.ok(flows > 5, `${flows} flows of media`)
@@ -37,7 +51,11 @@ for (const [shape, seed, seconds] of RUNS) {
 }
 
 test('no network of a run is left', () => {
-  if (!reason) assert.not.match(spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout, `mafalda-${process.pid}-`)
+  if (!reason)
+    assert.not.match(
+      spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout,
+      `mafalda-${process.pid}-`
+    )
 })
 
 test('a seed gives the same schedule, and another one another', () => {
@@ -47,7 +65,8 @@ test('a seed gives the same schedule, and another one another', () => {
 })
 
 test('a schedule has the faults that it is to have, and as many', () => {
-  const kindsOf = (of: typeof faults, perMinute: number) => scheduleOf(7, 600_000, { faults: of, perMinute }).map(step => step.do)
+  const kindsOf = (of: typeof faults, perMinute: number) =>
+    scheduleOf(7, 600_000, { faults: of, perMinute }).map(step => step.do)
   assert.equal([...new Set(kindsOf(faults, 70))].toSorted(), faults.toSorted())
   assert.equal([...new Set(kindsOf(['killProxy', 'cut'], 70))].toSorted(), ['cut', 'killProxy'])
   const { length } = kindsOf(faults, 200)
@@ -78,7 +97,13 @@ test('what is waited for without end is named', async () => {
 
 test('media that ends is wrong, unless what carried it was killed', () => {
   const judge = new Judge()
-  for (const [id, pids] of [['one/1', [11, 12]], ['one/2', [12]], ['two/1', [13]], ['two/2', [13]]] as const) judge.hear({ tell: 'flow', id, pids: [...pids] })
+  for (const [id, pids] of [
+    ['one/1', [11, 12]],
+    ['one/2', [12]],
+    ['two/1', [13]],
+    ['two/2', [13]]
+  ] as const)
+    judge.hear({ tell: 'flow', id, pids: [...pids] })
   judge.touch([11], 'killWorker')
   judge.hear({ tell: 'broken', id: 'one/1', why: 'routerclose' })
   judge.hear({ tell: 'over', id: 'two/1' })
@@ -86,7 +111,10 @@ test('media that ends is wrong, unless what carried it was killed', () => {
   assert.equal(judge.wrong, [])
   judge.hear({ tell: 'broken', id: 'one/2', why: 'nothing arrives' })
   assert.is(judge.wrong.length, 1)
-  assert.match(judge.wrong[0]!, 'flow one/2 (in the Workers 12) ended, although nothing was killed that carried it: nothing arrives')
+  assert.match(
+    judge.wrong[0]!,
+    'flow one/2 (in the Workers 12) ended, although nothing was killed that carried it: nothing arrives'
+  )
   judge.forget('two')
   judge.hear({ tell: 'broken', id: 'two/2', why: 'routerclose' })
   assert.is(judge.wrong.length, 1)
@@ -98,7 +126,8 @@ test('media that ends because a proxy was away for longer than the grace period 
   try {
     const mediasoup = await until(() => connect(tree.top.url).catch(() => undefined))
     const worker = await mediasoup.createWorker()
-    const kill = (ms: number) => carryOut({ do: 'killProxy', after: 0, proxy: 0, ms }, tree, [], judge)
+    const kill = (ms: number) =>
+      carryOut({ do: 'killProxy', after: 0, proxy: 0, ms }, tree, [], judge)
     judge.hear({ tell: 'flow', id: 'one/1', pids: [worker.pid] })
     await kill(4_000)
     judge.hear({ tell: 'broken', id: 'one/1', why: 'routerclose' })
@@ -118,7 +147,13 @@ test('what took how long is told by what was done', () => {
   judge.hear({ tell: 'recovered', what: 'flow', ms: 7, after: 'one/1' })
   judge.touchTop('cut')
   judge.hear({ tell: 'recovered', what: 'connection', ms: 0 })
-  assert.equal([...judge.recoveries], [['flow after killLeaf', [7]], ['connection after cut', [0]]])
+  assert.equal(
+    [...judge.recoveries],
+    [
+      ['flow after killLeaf', [7]],
+      ['connection after cut', [0]]
+    ]
+  )
 })
 
 test('times are told with percentiles and bars', () => {

@@ -14,18 +14,33 @@ const SECONDS_TO_REST = 120
 // Longer than a tier may be away, with those below it.
 const SECONDS_TO_ANSWER = 60
 
-const [url, address, name, seed, silence, mayLose] = process.argv.slice(2) as [string, string, string, string, string, string?]
-const tell = (news: News) => { process.send?.(news) }
+const [url, address, name, seed, silence, mayLose] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string?
+]
+const tell = (news: News) => {
+  process.send?.(news)
+}
 const random = new Random(Number(seed))
 let order: Order | undefined
 
-process.on('message', (next: Order) => { order = next })
+process.on('message', (next: Order) => {
+  order = next
+})
 
 const media = await openMedia(address)
 const mediasoup = await connected()
 let lostSince = 0
-mediasoup.connection.on('lost', () => { lostSince = performance.now() })
-mediasoup.connection.on('regained', () => tell({ tell: 'recovered', what: 'connection', ms: performance.now() - lostSince }))
+mediasoup.connection.on('lost', () => {
+  lostSince = performance.now()
+})
+mediasoup.connection.on('regained', () =>
+  tell({ tell: 'recovered', what: 'connection', ms: performance.now() - lostSince })
+)
 
 let room: Room | undefined
 let gone: { at: number; with: string | undefined } | undefined
@@ -42,7 +57,14 @@ process.disconnect()
 async function connected() {
   for (;;) {
     try {
-      return await client(answering(remote(url, { silence: Number(silence) }), SECONDS_TO_ANSWER * 1000, frame => tell({ tell: 'wrong', why: `${name}: this was not answered within ${SECONDS_TO_ANSWER} s: ${frame}` })))
+      return await client(
+        answering(remote(url, { silence: Number(silence) }), SECONDS_TO_ANSWER * 1000, frame =>
+          tell({
+            tell: 'wrong',
+            why: `${name}: this was not answered within ${SECONDS_TO_ANSWER} s: ${frame}`
+          })
+        )
+      )
     } catch {
       await setTimeoutPromise(AGAIN_MS)
     }
@@ -81,7 +103,8 @@ async function rest() {
       await there.complete()
       return await there.compare()
     } catch (error) {
-      if (performance.now() > deadline) return tell({ tell: 'wrong', why: `${name}: ${(error as Error).message}` })
+      if (performance.now() > deadline)
+        return tell({ tell: 'wrong', why: `${name}: ${(error as Error).message}` })
       await failed(error as Error)
     }
   }
@@ -89,6 +112,7 @@ async function rest() {
 
 // Calls fail when what they are about has died; nothing else may make them fail.
 async function failed(error: Error) {
-  if (error instanceof TypeError || error instanceof RangeError) tell({ tell: 'wrong', why: `${name}: ${error.stack}` })
+  if (error instanceof TypeError || error instanceof RangeError)
+    tell({ tell: 'wrong', why: `${name}: ${error.stack}` })
   await setTimeoutPromise(AGAIN_MS)
 }

@@ -12,7 +12,12 @@ import type { Tree } from './tree.ts'
 const WORKERS_GONE_SECONDS = 60
 
 /** Resolves when what can be healed is. */
-export async function carryOut(step: Step, tree: Tree, applications: Application[], judge: Judge): Promise<void> {
+export async function carryOut(
+  step: Step,
+  tree: Tree,
+  applications: Application[],
+  judge: Judge
+): Promise<void> {
   const { leaves, proxies } = tree
   const tiers = [...leaves, ...proxies]
   const of = <T>(targets: T[], number: number): T => targets[number % targets.length]!
@@ -21,8 +26,10 @@ export async function carryOut(step: Step, tree: Tree, applications: Application
     return target
   }
   switch (step.do) {
-    case 'cut': return met(of(tiers, step.link)).link.breakAll()
-    case 'hang': return met(of(tiers, step.link)).link.hang()
+    case 'cut':
+      return met(of(tiers, step.link)).link.breakAll()
+    case 'hang':
+      return met(of(tiers, step.link)).link.hang()
     case 'slow': {
       const { link } = met(of(tiers, step.link))
       link.slow(step)
@@ -63,7 +70,10 @@ export async function carryOut(step: Step, tree: Tree, applications: Application
       judge.touch((tree.carriers(leaf) ?? [leaf]).flatMap(workersOf), step.do)
       return killAndRestart(leaf, step, tree, judge)
     }
-    case 'killProxy': return proxies.length ? killAndRestart(met(of(proxies, step.proxy)), step, tree, judge) : undefined
+    case 'killProxy':
+      return proxies.length
+        ? killAndRestart(met(of(proxies, step.proxy)), step, tree, judge)
+        : undefined
     case 'killClient': {
       const application = of(applications, step.client)
       await application.kill()
@@ -79,14 +89,21 @@ async function killAndRestart(tier: TreeTier, step: Kill, tree: Tree, judge: Jud
   const workers = workersOf(tier)
   // A machine that is busy starts a process late, and the sessions below wait no longer than the
   // grace period: half of it is left for those above to come back.
-  const late = setTimeout(() => judge.touch(tree.leaves.flatMap(workersOf), step.do), tree.grace / 2)
+  const late = setTimeout(
+    () => judge.touch(tree.leaves.flatMap(workersOf), step.do),
+    tree.grace / 2
+  )
   await tier.kill()
   const start = performance.now()
-  await until(() => !workers.some(isAlive), WORKERS_GONE_SECONDS, `the Workers of ${tier.name} end with it`)
+  await until(
+    () => !workers.some(isAlive),
+    WORKERS_GONE_SECONDS,
+    `the Workers of ${tier.name} end with it`
+  )
   if (workers.length) judge.recovered('Workers gone', performance.now() - start, step.do)
   await setTimeoutPromise(step.ms)
   await tier.restart()
   clearTimeout(late)
 }
 
-const workersOf = (tier: TreeTier) => tier.isUp ? childrenOf(tier.pid) : []
+const workersOf = (tier: TreeTier) => (tier.isUp ? childrenOf(tier.pid) : [])

@@ -1,4 +1,5 @@
-// RTP from a Producer to a Consumer, each on a PlainTransport of its own, and perhaps over a pipe to another Router.
+// RTP from a Producer to a Consumer, each on a PlainTransport of its own, and perhaps over a pipe
+// to another Router.
 
 import type * as ms from 'mediasoup/types'
 import type { RemoteMediasoup } from '../../client/index.ts'
@@ -6,7 +7,8 @@ import type { Media } from './media.ts'
 
 // The host says which of its addresses it is.
 const LISTEN: ms.TransportListenInfo = { protocol: 'udp', ip: '0.0.0.0' }
-// That many packets in a row are not lost to a machine that is busy, nor to a host that is unplugged: a pipe or a transport is gone.
+// That many packets in a row are not lost to a machine that is busy, nor to a host that is
+// unplugged: a pipe or a transport is gone.
 const STALLED_PACKETS = 150
 
 export interface FlowOptions {
@@ -42,18 +44,38 @@ export class Flow {
     const { from, to, media, ssrc } = options
     const made: ms.PlainTransport[] = []
     try {
-      const up = await from.createPlainTransport({ listenInfo: LISTEN, rtcpMux: true, comedia: true })
+      const up = await from.createPlainTransport({
+        listenInfo: LISTEN,
+        rtcpMux: true,
+        comedia: true
+      })
       made.push(up)
       const down = await to.createPlainTransport({ listenInfo: LISTEN, rtcpMux: true })
       made.push(down)
       const producer = await up.produce({
         kind: 'audio',
-        rtpParameters: { codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }], encodings: [{ ssrc }] }
+        rtpParameters: {
+          codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }],
+          encodings: [{ ssrc }]
+        }
       })
       await down.connect({ ip: media.address, port: media.port })
-      const piped = from === to ? undefined : await from.pipeToRouter({ producerId: producer.id, router: to })
-      const consumer = await down.consume({ producerId: producer.id, rtpCapabilities: to.rtpCapabilities })
-      return new Flow({ up, down, producer, consumer, pipe: piped ? [piped.pipeConsumer!, piped.pipeProducer!] : [] }, options)
+      const piped =
+        from === to ? undefined : await from.pipeToRouter({ producerId: producer.id, router: to })
+      const consumer = await down.consume({
+        producerId: producer.id,
+        rtpCapabilities: to.rtpCapabilities
+      })
+      return new Flow(
+        {
+          up,
+          down,
+          producer,
+          consumer,
+          pipe: piped ? [piped.pipeConsumer!, piped.pipeProducer!] : []
+        },
+        options
+      )
     } catch (error) {
       for (const transport of made) transport.close()
       throw error
@@ -61,11 +83,12 @@ export class Flow {
   }
 
   private constructor(ends: Ends, options: FlowOptions) {
-    const { up, down, producer, consumer } = this.#ends = ends
-    const { media, ssrc } = this.#options = options
+    const { up, down, producer, consumer } = (this.#ends = ends)
+    const { media, ssrc } = (this.#options = options)
     this.producer = producer
     this.consumer = consumer
-    for (const transport of [up, down]) transport.on('routerclose', () => this.#break('routerclose'))
+    for (const transport of [up, down])
+      transport.on('routerclose', () => this.#break('routerclose'))
     consumer.on('producerclose', () => this.#break('producerclose'))
     media.listen(ssrcOf(consumer), () => {
       this.arrived++
@@ -73,14 +96,17 @@ export class Flow {
     })
     this.#source = media.send(ssrc, up.tuple, () => {
       if (this.#isToggled || consumer.paused) this.#missed = 0
-      else if (++this.#missed === STALLED_PACKETS) this.#break(`nothing of ${STALLED_PACKETS} packets arrived`)
+      else if (++this.#missed === STALLED_PACKETS)
+        this.#break(`nothing of ${STALLED_PACKETS} packets arrived`)
     })
   }
 
   /** The Workers that carry it, as far as the application can know. */
   async pids({ connection }: RemoteMediasoup): Promise<number[]> {
     const { up, down, pipe } = this.#ends
-    return (await Promise.all([up, down, ...pipe].map(object => connection.locate(object)))).map(({ pid }) => pid!)
+    return (await Promise.all([up, down, ...pipe].map(object => connection.locate(object)))).map(
+      ({ pid }) => pid!
+    )
   }
 
   /** Pauses and resumes it, or just resumes it, where that had failed before. */

@@ -3,7 +3,13 @@
 import type * as ms from 'mediasoup/types'
 import type { RemoteMediasoup } from '../../client/index.ts'
 
-const OPUS: ms.RouterRtpCodecCapability = { kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2, preferredPayloadType: 100 }
+const OPUS: ms.RouterRtpCodecCapability = {
+  kind: 'audio',
+  mimeType: 'audio/opus',
+  clockRate: 48000,
+  channels: 2,
+  preferredPayloadType: 100
+}
 
 export class Hall {
   readonly worker: ms.Worker
@@ -39,16 +45,38 @@ export class Hall {
   /** What the leaves have, and what is seen here, of each sort. */
   async views(): Promise<[what: string, there: unknown, here: unknown][]> {
     const [router, worker] = await Promise.all([this.router.dump(), this.worker.dump()])
-    for (const objects of [this.#transports, this.#producers, this.#consumers] as Set<{ closed: boolean }>[]) {
+    for (const objects of [this.#transports, this.#producers, this.#consumers] as Set<{
+      closed: boolean
+    }>[]) {
       for (const object of objects) if (object.closed) objects.delete(object)
     }
-    const consumersOf = ({ id }: ms.Producer) => [...this.#consumers].filter(({ producerId }) => producerId === id).map(({ id }) => id)
-    const paused = await Promise.all([...this.#consumers].map(async consumer => [consumer.id, (await consumer.dump()).paused]))
+    const consumersOf = ({ id }: ms.Producer) =>
+      [...this.#consumers].filter(({ producerId }) => producerId === id).map(({ id }) => id)
+    const paused = await Promise.all(
+      [...this.#consumers].map(async consumer => [consumer.id, (await consumer.dump()).paused])
+    )
     return [
       ['Routers', worker.routerIds, [this.router.id]],
-      ['transports', router.transportIds.toSorted(), [...this.#transports].map(({ id }) => id).toSorted()],
-      ['Producers and their Consumers', byKey(router.mapProducerIdConsumerIds), byKey([...this.#producers].map(producer => ({ key: producer.id, values: consumersOf(producer) })))],
-      ['Consumers that are paused', paused, [...this.#consumers].map(({ id, paused }) => [id, paused])]
+      [
+        'transports',
+        router.transportIds.toSorted(),
+        [...this.#transports].map(({ id }) => id).toSorted()
+      ],
+      [
+        'Producers and their Consumers',
+        byKey(router.mapProducerIdConsumerIds),
+        byKey(
+          [...this.#producers].map(producer => ({
+            key: producer.id,
+            values: consumersOf(producer)
+          }))
+        )
+      ],
+      [
+        'Consumers that are paused',
+        paused,
+        [...this.#consumers].map(({ id, paused }) => [id, paused])
+      ]
     ]
   }
 
@@ -63,4 +91,6 @@ export class Hall {
 }
 
 const byKey = (entries: { key: string; values: string[] }[]) =>
-  entries.map(({ key, values }) => ({ key, values: values.toSorted() })).toSorted((one, other) => one.key < other.key ? -1 : 1)
+  entries
+    .map(({ key, values }) => ({ key, values: values.toSorted() }))
+    .toSorted((one, other) => (one.key < other.key ? -1 : 1))

@@ -22,25 +22,48 @@ const values = optionsOf({
   'kill-proxies': { type: 'boolean', default: true },
   namespaces: { type: 'boolean', default: true }
 })
-const [seed, minutes, perMinute] = [Number(values.seed), Number(values.minutes), Number(values['per-minute'])]
+const [seed, minutes, perMinute] = [
+  Number(values.seed),
+  Number(values.minutes),
+  Number(values['per-minute'])
+]
 const shape = values.tree as Shape
-const faults = (values.faults.split(',') as Fault[]).filter(fault => values['kill-proxies'] || fault !== 'killProxy')
+const faults = (values.faults.split(',') as Fault[]).filter(
+  fault => values['kill-proxies'] || fault !== 'killProxy'
+)
 check(Number.isSafeInteger(seed), `--seed must be a whole number (got ${values.seed})`)
 check(minutes > 0, `--minutes must be a positive number (got ${values.minutes})`)
 check(perMinute > 0, `--per-minute must be a positive number (got ${values['per-minute']})`)
-check(Object.hasOwn(shapes, shape), `--tree must be one of ${Object.keys(shapes).join(', ')} (got ${shape})`)
-check(faults.length > 0 && faults.every(fault => allFaults.includes(fault)), `--faults must be some of ${allFaults.join()} (got ${values.faults})`)
+check(
+  Object.hasOwn(shapes, shape),
+  `--tree must be one of ${Object.keys(shapes).join(', ')} (got ${shape})`
+)
+check(
+  faults.length > 0 && faults.every(fault => allFaults.includes(fault)),
+  `--faults must be some of ${allFaults.join()} (got ${values.faults})`
+)
 
 const reason = values.namespaces ? obstacle() : '--no-namespaces'
-console.log(`seed ${seed}, ${minutes} min, ${shape}; ${reason ? `all hosts are this one: ${reason}` : 'each leaf has a network namespace'}`)
+console.log(
+  `seed ${seed}, ${minutes} min, ${shape}; ${reason ? `all hosts are this one: ${reason}` : 'each leaf has a network namespace'}`
+)
 exitOnSignals()
 const begin = performance.now()
 const { wrong, recoveries, steps, flows } = await chaos({
-  seed, seconds: minutes * 60, shape, namespaces: !reason, grace: GRACE_MS, faults, perMinute,
+  seed,
+  seconds: minutes * 60,
+  shape,
+  namespaces: !reason,
+  grace: GRACE_MS,
+  faults,
+  perMinute,
   log: line => console.log(`${((performance.now() - begin) / 1000).toFixed(1).padStart(7)} ${line}`)
 })
-for (const [what, times] of [...recoveries].toSorted()) console.log(`\n${what}, ${times.length} times\n${bars(times)}`)
-console.log(`\n${steps} steps, ${flows} flows of media. ${wrong.length ? `Wrong:\n${wrong.join('\n')}\nAgain: npm run chaos -- ${again()}` : 'All that has to hold did.'}`)
+for (const [what, times] of [...recoveries].toSorted())
+  console.log(`\n${what}, ${times.length} times\n${bars(times)}`)
+console.log(
+  `\n${steps} steps, ${flows} flows of media. ${wrong.length ? `Wrong:\n${wrong.join('\n')}\nAgain: npm run chaos -- ${again()}` : 'All that has to hold did.'}`
+)
 process.exit(wrong.length ? 1 : 0)
 
 function again() {

@@ -37,11 +37,20 @@ export class Judge {
 
   hear(news: News) {
     switch (news.tell) {
-      case 'flow': return this.#begin(news.id, news.pids)
-      case 'over': return void this.#flows.delete(news.id)
-      case 'broken': return this.#broken(news.id, news.why)
-      case 'recovered': return this.recovered(news.what, news.ms, news.what === 'connection' ? this.#topFault(news.ms) : this.#causes.get(news.after ?? ''))
-      case 'wrong': return this.blame(news.why)
+      case 'flow':
+        return this.#begin(news.id, news.pids)
+      case 'over':
+        return void this.#flows.delete(news.id)
+      case 'broken':
+        return this.#broken(news.id, news.why)
+      case 'recovered':
+        return this.recovered(
+          news.what,
+          news.ms,
+          news.what === 'connection' ? this.#topFault(news.ms) : this.#causes.get(news.after ?? '')
+        )
+      case 'wrong':
+        return this.blame(news.why)
     }
   }
 
@@ -61,7 +70,8 @@ export class Judge {
   /** These Workers are about to be killed, or what they carry may go through one that is. */
   touch(pids: number[], by: Fault) {
     for (const pid of pids) this.#touched.set(pid, { at: performance.now(), by })
-    for (const flow of this.#flows.values()) if (flow.pids.some(pid => pids.includes(pid))) flow.cause = by
+    for (const flow of this.#flows.values())
+      if (flow.pids.some(pid => pids.includes(pid))) flow.cause = by
   }
 
   /** What clients are connected to was broken. */
@@ -83,7 +93,9 @@ export class Judge {
   #begin(id: string, pids: number[]) {
     this.flows++
     const now = performance.now()
-    const touch = pids.flatMap(pid => this.#touched.get(pid) ?? []).find(({ at }) => now - at < LATE_MS)
+    const touch = pids
+      .flatMap(pid => this.#touched.get(pid) ?? [])
+      .find(({ at }) => now - at < LATE_MS)
     this.#flows.set(id, { pids, cause: touch?.by })
   }
 
@@ -91,7 +103,10 @@ export class Judge {
     const flow = this.#flows.get(id)
     if (!flow) return
     this.#flows.delete(id)
-    if (!flow.cause) return this.blame(`flow ${id} (in the Workers ${flow.pids}) ended, although nothing was killed that carried it: ${why}`)
+    if (!flow.cause)
+      return this.blame(
+        `flow ${id} (in the Workers ${flow.pids}) ended, although nothing was killed that carried it: ${why}`
+      )
     this.excused++
     this.#causes.set(id, flow.cause)
     if (this.#causes.size > MAX_OVER) this.#causes.delete(this.#causes.keys().next().value!)

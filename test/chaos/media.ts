@@ -18,13 +18,19 @@ export async function openMedia(address: string) {
     if (!isRtcp(packet)) listeners.get(packet.readUInt32BE(8))?.()
   })
   socket.on('error', () => {}) // A port of a Worker that is gone, or a host that is unplugged.
-  const timer = setInterval(() => { for (const source of sources) source() }, INTERVAL_MS)
+  const timer = setInterval(() => {
+    for (const source of sources) source()
+  }, INTERVAL_MS)
 
   return {
     address,
     port: socket.address().port,
-    listen: (ssrc: number, onPacket: () => void) => { listeners.set(ssrc, onPacket) },
-    forget: (ssrc: number) => { listeners.delete(ssrc) },
+    listen: (ssrc: number, onPacket: () => void) => {
+      listeners.set(ssrc, onPacket)
+    },
+    forget: (ssrc: number) => {
+      listeners.delete(ssrc)
+    },
     /** Sends a packet each 20 ms. */
     send(ssrc: number, { localAddress, localPort }: ms.TransportTuple, onSent: () => void) {
       let sequence = 0
@@ -33,7 +39,11 @@ export async function openMedia(address: string) {
         onSent()
       }
       sources.add(source)
-      return { stop: () => { sources.delete(source) } }
+      return {
+        stop: () => {
+          sources.delete(source)
+        }
+      }
     },
     close() {
       clearInterval(timer)

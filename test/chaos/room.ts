@@ -1,5 +1,5 @@
-// What an application does while things break: Routers on which RTP flows, and between which it is piped, transports that come and
-// go, calls all the time. What broke it makes again.
+// What an application does while things break: Routers on which RTP flows, and between which it is
+// piped, transports that come and go, calls all the time. What broke it makes again.
 
 import { isDeepStrictEqual } from 'node:util'
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
@@ -70,22 +70,37 @@ export class Room {
     const flow = random.pick([...this.#flows.keys()])
     if (!flow) return
     const idle = random.pick([...this.#idle])
-    switch (random.pick(['toggle', 'toggle', 'create', 'create', 'close', 'replace', 'query'] as const)) {
-      case 'toggle': return flow.toggle()
-      case 'create': return this.#idle.size < TRANSPORTS ? void this.#idle.add(await this.#main.router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })) : undefined
+    switch (
+      random.pick(['toggle', 'toggle', 'create', 'create', 'close', 'replace', 'query'] as const)
+    ) {
+      case 'toggle':
+        return flow.toggle()
+      case 'create':
+        return this.#idle.size < TRANSPORTS
+          ? void this.#idle.add(
+              await this.#main.router.createWebRtcTransport({
+                listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }]
+              })
+            )
+          : undefined
       case 'close': {
         idle?.close()
         return
       }
-      case 'replace': return random.next() < 0.2 ? this.#end(flow) : undefined
-      case 'query': return void await flow.consumer.getStats()
+      case 'replace':
+        return random.next() < 0.2 ? this.#end(flow) : undefined
+      case 'query':
+        return void (await flow.consumer.getStats())
     }
   }
 
   /** Makes what is missing, and waits until it flows. */
   async complete() {
     for (const transport of this.#idle) if (transport.closed) this.#idle.delete(transport)
-    if (!this.#messages?.isOpen) this.#messages = await Messages.start(this.#main.router, this.#options.mayLose, why => this.#blame(why))
+    if (!this.#messages?.isOpen)
+      this.#messages = await Messages.start(this.#main.router, this.#options.mayLose, why =>
+        this.#blame(why)
+      )
     this.#messages.send()
     for (const { consumer } of this.#flows.keys()) if (consumer.paused) await consumer.resume()
     while (this.#flows.size < FLOWS && this.isOpen) await this.#startFlow()
@@ -117,7 +132,8 @@ export class Room {
     while (flow.arrived < PACKETS_TO_FLOW && this.#flows.has(flow)) await setTimeoutPromise(STEP_MS)
     if (!this.#flows.has(flow)) return
     const broken = this.#broken.shift()
-    if (broken) tell({ tell: 'recovered', what: 'flow', ms: performance.now() - broken.at, after: broken.id })
+    if (broken)
+      tell({ tell: 'recovered', what: 'flow', ms: performance.now() - broken.at, after: broken.id })
   }
 
   #end(flow: Flow) {
@@ -128,15 +144,23 @@ export class Room {
 
   /** What the leaves have is what this client sees. */
   async compare() {
-    for (const [name, hall] of [['main', this.#main], ['annex', this.#annex]] as const) {
-      for (const [what, there, here] of await hall.views()) this.#expect(`${what} of the ${name} Router`, there, here)
-      if (hall.pipes.length > 1) this.#blame(`the two Routers have ${hall.pipes.length} pairs of PipeTransports`)
+    for (const [name, hall] of [
+      ['main', this.#main],
+      ['annex', this.#annex]
+    ] as const) {
+      for (const [what, there, here] of await hall.views())
+        this.#expect(`${what} of the ${name} Router`, there, here)
+      if (hall.pipes.length > 1)
+        this.#blame(`the two Routers have ${hall.pipes.length} pairs of PipeTransports`)
     }
     await this.#messages?.arrive()
   }
 
   #expect(what: string, there: unknown, here: unknown) {
-    if (!isDeepStrictEqual(there, here)) this.#blame(`${what}: the leaf has ${JSON.stringify(there)}, the client ${JSON.stringify(here)}`)
+    if (!isDeepStrictEqual(there, here))
+      this.#blame(
+        `${what}: the leaf has ${JSON.stringify(there)}, the client ${JSON.stringify(here)}`
+      )
   }
 
   #blame(why: string) {

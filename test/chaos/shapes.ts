@@ -6,15 +6,21 @@ export interface Branch {
   /** Of `mafalda serve`. */
   args: readonly string[]
   below?: readonly Branch[]
-  /** Whether a Router may be on Workers of several leaves, and media may pass through any of these. */
+  /**
+   * Whether a Router may be on Workers of several leaves, and media may pass through any of these.
+   */
   spans?: boolean
 }
 
 const leaf = (name: string, ...args: string[]): Branch => ({ name, args })
 const cluster = (name: string, below: readonly Branch[]): Branch => ({ name, args: [], below })
 /** Transports go to another Worker each time, so that pipes are where they can be. */
-const spanning = (name: string, maxWorkers: number, below: readonly Branch[]): Branch =>
-  ({ name, args: ['--vertical', '--policy', 'scatter', '--max-workers', String(maxWorkers)], below, spans: true })
+const spanning = (name: string, maxWorkers: number, below: readonly Branch[]): Branch => ({
+  name,
+  args: ['--vertical', '--policy', 'scatter', '--max-workers', String(maxWorkers)],
+  below,
+  spans: true
+})
 
 export const shapes = {
   leaf: leaf('leaf'),

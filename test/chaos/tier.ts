@@ -27,15 +27,38 @@ export class TreeTier {
   before: ReturnType<TreeTier['holdings']> | undefined
 
   /** @param log is told of each session that nobody came back to in time */
-  static async start(name: string, args: readonly string[], log: (line: string) => void = () => {}, host?: Host) {
-    const all = [...COMMON, ...host ? ['--insecure'] : [], ...args]
-    const tell = (line: string) => { if (EXPIRED.test(line)) log(`${name}: ${JSON.parse(line).reason}`) }
+  static async start(
+    name: string,
+    args: readonly string[],
+    log: (line: string) => void = () => {},
+    host?: Host
+  ) {
+    const all = [...COMMON, ...(host ? ['--insecure'] : []), ...args]
+    const tell = (line: string) => {
+      if (EXPIRED.test(line)) log(`${name}: ${JSON.parse(line).reason}`)
+    }
     const started = await start(['--listen', `${host?.address ?? LOCALHOST}:0`, ...all], tell, host)
     const { child, url } = started
-    return new TreeTier(name, child, await startRelay(url), ['--listen', new URL(url).host, ...all], url, tell, host)
+    return new TreeTier(
+      name,
+      child,
+      await startRelay(url),
+      ['--listen', new URL(url).host, ...all],
+      url,
+      tell,
+      host
+    )
   }
 
-  private constructor(name: string, child: ChildProcess, link: Relay, args: string[], url: string, tell: (line: string) => void, host: Host | undefined) {
+  private constructor(
+    name: string,
+    child: ChildProcess,
+    link: Relay,
+    args: string[],
+    url: string,
+    tell: (line: string) => void,
+    host: Host | undefined
+  ) {
     this.#tell = tell
     this.name = name
     this.link = link
@@ -71,7 +94,7 @@ export class TreeTier {
 
   async sessions(): Promise<number> {
     const response = await fetch(this.url.replace('ws:', 'http:') + '/healthz')
-    return (await response.json() as { sessions: number }).sessions
+    return ((await response.json()) as { sessions: number }).sessions
   }
 
   /** Files and sockets that it has open, and its memory, in bytes. */

@@ -36,7 +36,14 @@ test('--help explains each option, its variable and its default, with examples',
   const { code, stdout, stderr } = await runToEnd(['serve', '--help'])
   assert.is(code, 0)
   assert.is(stderr, '')
-  for (const text of ['Usage: mafalda serve', '--listen <host:port>', 'MAFALDA_LISTEN', '127.0.0.1:4000', 'Examples:', 'mafalda serve --listen 10.0.0.7:4000']) {
+  for (const text of [
+    'Usage: mafalda serve',
+    '--listen <host:port>',
+    'MAFALDA_LISTEN',
+    '127.0.0.1:4000',
+    'Examples:',
+    'mafalda serve --listen 10.0.0.7:4000'
+  ]) {
     assert.match(stdout, text)
   }
 })
@@ -58,37 +65,90 @@ test('an unknown command or option is wrong usage', async () => {
 })
 
 test('a wrong value is wrong usage: the option and the value are named, with the rule', async () => {
-  for (const address of ['nonsense', '127.0.0.1', '127.0.0.1:', '127.0.0.1:70000', '127.0.0.1:-1', 'http://127.0.0.1:4000', '']) {
-    await fails(['serve', '--listen', address], 2, new RegExp(`'--listen <host:port>' argument '${address}' is invalid\\. It must be HOST:PORT`))
+  for (const address of [
+    'nonsense',
+    '127.0.0.1',
+    '127.0.0.1:',
+    '127.0.0.1:70000',
+    '127.0.0.1:-1',
+    'http://127.0.0.1:4000',
+    ''
+  ]) {
+    await fails(
+      ['serve', '--listen', address],
+      2,
+      new RegExp(`'--listen <host:port>' argument '${address}' is invalid\\. It must be HOST:PORT`)
+    )
   }
-  await fails(['serve', ...LISTEN, '--silence', 'long'], 2, /'--silence <ms>' argument 'long' is invalid\. It must be a whole number from 1 to 2147483647 ms, which is 24\.8 days/)
-  await fails(['serve', ...LISTEN, '--max-memory', '5X'], 2, /positive whole number of bytes, for example 512M or 2G/)
-  await fails(['serve', ...LISTEN, '--max-payload', '0'], 2, /'--max-payload <bytes>' argument '0' is invalid/)
-  await fails(['serve', ...LISTEN, '--log-level', 'loud'], 2, /'--log-level <level>' argument 'loud' is invalid\. Allowed choices are/)
+  await fails(
+    ['serve', ...LISTEN, '--silence', 'long'],
+    2,
+    /'--silence <ms>' argument 'long' is invalid\. It must be a whole number from 1 to 2147483647 ms, which is 24\.8 days/
+  )
+  await fails(
+    ['serve', ...LISTEN, '--max-memory', '5X'],
+    2,
+    /positive whole number of bytes, for example 512M or 2G/
+  )
+  await fails(
+    ['serve', ...LISTEN, '--max-payload', '0'],
+    2,
+    /'--max-payload <bytes>' argument '0' is invalid/
+  )
+  await fails(
+    ['serve', ...LISTEN, '--log-level', 'loud'],
+    2,
+    /'--log-level <level>' argument 'loud' is invalid\. Allowed choices are/
+  )
 })
 
 test('a certificate without its key, or the other way round, is refused', async () => {
-  for (const args of [['--tls-cert', 'a.crt'], ['--tls-key', 'a.key'], ['--tls-ca', 'ca.crt']]) {
-    await fails(['serve', ...LISTEN, ...args], 1, /^mafalda: --tls-cert and --tls-key are given together, with or without --tls-ca$/)
+  for (const args of [
+    ['--tls-cert', 'a.crt'],
+    ['--tls-key', 'a.key'],
+    ['--tls-ca', 'ca.crt']
+  ]) {
+    await fails(
+      ['serve', ...LISTEN, ...args],
+      1,
+      /^mafalda: --tls-cert and --tls-key are given together, with or without --tls-ca$/
+    )
   }
-  await fails(['serve', ...LISTEN, '--tls-cert', '/nowhere.crt', '--tls-key', '/nowhere.key'], 1, /^mafalda: ENOENT.*\/nowhere\.crt/)
+  await fails(
+    ['serve', ...LISTEN, '--tls-cert', '/nowhere.crt', '--tls-key', '/nowhere.key'],
+    1,
+    /^mafalda: ENOENT.*\/nowhere\.crt/
+  )
 })
 
 test('tokens that nobody could verify are refused', async () => {
-  for (const args of [['--token-keys', 'k'], ['--token-audience', 'a'], ['--token-audience', 'a', '--token-keys', 'k', '--token-secret', 's']]) {
-    await fails(['serve', ...LISTEN, ...args], 1, /^mafalda: tokens take --token-audience, and either --token-keys or --token-secret$/)
+  for (const args of [
+    ['--token-keys', 'k'],
+    ['--token-audience', 'a'],
+    ['--token-audience', 'a', '--token-keys', 'k', '--token-secret', 's']
+  ]) {
+    await fails(
+      ['serve', ...LISTEN, ...args],
+      1,
+      /^mafalda: tokens take --token-audience, and either --token-keys or --token-secret$/
+    )
   }
 })
 
 test('a wrong variable is wrong usage: it is named', async () => {
-  await fails(['serve'], 2, /'nonsense' from env 'MAFALDA_LISTEN' is invalid/, { MAFALDA_LISTEN: 'nonsense' })
+  await fails(['serve'], 2, /'nonsense' from env 'MAFALDA_LISTEN' is invalid/, {
+    MAFALDA_LISTEN: 'nonsense'
+  })
 })
 
 test('each option may be a variable instead, and the option wins', async () => {
   const env = { MAFALDA_LISTEN: '127.0.0.1:0', MAFALDA_MAX_PAYLOAD: '1000' }
   const large = { jsonrpc: '2.0', id: 1, method: 'tier.hello', params: ['x'.repeat(2000)] }
   const leaf = run(['serve'], env)
-  const url = await until(() => leaf.lines.map(line => JSON.parse(line)).find(({ msg }) => msg === 'listening')?.url as string)
+  const url = await until(
+    () =>
+      leaf.lines.map(line => JSON.parse(line)).find(({ msg }) => msg === 'listening')?.url as string
+  )
   assert.is.not(new URL(url).port, '4000')
   const small = await raw(url)
   small.send(large)
@@ -107,22 +167,42 @@ test('a port in use is named, and ends the process, also one with hosts that are
   const { port } = server.address() as AddressInfo
   const { url } = await startLeaf()
   for (const hosts of [[], [url], [`ws://127.0.0.1:${await freePort()}`]]) {
-    await fails(['serve', '--listen', `127.0.0.1:${port}`, ...hosts], 1, new RegExp(`^mafalda: port ${port} of 127\\.0\\.0\\.1 is in use: choose another one with --listen`))
+    await fails(
+      ['serve', '--listen', `127.0.0.1:${port}`, ...hosts],
+      1,
+      new RegExp(
+        `^mafalda: port ${port} of 127\\.0\\.0\\.1 is in use: choose another one with --listen`
+      )
+    )
   }
 })
 
 test('an address that is not of this host is named', async () => {
-  await fails(['serve', '--listen', '203.0.113.99:0', '--insecure'], 1, /^mafalda: 203\.0\.113\.99 is not an address of this host/)
+  await fails(
+    ['serve', '--listen', '203.0.113.99:0', '--insecure'],
+    1,
+    /^mafalda: 203\.0\.113\.99 is not an address of this host/
+  )
 })
 
 test('a worker that is missing, or no program, is named', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'mafalda-cli-'))
   afterTest(() => rm(folder, { recursive: true }))
   const file = join(folder, 'worker')
-  await fails(['serve', ...LISTEN], 1, new RegExp(`^mafalda: MEDIASOUP_WORKER_BIN must be .* nothing at ${file}$`), { MEDIASOUP_WORKER_BIN: file })
+  await fails(
+    ['serve', ...LISTEN],
+    1,
+    new RegExp(`^mafalda: MEDIASOUP_WORKER_BIN must be .* nothing at ${file}$`),
+    { MEDIASOUP_WORKER_BIN: file }
+  )
   await writeFile(file, '#!/bin/sh\n')
   await chmod(file, 0o644)
-  await fails(['serve', ...LISTEN], 1, new RegExp(`^mafalda: MEDIASOUP_WORKER_BIN must be .*${file} is not executable`), { MEDIASOUP_WORKER_BIN: file })
+  await fails(
+    ['serve', ...LISTEN],
+    1,
+    new RegExp(`^mafalda: MEDIASOUP_WORKER_BIN must be .*${file} is not executable`),
+    { MEDIASOUP_WORKER_BIN: file }
+  )
 })
 
 test('a worker that does not start fails the call that needs it, and nothing else', async () => {
@@ -146,7 +226,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     }
     child.kill(signal)
     assert.equal(await exited, [0, null])
-    for (const { closed } of peers) assert.equal(await closed, { code: 4410, reason: 'the server is shutting down' })
+    for (const { closed } of peers)
+      assert.equal(await closed, { code: 4410, reason: 'the server is shutting down' })
     assert.equal(pids.filter(isAlive), [])
     assert.is(JSON.parse(lines.at(-1)!).msg, 'closed')
     assert.equal(errors, [])
@@ -184,7 +265,9 @@ test('SIGTERM does not wait for those who say nothing', async () => {
 })
 
 test('--openrpc prints the document of the protocol, and ends, without any worker', async () => {
-  const { code, stdout, stderr } = await runToEnd(['serve', '--openrpc'], { MEDIASOUP_WORKER_BIN: '/nowhere' })
+  const { code, stdout, stderr } = await runToEnd(['serve', '--openrpc'], {
+    MEDIASOUP_WORKER_BIN: '/nowhere'
+  })
   assert.is(code, 0)
   assert.is(stderr, '')
   const { openrpc, methods: listed } = JSON.parse(stdout)
@@ -208,13 +291,25 @@ test('logs are JSON lines, with a time, a level and a message, when stdout is no
     assert.ok(msg)
   }
   const messages = logged.map(({ msg }) => msg)
-  for (const msg of ['listening', 'session opened', 'session closed', 'closing', 'closed']) assert.ok(messages.includes(msg), msg)
+  for (const msg of ['listening', 'session opened', 'session closed', 'closing', 'closed'])
+    assert.ok(messages.includes(msg), msg)
 })
 
 test('--log-level silent logs nothing', async () => {
   const port = await freePort()
-  const { child, lines, errors, exited } = run(['serve', '--listen', `127.0.0.1:${port}`, '--log-level', 'silent'])
-  await until(() => fetch(`http://127.0.0.1:${port}/healthz`).then(({ ok }) => ok, () => false))
+  const { child, lines, errors, exited } = run([
+    'serve',
+    '--listen',
+    `127.0.0.1:${port}`,
+    '--log-level',
+    'silent'
+  ])
+  await until(() =>
+    fetch(`http://127.0.0.1:${port}/healthz`).then(
+      ({ ok }) => ok,
+      () => false
+    )
+  )
   child.kill('SIGTERM')
   assert.equal(await exited, [0, null])
   assert.equal([lines, errors], [[], []])
@@ -222,21 +317,48 @@ test('--log-level silent logs nothing', async () => {
 
 test('a time that no timer can wait for is wrong usage', async () => {
   const month = String(30 * 24 * 60 * 60 * 1_000)
-  for (const option of ['--grace', '--silence', '--token-grace', '--linger', '--patience', '--timeout']) {
-    await fails(['serve', ...LISTEN, option, month], 2, /It must be a whole number from [01] to 2147483647 ms, which is 24\.8 days/)
+  for (const option of [
+    '--grace',
+    '--silence',
+    '--token-grace',
+    '--linger',
+    '--patience',
+    '--timeout'
+  ]) {
+    await fails(
+      ['serve', ...LISTEN, option, month],
+      2,
+      /It must be a whole number from [01] to 2147483647 ms, which is 24\.8 days/
+    )
   }
-  for (const args of [['serve', ...LISTEN, '--drain-deadline'], ['drain', 'ws://127.0.0.1:1', '--deadline']]) {
-    await fails([...args, month], 2, /It must be a whole number from 0 to 2147483 seconds, which is 24\.8 days/)
+  for (const args of [
+    ['serve', ...LISTEN, '--drain-deadline'],
+    ['drain', 'ws://127.0.0.1:1', '--deadline']
+  ]) {
+    await fails(
+      [...args, month],
+      2,
+      /It must be a whole number from 0 to 2147483 seconds, which is 24\.8 days/
+    )
   }
-  await fails(['conformance', '--cut', month], 2, /It must be above 0 and at most 2147483 seconds, which is 24\.8 days/)
+  await fails(
+    ['conformance', '--cut', month],
+    2,
+    /It must be above 0 and at most 2147483 seconds, which is 24\.8 days/
+  )
 })
 
 test('the same URL twice is wrong usage, however it is written', async () => {
-  await fails(['serve', ...LISTEN, 'ws://media-1:4000', 'ws://media-1:4000/'], 2, /'ws:\/\/media-1:4000\/' is invalid for argument 'urls'\. Each URL is given once/)
+  await fails(
+    ['serve', ...LISTEN, 'ws://media-1:4000', 'ws://media-1:4000/'],
+    2,
+    /'ws:\/\/media-1:4000\/' is invalid for argument 'urls'\. Each URL is given once/
+  )
 })
 
 test('a watermark is a share', async () => {
-  for (const value of ['0', '1.5', 'high']) await fails(['serve', ...LISTEN, '--watermark', value], 2, /It must be above 0 and at most 1/)
+  for (const value of ['0', '1.5', 'high'])
+    await fails(['serve', ...LISTEN, '--watermark', value], 2, /It must be above 0 and at most 1/)
 })
 
 test('a URL that is none of a WebSocket is wrong usage', async () => {
@@ -250,12 +372,25 @@ test('--max-memory bounds what all sessions keep for peers that do not read; oth
   const worker = await mediasoup.createWorker()
   for (let i = 0; i < 8; i++) {
     const greedy = await raw(url)
-    await greedy.call('tier.open', { session: `session-of-a-test-${i}`, secret: 'secret-of-that-session', received: 0 })
+    await greedy.call('tier.open', {
+      session: `session-of-a-test-${i}`,
+      secret: 'secret-of-that-session',
+      received: 0
+    })
     greedy.socket.pause()
-    for (let id = 0; id < 1_000; id++) greedy.send({ jsonrpc: '2.0', id, method: 'rpc.discover', params: [] })
+    for (let id = 0; id < 1_000; id++)
+      greedy.send({ jsonrpc: '2.0', id, method: 'rpc.discover', params: [] })
   }
-  const reason = await until(() => lines.map(line => JSON.parse(line)).find(({ msg }) => msg === 'session closed')?.reason as string | undefined)
-  assert.match(reason, /all sessions together keep more than 8388608 bytes for their peers, and this one kept most/)
+  const reason = await until(
+    () =>
+      lines.map(line => JSON.parse(line)).find(({ msg }) => msg === 'session closed')?.reason as
+        | string
+        | undefined
+  )
+  assert.match(
+    reason,
+    /all sessions together keep more than 8388608 bytes for their peers, and this one kept most/
+  )
   assert.ok((await worker.createRouter()).id)
 })
 

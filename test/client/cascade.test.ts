@@ -1,4 +1,5 @@
-// The same application, on plain mediasoup and on the mock, hears the same events of the same objects in the same order.
+// The same application, on plain mediasoup and on the mock, hears the same events of the same
+// objects in the same order.
 
 import type { EventEmitter } from 'node:events'
 import * as localMediasoup from 'mediasoup'
@@ -17,10 +18,17 @@ interface Emitter extends EventEmitter {
   closed: boolean
 }
 
-const announcements = new Set(Object.values(model).flatMap(({ events }) =>
-  Object.entries<string>(events).filter(([, role]) => role === 'new').map(([event]) => event)))
+const announcements = new Set(
+  Object.values(model).flatMap(({ events }) =>
+    Object.entries<string>(events)
+      .filter(([, role]) => role === 'new')
+      .map(([event]) => event)
+  )
+)
 
-/** Writes down all events of all objects of a mediasoup, as lines like `Router 1 observer: close`. */
+/**
+ * Writes down all events of all objects of a mediasoup, as lines like `Router 1 observer: close`.
+ */
 function record(mediasoup: Mediasoup) {
   const lines: string[] = []
   const names = new Map<unknown, string>()
@@ -37,35 +45,56 @@ function record(mediasoup: Mediasoup) {
     const start = lines.length
     await act()
     const objectOf = (line: string) => line.split(/ observer| \(closed\)|:/)[0]!
-    lines.push(...lines.splice(start).toSorted((one, other) => objectOf(one).localeCompare(objectOf(other))))
+    lines.push(
+      ...lines.splice(start).toSorted((one, other) => objectOf(one).localeCompare(objectOf(other)))
+    )
   }
 
-  return { lines, stop, inAnyOrder, object: <T>(name: string) => objects.get(name) as T, note: (line: string) => lines.push(line) }
+  return {
+    lines,
+    stop,
+    inAnyOrder,
+    object: <T>(name: string) => objects.get(name) as T,
+    note: (line: string) => lines.push(line)
+  }
 
   function announced(by: string, event: string, object: unknown) {
     if (!names.has(object)) follow(object as Emitter, by)
     const line = `${by}: ${event} ${names.get(object)}`
     // pipeToRouter() makes its transports at once, and either may be the first.
-    const isSecond = line.includes('PipeTransport of') && lines.at(-1)!.includes('PipeTransport of') && line < lines.at(-1)!
+    const isSecond =
+      line.includes('PipeTransport of') &&
+      lines.at(-1)!.includes('PipeTransport of') &&
+      line < lines.at(-1)!
     lines.splice(isSecond ? -1 : lines.length, 0, line)
   }
 
   function follow(object: Emitter, by: string) {
     const kind = object.constructor.name.replace(/Impl$/, '') as keyof typeof model
     const count = (counts.get(kind) ?? 0) + 1
-    const name = kind === 'PipeTransport' ? `PipeTransport of ${by.replace(' observer', '')}` : `${kind} ${count}`
+    const name =
+      kind === 'PipeTransport'
+        ? `PipeTransport of ${by.replace(' observer', '')}`
+        : `${kind} ${count}`
     counts.set(kind, count)
     names.set(object, name)
     objects.set(name, object)
     for (const event of [...Object.keys(model[kind].events), 'close', 'listenererror']) {
       object.on(event, (...args: unknown[]) => heard(name, object, event, args))
-      object.observer.on(event, (...args: unknown[]) => heard(`${name} observer`, object, event, args))
+      object.observer.on(event, (...args: unknown[]) =>
+        heard(`${name} observer`, object, event, args)
+      )
     }
   }
 
   function heard(by: string, emitter: Emitter, event: string, args: unknown[]) {
-    // What another process does at its own pace: meet the other end of a pipe, and exit when it is closed.
-    if (event === 'sctpstatechange' || (event === 'subprocessclose' && !(emitter as unknown as ms.Worker).died)) return
+    // What another process does at its own pace: meet the other end of a pipe, and exit when it is
+    // closed.
+    if (
+      event === 'sctpstatechange' ||
+      (event === 'subprocessclose' && !(emitter as unknown as ms.Worker).died)
+    )
+      return
     if (announcements.has(event)) return announced(by, event, args[0])
     lines.push([`${by}${emitter.closed ? ' (closed)' : ''}: ${event}`, ...args.map(told)].join(' '))
   }
@@ -95,33 +124,77 @@ async function build(mediasoup: Mediasoup, recorder: Recorder) {
   const webRtcServer = await made('createWebRtcServer', worker.createWebRtcServer({ listenInfos }))
   const router = await made('createRouter', worker.createRouter({ mediaCodecs: [opus] }))
   const otherRouter = await made('createRouter', other.createRouter({ mediaCodecs: [opus] }))
-  const webRtcTransport = await made('createWebRtcTransport', router.createWebRtcTransport({ webRtcServer, enableSctp: true }))
-  const plainTransport = await made('createPlainTransport', router.createPlainTransport({ listenInfo: listenInfos[0]! }))
+  const webRtcTransport = await made(
+    'createWebRtcTransport',
+    router.createWebRtcTransport({ webRtcServer, enableSctp: true })
+  )
+  const plainTransport = await made(
+    'createPlainTransport',
+    router.createPlainTransport({ listenInfo: listenInfos[0]! })
+  )
   const directTransport = await made('createDirectTransport', router.createDirectTransport())
-  const audioLevelObserver = await made('createAudioLevelObserver', router.createAudioLevelObserver({ interval: 5000 }))
-  const activeSpeakerObserver = await made('createActiveSpeakerObserver', router.createActiveSpeakerObserver({ interval: 5000 }))
+  const audioLevelObserver = await made(
+    'createAudioLevelObserver',
+    router.createAudioLevelObserver({ interval: 5000 })
+  )
+  const activeSpeakerObserver = await made(
+    'createActiveSpeakerObserver',
+    router.createActiveSpeakerObserver({ interval: 5000 })
+  )
 
   const producer = await made('produce', webRtcTransport.produce(audio(1)))
   const directProducer = await made('produce', directTransport.produce(audio(2)))
   const dataProducer = await made('produceData', directTransport.produceData())
   const { rtpCapabilities } = router
-  const consumer = await made('consume', plainTransport.consume({ producerId: producer.id, rtpCapabilities }))
-  const directConsumer = await made('consume', directTransport.consume({ producerId: producer.id, rtpCapabilities }))
+  const consumer = await made(
+    'consume',
+    plainTransport.consume({ producerId: producer.id, rtpCapabilities })
+  )
+  const directConsumer = await made(
+    'consume',
+    directTransport.consume({ producerId: producer.id, rtpCapabilities })
+  )
   await made('consume', webRtcTransport.consume({ producerId: directProducer.id, rtpCapabilities }))
-  const dataConsumer = await made('consumeData', directTransport.consumeData({ dataProducerId: dataProducer.id }))
+  const dataConsumer = await made(
+    'consumeData',
+    directTransport.consumeData({ dataProducerId: dataProducer.id })
+  )
   await made('addProducer', audioLevelObserver.addProducer({ producerId: producer.id }))
   await made('addProducer', activeSpeakerObserver.addProducer({ producerId: directProducer.id }))
 
-  const { pipeProducer, pipeConsumer } = await made('pipeToRouter', router.pipeToRouter({ producerId: producer.id, router: otherRouter })) as Required<ms.PipeToRouterResult>
-  const { pipeDataProducer, pipeDataConsumer } = await made('pipeToRouter', router.pipeToRouter({ dataProducerId: dataProducer.id, router: otherRouter })) as Required<ms.PipeToRouterResult>
+  const { pipeProducer, pipeConsumer } = (await made(
+    'pipeToRouter',
+    router.pipeToRouter({ producerId: producer.id, router: otherRouter })
+  )) as Required<ms.PipeToRouterResult>
+  const { pipeDataProducer, pipeDataConsumer } = (await made(
+    'pipeToRouter',
+    router.pipeToRouter({ dataProducerId: dataProducer.id, router: otherRouter })
+  )) as Required<ms.PipeToRouterResult>
   const otherTransport = await made('createDirectTransport', otherRouter.createDirectTransport())
   await made('consume', otherTransport.consume({ producerId: pipeProducer.id, rtpCapabilities }))
   await made('consumeData', otherTransport.consumeData({ dataProducerId: pipeDataProducer.id }))
 
   return {
-    worker, other, webRtcServer, router, otherRouter, webRtcTransport, plainTransport, directTransport, audioLevelObserver,
-    activeSpeakerObserver, producer, directProducer, dataProducer, consumer, directConsumer, dataConsumer,
-    pipeProducer, pipeConsumer, pipeDataProducer, pipeDataConsumer
+    worker,
+    other,
+    webRtcServer,
+    router,
+    otherRouter,
+    webRtcTransport,
+    plainTransport,
+    directTransport,
+    audioLevelObserver,
+    activeSpeakerObserver,
+    producer,
+    directProducer,
+    dataProducer,
+    consumer,
+    directConsumer,
+    dataConsumer,
+    pipeProducer,
+    pipeConsumer,
+    pipeDataProducer,
+    pipeDataConsumer
   }
 }
 
@@ -134,7 +207,9 @@ async function settle({ worker, other }: World) {
       if (!each.closed) await each.dump()
     }
   }
-  await until(() => [worker, other].every(({ closed, subprocessClosed }) => !closed || subprocessClosed))
+  await until(() =>
+    [worker, other].every(({ closed, subprocessClosed }) => !closed || subprocessClosed)
+  )
 }
 
 /** What an application hears: on building all this, on what it then does, and up to its end. */
@@ -165,8 +240,10 @@ const acts: Record<string, (world: World, recorder: Recorder) => unknown> = {
   'a WebRtcTransport is closed': ({ webRtcTransport }) => webRtcTransport.close(),
   'a PlainTransport is closed': ({ plainTransport }) => plainTransport.close(),
   'a DirectTransport is closed': ({ directTransport }) => directTransport.close(),
-  'the near PipeTransport of a pipe is closed': (_, recorder) => recorder.object<ms.Transport>('PipeTransport of Router 1').close(),
-  'the far PipeTransport of a pipe is closed': (_, recorder) => recorder.object<ms.Transport>('PipeTransport of Router 2').close(),
+  'the near PipeTransport of a pipe is closed': (_, recorder) =>
+    recorder.object<ms.Transport>('PipeTransport of Router 1').close(),
+  'the far PipeTransport of a pipe is closed': (_, recorder) =>
+    recorder.object<ms.Transport>('PipeTransport of Router 2').close(),
   'a Producer is closed': ({ producer }) => producer.close(),
   'a DataProducer is closed': ({ dataProducer }) => dataProducer.close(),
   'a Consumer is closed': ({ consumer }) => consumer.close(),
@@ -176,14 +253,19 @@ const acts: Record<string, (world: World, recorder: Recorder) => unknown> = {
   'the DataConsumer of a pipe is closed': ({ pipeDataConsumer }) => pipeDataConsumer.close(),
   'the DataProducer of a pipe is closed': ({ pipeDataProducer }) => pipeDataProducer.close(),
   'an AudioLevelObserver is closed': ({ audioLevelObserver }) => audioLevelObserver.close(),
-  'an ActiveSpeakerObserver is closed': ({ activeSpeakerObserver }) => activeSpeakerObserver.close(),
+  'an ActiveSpeakerObserver is closed': ({ activeSpeakerObserver }) =>
+    activeSpeakerObserver.close(),
   'a Producer pauses and resumes': async ({ producer, pipeProducer }, recorder) => {
     // Its own, that of the pipe and the one behind it.
     const consumers = [1, 2, 4, 5].map(number => recorder.object<ms.Consumer>(`Consumer ${number}`))
     for (const pause of [true, false]) {
       await recorder.inAnyOrder(async () => {
         await (pause ? producer.pause() : producer.resume())
-        await until(() => pipeProducer.paused === pause && consumers.every(({ producerPaused }) => producerPaused === pause))
+        await until(
+          () =>
+            pipeProducer.paused === pause &&
+            consumers.every(({ producerPaused }) => producerPaused === pause)
+        )
       })
     }
   },
@@ -191,25 +273,48 @@ const acts: Record<string, (world: World, recorder: Recorder) => unknown> = {
     await consumer.pause()
     await consumer.resume()
   },
-  'a DataProducer and a DataConsumer pause and resume': async ({ dataProducer, dataConsumer, pipeDataConsumer }, recorder) => {
+  'a DataProducer and a DataConsumer pause and resume': async (
+    { dataProducer, dataConsumer, pipeDataConsumer },
+    recorder
+  ) => {
     for (const pause of [true, false]) {
       await recorder.inAnyOrder(async () => {
         await (pause ? dataProducer.pause() : dataProducer.resume())
-        await until(() => [dataConsumer, pipeDataConsumer].every(({ dataProducerPaused }) => dataProducerPaused === pause))
+        await until(() =>
+          [dataConsumer, pipeDataConsumer].every(
+            ({ dataProducerPaused }) => dataProducerPaused === pause
+          )
+        )
       })
       await (pause ? dataConsumer.pause() : dataConsumer.resume())
     }
   },
-  'an RtpObserver pauses, resumes and loses a Producer': async ({ audioLevelObserver, producer }) => {
+  'an RtpObserver pauses, resumes and loses a Producer': async ({
+    audioLevelObserver,
+    producer
+  }) => {
     await audioLevelObserver.pause()
     await audioLevelObserver.resume()
     await audioLevelObserver.removeProducer({ producerId: producer.id })
   },
   'everything is closed twice': ({ producer, webRtcTransport, router, worker }) => {
-    for (const object of [producer, webRtcTransport, router, worker, worker, router, webRtcTransport, producer]) object.close()
+    for (const object of [
+      producer,
+      webRtcTransport,
+      router,
+      worker,
+      worker,
+      router,
+      webRtcTransport,
+      producer
+    ])
+      object.close()
   },
   'a Worker dies': async ({ worker }, recorder) => {
-    const far = [recorder.object<ms.Consumer>('Consumer 5'), recorder.object<ms.DataConsumer>('DataConsumer 3')]
+    const far = [
+      recorder.object<ms.Consumer>('Consumer 5'),
+      recorder.object<ms.DataConsumer>('DataConsumer 3')
+    ]
     process.kill(worker.pid, 'SIGKILL')
     await until(() => worker.subprocessClosed && far.every(({ closed }) => closed))
   }
@@ -224,7 +329,10 @@ function expectedOf(what: string) {
 }
 
 for (const [what, act] of Object.entries(acts)) {
-  for (const [where, open] of [['the mock', mock], ['a client', async () => (await connectLeaf()).mediasoup]] as const) {
+  for (const [where, open] of [
+    ['the mock', mock],
+    ['a client', async () => (await connectLeaf()).mediasoup]
+  ] as const) {
     test(`when ${what}, ${where} tells the same as plain mediasoup`, async () => {
       const lines = await expectedOf(what)
       assert.ok(lines.length > 50)

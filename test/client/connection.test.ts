@@ -1,4 +1,5 @@
-// The connection behind a client: what it says when there is none, how it is lost, and how it comes back.
+// The connection behind a client: what it says when there is none, how it is lost, and how it comes
+// back.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,14 +12,26 @@ import { WebSocketServer } from 'ws'
 import { ConnectionError, IncompatibleError, client, connect } from '../../client/index.ts'
 import { PROTOCOL } from '../../lib/hello.ts'
 import { digest } from '../../lib/methods.ts'
-import { type Frame, type Link, type Tier, pair } from '../../lib/tier.ts'
+import { type Frame, type Link, type Tier, channel } from '../../lib/tier.ts'
 import { leaf, serve } from '../../server/index.ts'
-import { afterTest, audio, cleanUp, connectLeaf, isAlive, opus, rejection, startLeaf, until } from '../helper.ts'
+import {
+  afterTest,
+  audio,
+  cleanUp,
+  connectLeaf,
+  isAlive,
+  opus,
+  rejection,
+  startLeaf,
+  until
+} from '../helper.ts'
 
 cleanUp(test)
 
 /** An HTTP server with, or without, something behind it. */
-async function listen(server = createServer((_, response) => response.writeHead(404).end('no such page\n'))) {
+async function listen(
+  server = createServer((_, response) => response.writeHead(404).end('no such page\n'))
+) {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   afterTest(() => server.close())
@@ -26,14 +39,23 @@ async function listen(server = createServer((_, response) => response.writeHead(
 }
 
 /** Something that opens sessions, and answers each further message, or not. */
-async function listenWebSocket(answer: (message: string) => unknown, protocol: string | false = PROTOCOL) {
+async function listenWebSocket(
+  answer: (message: string) => unknown,
+  protocol: string | false = PROTOCOL
+) {
   const http = createServer()
   const server = new WebSocketServer({ server: http, handleProtocols: () => protocol })
-  server.on('connection', socket => socket.on('message', data => {
-    const { id, method } = JSON.parse(String(data))
-    const reply = method === 'tier.open' ? { jsonrpc: '2.0', id, result: { received: 0, grace: 0 } } : answer(String(data))
-    if (reply !== undefined) socket.send(typeof reply === 'string' ? reply : JSON.stringify(reply))
-  }))
+  server.on('connection', socket =>
+    socket.on('message', data => {
+      const { id, method } = JSON.parse(String(data))
+      const reply =
+        method === 'tier.open'
+          ? { jsonrpc: '2.0', id, result: { received: 0, grace: 0 } }
+          : answer(String(data))
+      if (reply !== undefined)
+        socket.send(typeof reply === 'string' ? reply : JSON.stringify(reply))
+    })
+  )
   afterTest(() => server.clients.forEach(socket => socket.terminate()))
   return listen(http)
 }
@@ -42,7 +64,12 @@ test('an object of a kind that is none is refused, whatever the name reaches in 
   const hello = { protocol: PROTOCOL, model: digest, mediasoup: localMediasoup.version }
   const url = await listenWebSocket(message => {
     const { id, method } = JSON.parse(message)
-    if (id !== undefined) return { jsonrpc: '2.0', id, result: method === 'tier.hello' ? hello : { $: 'k3x/1', kind: 'constructor', members: {} } }
+    if (id !== undefined)
+      return {
+        jsonrpc: '2.0',
+        id,
+        result: method === 'tier.hello' ? hello : { $: 'k3x/1', kind: 'constructor', members: {} }
+      }
   })
   const mediasoup = await connect(url)
   afterTest(() => mediasoup.close())
@@ -56,7 +83,10 @@ test('what is not the URL of a WebSocket is refused, and named', async () => {
   for (const url of ['http://127.0.0.1:4000', '127.0.0.1:4000', 'tier', '']) {
     const error = await rejection(connect(url))
     assert.instance(error, TypeError)
-    assert.is(error.message, `the URL of a tier must be like ws://host:port or wss://host:port (got ${JSON.stringify(url)})`)
+    assert.is(
+      error.message,
+      `the URL of a tier must be like ws://host:port or wss://host:port (got ${JSON.stringify(url)})`
+    )
   }
 })
 
@@ -77,7 +107,10 @@ test('a port where nobody listens is named, with the reason', async () => {
 test('a host that does not exist is named, with the reason', async () => {
   const error = await rejection(connect('ws://nowhere.invalid:4000'))
   assert.instance(error, ConnectionError)
-  assert.match(error.message, /^cannot connect to ws:\/\/nowhere\.invalid:4000\/: .*(ENOTFOUND|EAI_AGAIN)/)
+  assert.match(
+    error.message,
+    /^cannot connect to ws:\/\/nowhere\.invalid:4000\/: .*(ENOTFOUND|EAI_AGAIN)/
+  )
 })
 
 test('a web server that is no Mafalda is named, with what it answered', async () => {
@@ -92,7 +125,10 @@ test('a WebSocket server that speaks something else is no tier', async () => {
     const url = await listenWebSocket(() => undefined, protocol)
     const error = await rejection(connect(url))
     assert.instance(error, ConnectionError)
-    assert.match(error.message, `cannot connect to ${url}/: Server sent ${protocol ? 'an invalid' : 'no'} subprotocol`)
+    assert.match(
+      error.message,
+      `cannot connect to ${url}/: Server sent ${protocol ? 'an invalid' : 'no'} subprotocol`
+    )
   }
 })
 
@@ -108,40 +144,73 @@ test('so is one that only talks nonsense', async () => {
 })
 
 test('a tier that does not open a session is given up, and quoted if it said something', async () => {
-  const answers = ['cuckoo', '{"jsonrpc":"2.0","method":"tier.load","params":[]}', '{"jsonrpc":"2.0","id":0,"result":{"received":"all"}}', undefined]
+  const answers = [
+    'cuckoo',
+    '{"jsonrpc":"2.0","method":"tier.load","params":[]}',
+    '{"jsonrpc":"2.0","id":0,"result":{"received":"all"}}',
+    undefined
+  ]
   for (const answer of answers) {
-    const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => PROTOCOL })
+    const server = new WebSocketServer({
+      port: 0,
+      host: '127.0.0.1',
+      handleProtocols: () => PROTOCOL
+    })
     afterTest(() => server.close())
     await once(server, 'listening')
     server.on('connection', socket => socket.on('message', () => answer && socket.send(answer)))
-    const error = await rejection(connect(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, { timeout: answer ? 60_000 : 100 }))
+    const error = await rejection(
+      connect(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+        timeout: answer ? 60_000 : 100
+      })
+    )
     assert.instance(error, answer ? IncompatibleError : ConnectionError)
-    assert.is(error.message, answer ? `the tier must speak mafalda.v1: it answered tier.open with ${answer}` : 'the tier did not open the session within 100 ms')
+    assert.is(
+      error.message,
+      answer
+        ? `the tier must speak mafalda.v1: it answered tier.open with ${answer}`
+        : 'the tier did not open the session within 100 ms'
+    )
   }
 })
 
 test('a tier that answers hello with something else is refused', async () => {
   for (const result of [null, {}, 7, 'hello', { protocol: 'mafalda.v0' }]) {
-    const error = await rejection(connect(await listenWebSocket(message => ({ jsonrpc: '2.0', id: JSON.parse(message).id, result }))))
+    const error = await rejection(
+      connect(
+        await listenWebSocket(message => ({ jsonrpc: '2.0', id: JSON.parse(message).id, result }))
+      )
+    )
     assert.instance(error, IncompatibleError, JSON.stringify(result))
     assert.match(error.message, 'the tier must speak mafalda.v1')
   }
 })
 
 test('a tier that refuses hello is quoted', async () => {
-  const error = await rejection(connect(await listenWebSocket(message => ({ jsonrpc: '2.0', id: JSON.parse(message).id, error: { code: -32601, message: 'never heard of it' } }))))
+  const error = await rejection(
+    connect(
+      await listenWebSocket(message => ({
+        jsonrpc: '2.0',
+        id: JSON.parse(message).id,
+        error: { code: -32601, message: 'never heard of it' }
+      }))
+    )
+  )
   assert.match(error.message, 'never heard of it')
 })
 
 /** A tier whose frames to the client may be changed, or held back. */
-function altered(tier: Tier, alter: (frame: Frame) => Frame | undefined | Promise<Frame>): Tier & { links: Link[] } {
+function altered(
+  tier: Tier,
+  alter: (frame: Frame) => Frame | undefined | Promise<Frame>
+): Tier & { links: Link[] } {
   const links: Link[] = []
   return {
     links,
     close: () => tier.close(),
     async open() {
       const link = await tier.open()
-      const [ours, theirs] = pair()
+      const [ours, theirs] = channel()
       links.push(link)
       link.on('frame', async frame => {
         const changed = await alter(frame)
@@ -157,11 +226,12 @@ function altered(tier: Tier, alter: (frame: Frame) => Frame | undefined | Promis
 
 const isHello = (frame: Frame) => frame.includes('"model"')
 
-const withHello = (changes: object) => altered(leaf(localMediasoup), frame => {
-  if (!isHello(frame)) return frame
-  const message = JSON.parse(frame.toString())
-  return JSON.stringify({ ...message, result: { ...message.result, ...changes } })
-})
+const withHello = (changes: object) =>
+  altered(leaf(localMediasoup), frame => {
+    if (!isHello(frame)) return frame
+    const message = JSON.parse(frame.toString())
+    return JSON.stringify({ ...message, result: { ...message.result, ...changes } })
+  })
 
 test('another version of mediasoup with the same API is used, and both versions are named in a warning', async () => {
   const warned = once(process, 'warning')
@@ -175,7 +245,9 @@ test('another version of mediasoup with the same API is used, and both versions 
 })
 
 test('a tier with another API is refused, and both versions are named', async () => {
-  const error = await rejection(client(withHello({ mediasoup: '3.99.9', model: '0123456789abcdef' })))
+  const error = await rejection(
+    client(withHello({ mediasoup: '3.99.9', model: '0123456789abcdef' }))
+  )
   assert.instance(error, IncompatibleError)
   assert.match(error.message, '3.99.9')
   assert.match(error.message, localMediasoup.version)
@@ -209,7 +281,11 @@ test('calls in flight are rejected by close()', async () => {
   const worker = await mediasoup.createWorker()
   child.kill('SIGSTOP') // So that nothing is answered.
   afterTest(() => child.kill('SIGCONT'))
-  const rejections = [rejection(worker.dump()), rejection(worker.createRouter()), rejection(mediasoup.createWorker())]
+  const rejections = [
+    rejection(worker.dump()),
+    rejection(worker.createRouter()),
+    rejection(mediasoup.createWorker())
+  ]
   mediasoup.close()
   const [dump, router, other] = await Promise.all(rejections)
   for (const error of [dump!, router!]) assert.instance(error, mediasoup.errors.WorkerClosedError)
@@ -232,7 +308,8 @@ test('when the host is lost, its Workers die as in mediasoup, calls are rejected
   worker.on('died', error => heard.push('worker died') && deaths.push(error))
   worker.on('subprocessclose', () => heard.push('worker subprocessclose'))
   worker.observer.on('close', () => heard.push('worker close'))
-  for (const event of ['lost', 'died'] as const) mediasoup.connection.on(event, error => heard.push(event) && deaths.push(error))
+  for (const event of ['lost', 'died'] as const)
+    mediasoup.connection.on(event, error => heard.push(event) && deaths.push(error))
 
   child.kill('SIGSTOP') // So that nothing is answered.
   const rejections = [rejection(producer.pause()), rejection(mediasoup.createWorker())]
@@ -242,8 +319,15 @@ test('when the host is lost, its Workers die as in mediasoup, calls are rejected
 
   assert.ok(worker.closed && worker.died && worker.subprocessClosed)
   assert.equal(heard, [
-    'lost', 'producer transportclose', 'producer close', 'transport routerclose', 'router workerclose',
-    'worker died', 'worker subprocessclose', 'worker close', 'died'
+    'lost',
+    'producer transportclose',
+    'producer close',
+    'transport routerclose',
+    'router workerclose',
+    'worker died',
+    'worker subprocessclose',
+    'worker close',
+    'died'
   ])
   for (const error of [...deaths, other!]) {
     assert.instance(error, ConnectionError)
@@ -276,7 +360,10 @@ test('a host that is frozen counts as lost, after the silence', async () => {
   child.kill('SIGSTOP')
   afterTest(() => child.kill('SIGCONT'))
   const [error] = await died
-  assert.is(error.message, 'the connection was lost: the peer has been silent for 2000 ms, and not regained within 200 ms')
+  assert.is(
+    error.message,
+    'the connection was lost: the peer has been silent for 2000 ms, and not regained within 200 ms'
+  )
 })
 
 test('when the host is back, the connection is regained, and Workers can be created again', async () => {
@@ -284,7 +371,8 @@ test('when the host is back, the connection is regained, and Workers can be crea
   const old = await mediasoup.createWorker()
   const heard: string[] = []
   const failures: Error[] = []
-  for (const event of ['lost', 'died', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  for (const event of ['lost', 'died', 'regained', 'close'] as const)
+    mediasoup.connection.on(event, () => heard.push(event))
   mediasoup.connection.on('failed', error => failures.push(error))
   const workers: unknown[] = []
   mediasoup.observer.on('newworker', worker => workers.push(worker))
@@ -308,7 +396,8 @@ test('without reconnect, a lost connection is over', async () => {
   const { url, child } = await startLeaf()
   const mediasoup = await connect(url, { reconnect: false })
   const heard: string[] = []
-  for (const event of ['lost', 'died', 'failed', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  for (const event of ['lost', 'died', 'failed', 'regained', 'close'] as const)
+    mediasoup.connection.on(event, () => heard.push(event))
   child.kill('SIGKILL')
   await until(() => heard.includes('close'))
   assert.equal(heard, ['lost', 'died', 'close'])
@@ -318,7 +407,9 @@ test('without reconnect, a lost connection is over', async () => {
 test('a connection that is closed while it is being regained does not come back', async () => {
   let greetings = 0
   let release = (): unknown => undefined
-  const released = new Promise<void>(resolve => { release = resolve })
+  const released = new Promise<void>(resolve => {
+    release = resolve
+  })
   // The second hello takes its time.
   const tier = altered(leaf(localMediasoup), async frame => {
     if (isHello(frame) && ++greetings === 2) await released
@@ -326,12 +417,15 @@ test('a connection that is closed while it is being regained does not come back'
   })
   const mediasoup = await client(tier)
   const heard: string[] = []
-  for (const event of ['lost', 'died', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  for (const event of ['lost', 'died', 'regained', 'close'] as const)
+    mediasoup.connection.on(event, () => heard.push(event))
 
   tier.links[0]!.close()
   await until(() => greetings === 2)
   let ended = false
-  tier.links[1]!.on('close', () => { ended = true })
+  tier.links[1]!.on('close', () => {
+    ended = true
+  })
   mediasoup.close()
   release()
   await until(() => ended)
@@ -344,38 +438,51 @@ async function program(code: string, url: string) {
   const source = `import { connect } from ${JSON.stringify(new URL('../../client/index.ts', import.meta.url).href)}
     const url = ${JSON.stringify(url)}
     ${code}`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', source], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   afterTest(() => child.kill('SIGKILL'))
   let said = ''
-  child.stdout.on('data', chunk => { said += chunk })
+  child.stdout.on('data', chunk => {
+    said += chunk
+  })
   await until(() => child.exitCode !== null || child.signalCode !== null)
   return { code: child.exitCode, said }
 }
 
 test('a program ends by itself once it has closed its connection', async () => {
   const { url } = await startLeaf()
-  const ended = await program(`
+  const ended = await program(
+    `
     const mediasoup = await connect(url)
     const worker = await mediasoup.createWorker()
     const router = await worker.createRouter()
     await router.createDirectTransport()
     mediasoup.close()
-    console.log('closed')`, url)
+    console.log('closed')`,
+    url
+  )
   assert.equal(ended, { code: 0, said: 'closed\n' })
 })
 
 test('a program ends by itself when it cannot connect', async () => {
-  const ended = await program("await connect(url, { timeout: 60_000 }).catch(error => console.log(error.name))", await listen())
+  const ended = await program(
+    'await connect(url, { timeout: 60_000 }).catch(error => console.log(error.name))',
+    await listen()
+  )
   assert.equal(ended, { code: 0, said: 'ConnectionError\n' })
 })
 
 test('a program ends by itself when it closes a lost connection', async () => {
   const { url, child } = await startLeaf()
-  const ended = await program(`
+  const ended = await program(
+    `
     const mediasoup = await connect(url)
     mediasoup.connection.on('failed', () => mediasoup.close())
     mediasoup.connection.on('close', () => console.log('closed'))
-    process.kill(${child.pid}, 'SIGKILL')`, url)
+    process.kill(${child.pid}, 'SIGKILL')`,
+    url
+  )
   assert.equal(ended, { code: 0, said: 'closed\n' })
 })
 

@@ -1,4 +1,5 @@
-// What the objects of a client do by themselves, without asking their host: on the mock, and often beside plain mediasoup.
+// What the objects of a client do by themselves, without asking their host: on the mock, and often
+// beside plain mediasoup.
 
 import type { EventEmitter } from 'node:events'
 import { createServer } from 'node:net'
@@ -8,7 +9,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type RemoteMediasoup, client } from '../../client/index.ts'
 import { leaf } from '../../server/index.ts'
-import { type Frame, type Tier, join, pair } from '../../lib/tier.ts'
+import { type Frame, type Tier, join, channel } from '../../lib/tier.ts'
 import { afterTest, audio, cleanUp, mock, opus, rtp, until, vp8 } from '../helper.ts'
 
 type Mediasoup = typeof localMediasoup
@@ -20,7 +21,7 @@ function tapped(tier: Tier) {
   const frames: Frame[] = []
   const open = async () => {
     const link = await tier.open()
-    const [ours, theirs] = pair()
+    const [ours, theirs] = channel()
     for (const end of [link, theirs]) end.on('frame', frame => frames.push(frame))
     join(theirs, link)
     return ours
@@ -50,26 +51,48 @@ test("appData is the caller's own object, with whatever is in it, and never leav
   const { mediasoup, frames } = await openTapped()
   const socket = createServer()
   const secret = 'do not tell'
-  const appData = { peers: new Map([['alice', secret]]), ready: Promise.resolve(secret), socket, self: {} as object, tell: () => secret, [secret]: secret }
+  const appData = {
+    peers: new Map([['alice', secret]]),
+    ready: Promise.resolve(secret),
+    socket,
+    self: {} as object,
+    tell: () => secret,
+    [secret]: secret
+  }
   appData.self = appData // JSON could not even say it.
 
   const worker = await mediasoup.createWorker({ appData })
-  const webRtcServer = await worker.createWebRtcServer({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }], appData })
+  const webRtcServer = await worker.createWebRtcServer({
+    listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }],
+    appData
+  })
   const router = await worker.createRouter({ mediaCodecs: [opus], appData })
   const transport = await router.createDirectTransport({ appData })
   const producer = await transport.produce({ ...audio(), appData })
   const dataProducer = await transport.produceData({ appData })
   const objects = [
-    worker, webRtcServer, router, transport, producer, dataProducer,
+    worker,
+    webRtcServer,
+    router,
+    transport,
+    producer,
+    dataProducer,
     await router.createWebRtcTransport({ webRtcServer, appData }),
     await router.createAudioLevelObserver({ appData }),
-    await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities, appData }),
+    await transport.consume({
+      producerId: producer.id,
+      rtpCapabilities: router.rtpCapabilities,
+      appData
+    }),
     await transport.consumeData({ dataProducerId: dataProducer.id, appData })
   ]
 
   for (const object of objects) assert.is(object.appData, appData, object.constructor.name)
   assert.ok(frames.length > 20)
-  assert.is(frames.some(frame => frame.includes(secret) || frame.includes('alice')), false)
+  assert.is(
+    frames.some(frame => frame.includes(secret) || frame.includes('alice')),
+    false
+  )
 })
 
 test('the observer hears of an object whose appData is there already', async () => {
@@ -102,15 +125,21 @@ test('appData that is no object is refused as by plain mediasoup', async () => {
   assert.is(mocked, plain)
 })
 
-test("the Producer of a pipe has the appData of the original, as long as it is not replaced", async () => {
+test('the Producer of a pipe has the appData of the original, as long as it is not replaced', async () => {
   const [plain, mocked] = await both(async mediasoup => {
     const near = await openRouter(mediasoup)
     const far = await openRouter(mediasoup)
     const transport = await near.router.createDirectTransport()
     const producer = await transport.produce({ ...audio(), appData: { mic: new Map() } })
     const dataProducer = await transport.produceData({ appData: { chat: new Map() } })
-    const { pipeProducer, pipeConsumer } = await near.router.pipeToRouter({ producerId: producer.id, router: far.router })
-    const { pipeDataProducer, pipeDataConsumer } = await near.router.pipeToRouter({ dataProducerId: dataProducer.id, router: far.router })
+    const { pipeProducer, pipeConsumer } = await near.router.pipeToRouter({
+      producerId: producer.id,
+      router: far.router
+    })
+    const { pipeDataProducer, pipeDataConsumer } = await near.router.pipeToRouter({
+      dataProducerId: dataProducer.id,
+      router: far.router
+    })
     return {
       producer: pipeProducer!.appData === producer.appData,
       dataProducer: pipeDataProducer!.appData === dataProducer.appData,
@@ -126,9 +155,15 @@ test('a pipe Producer gets the appData that the original has when it is piped', 
   const [plain, mocked] = await both(async mediasoup => {
     const near = await openRouter(mediasoup)
     const far = await openRouter(mediasoup)
-    const producer = await (await near.router.createDirectTransport()).produce({ ...audio(), appData: { name: 'old' } })
+    const producer = await (await near.router.createDirectTransport()).produce({
+      ...audio(),
+      appData: { name: 'old' }
+    })
     producer.appData = { name: 'new' }
-    const { pipeProducer } = await near.router.pipeToRouter({ producerId: producer.id, router: far.router })
+    const { pipeProducer } = await near.router.pipeToRouter({
+      producerId: producer.id,
+      router: far.router
+    })
     return [pipeProducer!.appData, pipeProducer!.appData === producer.appData]
   })
   assert.equal(plain, [{ name: 'new' }, true])
@@ -138,7 +173,9 @@ test('a pipe Producer gets the appData that the original has when it is piped', 
 test('a new object is announced once, before the call that creates it is done', async () => {
   const mediasoup = await mock()
   const heard: unknown[] = []
-  const hear = (object: unknown) => { heard.push(object) }
+  const hear = (object: unknown) => {
+    heard.push(object)
+  }
   /** Whether it was announced, and is the one that the call gives. */
   const announced = async (creating: Promise<unknown>) => {
     const object = await creating
@@ -160,10 +197,13 @@ test('a new object is announced once, before the call that creates it is done', 
   const transporting = router.createDirectTransport()
   await announced(transporting)
   const transport = await transporting
-  for (const event of ['newproducer', 'newconsumer', 'newdataproducer', 'newdataconsumer'] as const) transport.observer.on(event, hear)
+  for (const event of ['newproducer', 'newconsumer', 'newdataproducer', 'newdataconsumer'] as const)
+    transport.observer.on(event, hear)
   const producing = transport.produce(audio())
   await announced(producing)
-  await announced(transport.consume({ producerId: (await producing).id, rtpCapabilities: router.rtpCapabilities }))
+  await announced(
+    transport.consume({ producerId: (await producing).id, rtpCapabilities: router.rtpCapabilities })
+  )
   const producingData = transport.produceData()
   await announced(producingData)
   await announced(transport.consumeData({ dataProducerId: (await producingData).id }))
@@ -171,21 +211,67 @@ test('a new object is announced once, before the call that creates it is done', 
 
 test('getters give copies: whoever changes them changes nothing', async () => {
   const { worker, router } = await openRouter(await mock())
-  const webRtcTransport = await router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }], enableSctp: true })
+  const webRtcTransport = await router.createWebRtcTransport({
+    listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }],
+    enableSctp: true
+  })
   const transport = await router.createDirectTransport()
   const producer = await transport.produce(audio())
-  const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const consumer = await transport.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
   assert.ok(worker.pid)
 
   const cases: [read: () => object, change: (value: never) => void][] = [
-    [() => router.rtpCapabilities, (value: ms.RouterRtpCapabilities) => { value.codecs!.length = 0 }],
-    [() => webRtcTransport.iceCandidates, (value: ms.IceCandidate[]) => { value[0]!.ip = 'mine' }],
-    [() => webRtcTransport.dtlsParameters, (value: ms.DtlsParameters) => { value.fingerprints = [] }],
-    [() => webRtcTransport.sctpParameters!, (value: ms.SctpParameters) => { value.port = 7 }],
-    [() => producer.rtpParameters, (value: ms.RtpParameters) => { value.codecs = [] }],
-    [() => producer.consumableRtpParameters, (value: ms.RtpParameters) => { value.codecs = [] }],
-    [() => consumer.rtpParameters, (value: ms.RtpParameters) => { value.encodings![0]!.ssrc = 7 }],
-    [() => consumer.score, (value: ms.ConsumerScore) => { value.score = -1 }]
+    [
+      () => router.rtpCapabilities,
+      (value: ms.RouterRtpCapabilities) => {
+        value.codecs!.length = 0
+      }
+    ],
+    [
+      () => webRtcTransport.iceCandidates,
+      (value: ms.IceCandidate[]) => {
+        value[0]!.ip = 'mine'
+      }
+    ],
+    [
+      () => webRtcTransport.dtlsParameters,
+      (value: ms.DtlsParameters) => {
+        value.fingerprints = []
+      }
+    ],
+    [
+      () => webRtcTransport.sctpParameters!,
+      (value: ms.SctpParameters) => {
+        value.port = 7
+      }
+    ],
+    [
+      () => producer.rtpParameters,
+      (value: ms.RtpParameters) => {
+        value.codecs = []
+      }
+    ],
+    [
+      () => producer.consumableRtpParameters,
+      (value: ms.RtpParameters) => {
+        value.codecs = []
+      }
+    ],
+    [
+      () => consumer.rtpParameters,
+      (value: ms.RtpParameters) => {
+        value.encodings![0]!.ssrc = 7
+      }
+    ],
+    [
+      () => consumer.score,
+      (value: ms.ConsumerScore) => {
+        value.score = -1
+      }
+    ]
   ]
   for (const [read, change] of cases) {
     const before = structuredClone(read())
@@ -197,7 +283,10 @@ test('getters give copies: whoever changes them changes nothing', async () => {
 
 test('options are left as the caller gave them', async () => {
   const { router } = await openRouter(await mock({ announcedAddress: '203.0.113.7' }))
-  const options: ms.WebRtcTransportOptions = { listenInfos: [{ protocol: 'udp', ip: '0.0.0.0' }], appData: { a: 1 } }
+  const options: ms.WebRtcTransportOptions = {
+    listenInfos: [{ protocol: 'udp', ip: '0.0.0.0' }],
+    appData: { a: 1 }
+  }
   const copy = structuredClone(options)
   await router.createWebRtcTransport(options)
   assert.equal(options, copy)
@@ -207,9 +296,13 @@ test('close() has closed everything below when it returns', async () => {
   const { worker, router } = await openRouter(await mock())
   const transport = await router.createDirectTransport()
   const producer = await transport.produce(audio())
-  const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const consumer = await transport.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
   worker.close()
-  for (const object of [worker, router, transport, producer, consumer]) assert.ok(object.closed, object.constructor.name)
+  for (const object of [worker, router, transport, producer, consumer])
+    assert.ok(object.closed, object.constructor.name)
 })
 
 test('canConsume() answers on the spot: for what is there, what is not, and what is nonsense', async () => {
@@ -218,7 +311,10 @@ test('canConsume() answers on the spot: for what is there, what is not, and what
     const transport = await router.createDirectTransport()
     const producer = await transport.produce(audio())
     const { rtpCapabilities } = router
-    const video = { ...rtpCapabilities, codecs: rtpCapabilities.codecs!.filter(({ kind }) => kind === 'video') }
+    const video = {
+      ...rtpCapabilities,
+      codecs: rtpCapabilities.codecs!.filter(({ kind }) => kind === 'video')
+    }
     const producerId = producer.id
     const answers = [
       router.canConsume({ producerId, rtpCapabilities }),
@@ -241,7 +337,11 @@ test('updateMediaCodecs() is done when it returns, here and then on the host', a
     router.updateMediaCodecs([vp8])
     const { rtpCapabilities } = router
     const transport = await router.createDirectTransport()
-    return [rtpCapabilities, router.rtpCapabilities, await errorOf(() => transport.produce(audio()))]
+    return [
+      rtpCapabilities,
+      router.rtpCapabilities,
+      await errorOf(() => transport.produce(audio()))
+    ]
   })
   assert.match(JSON.stringify(plain), 'video/VP8')
   assert.match(plain[2] as string, 'UnsupportedError')
@@ -253,7 +353,13 @@ test('updateMediaCodecs() throws what plain mediasoup throws, and changes nothin
     const { router } = await openRouter(mediasoup)
     const before = router.rtpCapabilities
     const thrown = []
-    for (const codecs of ['all', 7, [{}], [{ ...opus, mimeType: 'audio/nothing' }], [{ ...opus, clockRate: '48000' }]]) {
+    for (const codecs of [
+      'all',
+      7,
+      [{}],
+      [{ ...opus, mimeType: 'audio/nothing' }],
+      [{ ...opus, clockRate: '48000' }]
+    ]) {
       thrown.push(await errorOf(() => router.updateMediaCodecs(codecs as never)))
     }
     assert.equal(router.rtpCapabilities, before)
@@ -284,7 +390,10 @@ test('what is called after close() fails with the class of error that plain medi
     const transport = await router.createDirectTransport()
     const producer = await transport.produce(audio())
     const dataProducer = await transport.produceData()
-    const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+    const consumer = await transport.consume({
+      producerId: producer.id,
+      rtpCapabilities: router.rtpCapabilities
+    })
     const dataConsumer = await transport.consumeData({ dataProducerId: dataProducer.id })
     const rtpObserver = await router.createActiveSpeakerObserver()
     const other = await worker.createRouter({ mediaCodecs: [opus] })
@@ -307,16 +416,27 @@ test('what is called after close() fails with the class of error that plain medi
       ['Transport.getStats', () => transport.getStats()],
       ['Transport.produce', () => transport.produce(audio(7))],
       ['Transport.produce nonsense', () => transport.produce({} as never)],
-      ['Transport.consume', () => transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })],
+      [
+        'Transport.consume',
+        () =>
+          transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+      ],
       ['Transport.consumeData', () => transport.consumeData({ dataProducerId: dataProducer.id })],
       ['RtpObserver.pause', () => rtpObserver.pause()],
       ['RtpObserver.addProducer', () => rtpObserver.addProducer({ producerId: producer.id })],
       ['Router.dump', () => router.dump()],
       ['Router.createPlainTransport', () => router.createPlainTransport({ listenInfo })],
       ['Router.createWebRtcTransport', () => router.createWebRtcTransport({ webRtcServer })],
-      ['Router.pipeToRouter', () => router.pipeToRouter({ producerId: producer.id, router: other })],
+      [
+        'Router.pipeToRouter',
+        () => router.pipeToRouter({ producerId: producer.id, router: other })
+      ],
       ['Router.updateMediaCodecs', () => router.updateMediaCodecs([vp8])],
-      ['Router.canConsume', () => router.canConsume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })],
+      [
+        'Router.canConsume',
+        () =>
+          router.canConsume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+      ],
       ['WebRtcServer.dump', () => webRtcServer.dump()],
       ['Worker.dump', () => worker.dump()],
       ['Worker.getResourceUsage', () => worker.getResourceUsage()],
@@ -326,7 +446,17 @@ test('what is called after close() fails with the class of error that plain medi
     ]
     const errors: string[] = []
     // Closed one after the other, from below; after each, all calls are made.
-    for (const object of [consumer, dataConsumer, producer, dataProducer, rtpObserver, transport, webRtcServer, router, worker]) {
+    for (const object of [
+      consumer,
+      dataConsumer,
+      producer,
+      dataProducer,
+      rtpObserver,
+      transport,
+      webRtcServer,
+      router,
+      worker
+    ]) {
       object.close()
       for (const [what, call] of calls) {
         if (what === 'Worker.createRouter' && !worker.closed) continue
@@ -335,7 +465,10 @@ test('what is called after close() fails with the class of error that plain medi
     }
     return errors
   })
-  assert.ok(plain.some(line => line.includes('NotFoundError')) && plain.some(line => line.includes('WorkerClosedError')))
+  assert.ok(
+    plain.some(line => line.includes('NotFoundError')) &&
+      plain.some(line => line.includes('WorkerClosedError'))
+  )
   assert.equal(mocked, plain)
 })
 
@@ -350,14 +483,21 @@ test('setLogEventListeners() hears of what goes wrong, in the words of mediasoup
       onerror: (namespace, log) => heard.push(`error ${namespace} ${log}`)
     })
     router.canConsume({ producerId: 'nobody', rtpCapabilities: {} })
-    router.observer.on('close', () => router.canConsume({ producerId: 'nobody else', rtpCapabilities: {} }))
+    router.observer.on('close', () =>
+      router.canConsume({ producerId: 'nobody else', rtpCapabilities: {} })
+    )
     router.close()
     assert.ok(debugged.some(line => line.startsWith('mediasoup:Router close()')))
     mediasoup.setLogEventListeners()
     router.canConsume({ producerId: 'silence', rtpCapabilities: {} })
     return heard
   })
-  assert.equal(plain, ['nobody', 'nobody else'].map(id => `error mediasoup:ERROR:Router canConsume() | Producer with id "${id}" not found`))
+  assert.equal(
+    plain,
+    ['nobody', 'nobody else'].map(
+      id => `error mediasoup:ERROR:Router canConsume() | Producer with id "${id}" not found`
+    )
+  )
   assert.equal(mocked, plain)
 })
 
@@ -365,8 +505,12 @@ test('a listener that throws is logged as by plain mediasoup, and harms nobody',
   const [plain, mocked] = await both(async mediasoup => {
     const { worker, router } = await openRouter(mediasoup)
     const heard: string[] = []
-    mediasoup.setLogEventListeners({ onerror: (namespace, log, error) => heard.push(`${namespace} ${log} ${error?.message}`) })
-    router.on('workerclose', () => { throw new Error('mine') })
+    mediasoup.setLogEventListeners({
+      onerror: (namespace, log, error) => heard.push(`${namespace} ${log} ${error?.message}`)
+    })
+    router.on('workerclose', () => {
+      throw new Error('mine')
+    })
     worker.close()
     mediasoup.setLogEventListeners()
     assert.ok(worker.closed && router.closed)
@@ -380,14 +524,22 @@ test('an object is a reference in JSON: short, and the same wherever it is menti
   const { worker, router } = await openRouter(await mock())
   const json = JSON.stringify(router)
   assert.match(json, /^\{"\$":"[^/"]+\/\d+"\}$/)
-  assert.is(JSON.stringify({ worker, router }), `{"worker":${JSON.stringify(worker)},"router":${json}}`)
+  assert.is(
+    JSON.stringify({ worker, router }),
+    `{"worker":${JSON.stringify(worker)},"router":${json}}`
+  )
   assert.is.not(JSON.stringify(worker), json)
 })
 
 /** The types of all that is in a value. */
 function typesOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(typesOf)
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, typesOf(item)]).toSorted())
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(
+      Object.entries(value)
+        .map(([key, item]) => [key, typesOf(item)])
+        .toSorted()
+    )
   return value === null ? 'null' : typeof value
 }
 
@@ -396,10 +548,21 @@ test('trace events have the types of plain mediasoup, also where JSON has none',
     const { router } = await openRouter(mediasoup)
     const transport = await router.createDirectTransport()
     const producer = await transport.produce(audio())
-    const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+    const consumer = await transport.consume({
+      producerId: producer.id,
+      rtpCapabilities: router.rtpCapabilities
+    })
     const traces: Record<string, unknown> = {}
-    const emitters: Record<string, EventEmitter> = { producer, consumer, 'producer observer': producer.observer, 'consumer observer': consumer.observer }
-    for (const [name, emitter] of Object.entries(emitters)) emitter.on('trace', trace => { traces[name] = trace })
+    const emitters: Record<string, EventEmitter> = {
+      producer,
+      consumer,
+      'producer observer': producer.observer,
+      'consumer observer': consumer.observer
+    }
+    for (const [name, emitter] of Object.entries(emitters))
+      emitter.on('trace', trace => {
+        traces[name] = trace
+      })
     await producer.enableTraceEvent(['rtp'])
     await consumer.enableTraceEvent(['rtp'])
     let sequence = 0
@@ -416,7 +579,12 @@ test('trace events have the types of plain mediasoup, also where JSON has none',
 test('the objects have the names of classes that plain mediasoup has', async () => {
   const [plain, mocked] = await both(async mediasoup => {
     const { worker, router } = await openRouter(mediasoup)
-    return [worker, router, await router.createDirectTransport(), await router.createActiveSpeakerObserver()].map(({ constructor }) => constructor.name)
+    return [
+      worker,
+      router,
+      await router.createDirectTransport(),
+      await router.createActiveSpeakerObserver()
+    ].map(({ constructor }) => constructor.name)
   })
   assert.equal(mocked, plain)
 })
@@ -425,13 +593,24 @@ test('version, capabilities and functions are those of the host', async () => {
   const mediasoup: RemoteMediasoup = await mock()
   assert.is(mediasoup.version, localMediasoup.version)
   assert.is(mediasoup.workerBin, localMediasoup.workerBin)
-  assert.equal(mediasoup.getSupportedRtpCapabilities(), localMediasoup.getSupportedRtpCapabilities())
+  assert.equal(
+    mediasoup.getSupportedRtpCapabilities(),
+    localMediasoup.getSupportedRtpCapabilities()
+  )
   mediasoup.getSupportedRtpCapabilities().codecs!.length = 0
-  assert.equal(mediasoup.getSupportedRtpCapabilities(), localMediasoup.getSupportedRtpCapabilities())
+  assert.equal(
+    mediasoup.getSupportedRtpCapabilities(),
+    localMediasoup.getSupportedRtpCapabilities()
+  )
   assert.equal(mediasoup.parseScalabilityMode('L3T2'), localMediasoup.parseScalabilityMode('L3T2'))
   assert.is(mediasoup.errors.NotFoundError, localMediasoup.errors.NotFoundError)
   const ofCommonJs = ['__esModule', 'module.exports']
-  assert.equal(Object.keys(localMediasoup).filter(name => !(name in mediasoup)).toSorted(), ofCommonJs)
+  assert.equal(
+    Object.keys(localMediasoup)
+      .filter(name => !(name in mediasoup))
+      .toSorted(),
+    ofCommonJs
+  )
 })
 
 test('arguments that no message can hold are refused, and nothing is left pending', async () => {
@@ -439,7 +618,11 @@ test('arguments that no message can hold are refused, and nothing is left pendin
   const worker = await mediasoup.createWorker()
   const cycle: Record<string, unknown> = {}
   cycle.itself = cycle
-  const refused = async (mediaCodecs: unknown) => worker.createRouter({ mediaCodecs } as ms.RouterOptions).then(() => undefined, (error: Error) => error.name)
+  const refused = async (mediaCodecs: unknown) =>
+    worker.createRouter({ mediaCodecs } as ms.RouterOptions).then(
+      () => undefined,
+      (error: Error) => error.name
+    )
   assert.is(await refused(cycle), 'TypeError')
   assert.is(await refused([{ clockRate: 1n }]), 'TypeError')
   assert.ok(await worker.createRouter())

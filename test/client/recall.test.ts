@@ -21,7 +21,10 @@ async function stage() {
   const tier: Tier = {
     async open() {
       const link = await inner.open()
-      const [emit, send] = [link.emit.bind(link) as (event: string, ...args: unknown[]) => boolean, link.send.bind(link)]
+      const [emit, send] = [
+        link.emit.bind(link) as (event: string, ...args: unknown[]) => boolean,
+        link.send.bind(link)
+      ]
       link.emit = ((event: string, ...args: unknown[]) => {
         if (event !== 'frame' || !holds(args[0] as Frame)) return emit(event, ...args)
         held.push(() => emit(event, ...args))
@@ -44,8 +47,14 @@ async function stage() {
   const logged: string[] = []
   mediasoup.setLogEventListeners({ onerror: (_namespace, message) => logged.push(message) })
   return {
-    mediasoup, sent, heard, held, logged,
-    hold(which: (frame: Frame) => boolean) { holds = which },
+    mediasoup,
+    sent,
+    heard,
+    held,
+    logged,
+    hold(which: (frame: Frame) => boolean) {
+      holds = which
+    },
     letGo() {
       holds = () => false
       for (const deliver of held.splice(0)) deliver()
@@ -60,7 +69,8 @@ async function stage() {
   }
 }
 
-const closes = (sent: string[]) => sent.filter(frame => frame.includes('"DirectTransport.close"')).length
+const closes = (sent: string[]) =>
+  sent.filter(frame => frame.includes('"DirectTransport.close"')).length
 
 test('an answer to a call that was given up is late, and what it brings is closed', async () => {
   const { mediasoup, sent, heard, held, logged, hold, letGo, replace } = await stage()

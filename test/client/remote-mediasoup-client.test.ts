@@ -6,19 +6,33 @@ import type { AddressInfo } from 'node:net'
 import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ConnectionError, RemoteMediasoupClient, type RemoteMediasoupClientEvents } from '../../client/index.ts'
+import {
+  ConnectionError,
+  RemoteMediasoupClient,
+  type RemoteMediasoupClientEvents
+} from '../../client/index.ts'
 import { afterTest, audio, cleanUp, isAlive, opus, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
 
-const EVENTS = ['open', 'websocketOpen', 'mediasoup', 'connected', 'disconnected', 'websocketClose', 'close', 'error'] satisfies (keyof RemoteMediasoupClientEvents)[]
+const EVENTS = [
+  'open',
+  'websocketOpen',
+  'mediasoup',
+  'connected',
+  'disconnected',
+  'websocketClose',
+  'close',
+  'error'
+] satisfies (keyof RemoteMediasoupClientEvents)[]
 
 /** A client, and what it tells: the events with their arguments, and the readyState at each. */
 function open(...args: ConstructorParameters<typeof RemoteMediasoupClient>) {
   const client = new RemoteMediasoupClient(...args)
   afterTest(() => client.destroy())
   const heard: [event: string, readyState: number, ...args: unknown[]][] = []
-  for (const event of EVENTS) client.on(event, (...args: unknown[]) => heard.push([event, client.readyState, ...args]))
+  for (const event of EVENTS)
+    client.on(event, (...args: unknown[]) => heard.push([event, client.readyState, ...args]))
   return { client, heard, names: () => heard.map(([event]) => event) }
 }
 
@@ -33,7 +47,15 @@ test('it tells each step of opening, with its readyState, and then has a mediaso
   assert.is(client.readyState, 0)
   assert.is(client.mediasoup, undefined)
   await connected(client)
-  assert.equal(heard.map(([event, readyState]) => [event, readyState]), [['open', 0], ['websocketOpen', 1], ['mediasoup', MEDIASOUP], ['connected', MEDIASOUP]])
+  assert.equal(
+    heard.map(([event, readyState]) => [event, readyState]),
+    [
+      ['open', 0],
+      ['websocketOpen', 1],
+      ['mediasoup', MEDIASOUP],
+      ['connected', MEDIASOUP]
+    ]
+  )
   assert.is(heard[2]![2], client.mediasoup)
 
   const worker = await client.mediasoup!.createWorker()
@@ -42,7 +64,14 @@ test('it tells each step of opening, with its readyState, and then has a mediaso
 
 test('it may be given its URL as a string, as a URL, in the options, or when it is opened', async () => {
   const { url } = await startLeaf()
-  const clients = [open(url), open(new URL(url)), open({ url }), open({ url: new URL(url) }), open(), open({ timeout: 5_000 })].map(({ client }) => client)
+  const clients = [
+    open(url),
+    open(new URL(url)),
+    open({ url }),
+    open({ url: new URL(url) }),
+    open(),
+    open({ timeout: 5_000 })
+  ].map(({ client }) => client)
   for (const client of clients.slice(0, 4)) await connected(client)
   for (const client of clients.slice(4)) {
     assert.is(client.readyState, CLOSED)
@@ -53,7 +82,10 @@ test('it may be given its URL as a string, as a URL, in the options, or when it 
 })
 
 test('what is not the URL of a WebSocket is refused at once, and it stays closed', () => {
-  assert.throws(() => new RemoteMediasoupClient('http://127.0.0.1:4000'), (error: Error) => error instanceof TypeError && /must be like ws:/.test(error.message))
+  assert.throws(
+    () => new RemoteMediasoupClient('http://127.0.0.1:4000'),
+    (error: Error) => error instanceof TypeError && /must be like ws:/.test(error.message)
+  )
   const { client } = open()
   assert.throws(() => client.open('nonsense'), /must be like ws:/)
   assert.is(client.readyState, CLOSED)
@@ -77,7 +109,10 @@ test('close() takes the mediasoup away and closes what was created, and says not
   heard.length = 0
   client.close()
   client.close()
-  assert.equal(heard, [['mediasoup', CLOSED, undefined], ['close', CLOSED]])
+  assert.equal(heard, [
+    ['mediasoup', CLOSED, undefined],
+    ['close', CLOSED]
+  ])
   assert.is(client.mediasoup, undefined)
   assert.ok(worker.closed)
   // And nothing comes later.
@@ -98,7 +133,10 @@ test('it may be opened again after close(), by default at the same URL', async (
   assert.equal(names(), ['open', 'websocketOpen', 'mediasoup', 'connected'])
   assert.is.not(client.mediasoup, before)
   const worker = await client.mediasoup!.createWorker()
-  assert.equal((await client.getStats()).workers.map(({ pid }) => pid), [worker.pid])
+  assert.equal(
+    (await client.getStats()).workers.map(({ pid }) => pid),
+    [worker.pid]
+  )
 })
 
 test('close() while it connects: it never is connected', async () => {
@@ -112,7 +150,10 @@ test('close() while it connects: it never is connected', async () => {
     assert.is(client.readyState, CLOSED)
     assert.ok(!names().includes('connected'), `${event}: ${names()}`)
     other.close()
-    await until(async () => (await (await fetch(`${url.replace('ws', 'http')}/healthz`)).json()).sessions === 0)
+    await until(
+      async () =>
+        (await (await fetch(`${url.replace('ws', 'http')}/healthz`)).json()).sessions === 0
+    )
   }
 })
 
@@ -150,7 +191,11 @@ test('when the host vanishes it says so, and connects again as soon as the host 
   await until(() => names().includes('error'))
 
   const until1st = heard.slice(0, names().indexOf('error'))
-  assert.equal(until1st.map(([event]) => event).toSorted(), ['disconnected', 'mediasoup', 'websocketClose'])
+  assert.equal(until1st.map(([event]) => event).toSorted(), [
+    'disconnected',
+    'mediasoup',
+    'websocketClose'
+  ])
   const [, , wasClean] = heard.find(([event]) => event === 'websocketClose')!
   assert.is(wasClean, false)
   const [, , gone] = heard.find(([event]) => event === 'mediasoup')!
@@ -163,7 +208,10 @@ test('when the host vanishes it says so, and connects again as soon as the host 
   heard.length = 0
   await startLeaf(['--listen', new URL(leaf.url).host])
   await until(() => names().includes('connected'))
-  assert.equal(names().filter(name => name !== 'error'), ['websocketOpen', 'mediasoup', 'connected'])
+  assert.equal(
+    names().filter(name => name !== 'error'),
+    ['websocketOpen', 'mediasoup', 'connected']
+  )
   assert.ok((await client.mediasoup!.createWorker()).pid)
 })
 
@@ -203,9 +251,14 @@ test('getStats() gives the stats of all that exists, and of nothing that is clos
   const worker = await mediasoup.createWorker()
   const router = await worker.createRouter({ mediaCodecs: [opus] })
   const direct = await router.createDirectTransport()
-  const webRtc = await router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })
+  const webRtc = await router.createWebRtcTransport({
+    listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }]
+  })
   const producer = await direct.produce(audio())
-  const consumer = await webRtc.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const consumer = await webRtc.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
   const dataProducer = await direct.produceData({ label: 'chat' })
   const dataConsumer = await direct.consumeData({ dataProducerId: dataProducer.id })
 
@@ -216,11 +269,22 @@ test('getStats() gives the stats of all that exists, and of nothing that is clos
   const idsOf = (stats: { id: string }[]) => stats.map(({ id }) => id)
   assert.equal(idsOf(workers[0]!.routers), [router.id])
   const { transports } = workers[0]!.routers[0]!
-  assert.equal(transports.map(({ id, type }) => [id, type]), [[direct.id, 'direct'], [webRtc.id, 'webrtc']])
-  assert.equal(transports.map(({ producers, consumers, dataProducers, dataConsumers }) => [producers, consumers, dataProducers, dataConsumers].map(idsOf)), [
-    [[producer.id], [], [dataProducer.id], [dataConsumer.id]],
-    [[], [consumer.id], [], []]
-  ])
+  assert.equal(
+    transports.map(({ id, type }) => [id, type]),
+    [
+      [direct.id, 'direct'],
+      [webRtc.id, 'webrtc']
+    ]
+  )
+  assert.equal(
+    transports.map(({ producers, consumers, dataProducers, dataConsumers }) =>
+      [producers, consumers, dataProducers, dataConsumers].map(idsOf)
+    ),
+    [
+      [[producer.id], [], [dataProducer.id], [dataConsumer.id]],
+      [[], [consumer.id], [], []]
+    ]
+  )
   const [transportStat] = transports[1]!.stats as ms.WebRtcTransportStat[]
   assert.is(transportStat!.type, 'webrtc-transport')
   assert.is(transports[0]!.dataProducers[0]!.stats[0]!.label, 'chat')
@@ -235,7 +299,8 @@ test('getStats() gives the stats of all that exists, and of nothing that is clos
 test('getStats() is rejected when there is no connection', async () => {
   const { url } = await startLeaf()
   const { client } = open(url)
-  const rejected = async () => assert.instance(await client.getStats().catch(error => error), ConnectionError)
+  const rejected = async () =>
+    assert.instance(await client.getStats().catch(error => error), ConnectionError)
   await rejected()
   await connected(client)
   client.close()
@@ -253,7 +318,10 @@ test('after the host was lost, getStats() knows only what is there now', async (
   await connected(client)
   assert.equal(await client.getStats(), { workers: [] })
   const worker = await client.mediasoup!.createWorker()
-  assert.equal((await client.getStats()).workers.map(({ pid }) => pid), [worker.pid])
+  assert.equal(
+    (await client.getStats()).workers.map(({ pid }) => pid),
+    [worker.pid]
+  )
 })
 
 test.run()

@@ -1,4 +1,5 @@
-// A session outlives its connections: whatever breaks, and wherever, the application sees what it would see without.
+// A session outlives its connections: whatever breaks, and wherever, the application sees what it
+// would see without.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -25,7 +26,8 @@ async function use(url: string, options?: Parameters<typeof connect>[1]) {
   const mediasoup = await connect(url, options)
   afterTest(() => mediasoup.close())
   const heard: string[] = []
-  for (const event of ['lost', 'died', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  for (const event of ['lost', 'died', 'regained', 'close'] as const)
+    mediasoup.connection.on(event, () => heard.push(event))
   return { mediasoup, heard }
 }
 
@@ -36,10 +38,17 @@ async function scenario(mediasoup: RemoteMediasoup) {
   const log: unknown[] = []
   const worker = await mediasoup.createWorker()
   const router = await worker.createRouter({ mediaCodecs: [opus] })
-  const [here, there] = await Promise.all([router.createDirectTransport(), router.createDirectTransport()])
+  const [here, there] = await Promise.all([
+    router.createDirectTransport(),
+    router.createDirectTransport()
+  ])
   const producer = await here.produce(audio())
-  const consumer = await there.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
-  for (const event of ['producerpause', 'producerresume', 'producerclose'] as const) consumer.on(event, () => log.push(event))
+  const consumer = await there.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
+  for (const event of ['producerpause', 'producerresume', 'producerclose'] as const)
+    consumer.on(event, () => log.push(event))
   await producer.pause()
   await Promise.all([consumer.pause(), consumer.resume(), producer.resume()])
 
@@ -53,12 +62,19 @@ async function scenario(mediasoup: RemoteMediasoup) {
 
   const failure = await router.createWebRtcTransport({ listenInfos: [] }).catch(error => error)
   log.push([failure.name, failure.message])
-  const webrtc = await router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })
+  const webrtc = await router.createWebRtcTransport({
+    listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }]
+  })
   webrtc.close()
   producer.close()
   await until(() => consumer.closed)
   const dump = await router.dump()
-  log.push(dump.transportIds.length, dump.mapProducerIdConsumerIds.length, dump.mapDataProducerIdDataConsumerIds.length, worker.closed)
+  log.push(
+    dump.transportIds.length,
+    dump.mapProducerIdConsumerIds.length,
+    dump.mapDataProducerIdDataConsumerIds.length,
+    worker.closed
+  )
   return { log, worker }
 }
 
@@ -80,29 +96,37 @@ test('a connection that breaks at any message, or within it, makes no difference
 
   const places: Place[] = []
   // The opening has to come through: without it, there is no session yet.
-  for (const [direction, frames] of [['up', up], ['down', down]] as const) {
-    for (let frame = 1; frame < frames; frame++) for (const how of ['before', 'within'] as const) places.push({ direction, frame, how })
+  for (const [direction, frames] of [
+    ['up', up],
+    ['down', down]
+  ] as const) {
+    for (let frame = 1; frame < frames; frame++)
+      for (const how of ['before', 'within'] as const) places.push({ direction, frame, how })
   }
   assert.ok(places.length > 100, `${places.length} places`)
-  await Promise.all(Array.from({ length: 8 }, async () => {
-    for (let place = places.pop(); place; place = places.pop()) {
-      const { direction, frame, how } = place
-      const name = `${how} frame ${frame} ${direction}`
-      const { url } = await startRelay(server.url, (...at) => at[0] === direction && at[1] === frame && at[2] === 0 ? how : undefined)
-      const { mediasoup, heard } = await use(url)
-      const { log, worker } = await scenario(mediasoup)
-      assert.equal(log, expected.log, name)
-      await until(() => heard.length % 2 === 0)
-      assert.ok(heard.length === 0 || heard.join() === 'lost,regained', `${name}: ${heard}`)
-      mediasoup.close()
-      await until(() => !isAlive(worker.pid))
-    }
-  }))
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      for (let place = places.pop(); place; place = places.pop()) {
+        const { direction, frame, how } = place
+        const name = `${how} frame ${frame} ${direction}`
+        const { url } = await startRelay(server.url, (...at) =>
+          at[0] === direction && at[1] === frame && at[2] === 0 ? how : undefined
+        )
+        const { mediasoup, heard } = await use(url)
+        const { log, worker } = await scenario(mediasoup)
+        assert.equal(log, expected.log, name)
+        await until(() => heard.length % 2 === 0)
+        assert.ok(heard.length === 0 || heard.join() === 'lost,regained', `${name}: ${heard}`)
+        mediasoup.close()
+        await until(() => !isAlive(worker.pid))
+      }
+    })
+  )
   await until(() => server.sessions === 0)
 })
 
 test('nor does one that breaks again and again', async () => {
-  const { relay } = await start((_direction, frame) => frame === 3 ? 'within' : undefined)
+  const { relay } = await start((_direction, frame) => (frame === 3 ? 'within' : undefined))
   const { mediasoup, heard } = await use(relay.url)
   const { log } = await scenario(mediasoup)
   assert.equal(log.find(Array.isArray), [...Array(MESSAGES).keys()].map(String))
@@ -165,26 +189,41 @@ test('what waits for a connection is bounded: calls above it reject, and the ses
   const worker = await mediasoup.createWorker()
   relay.freeze()
   relay.breakAll()
-  const calls = Array.from({ length: 50 }, () => worker.updateSettings({ logTags: Array.from({ length: 500 }, () => 'info') }))
+  const calls = Array.from({ length: 50 }, () =>
+    worker.updateSettings({ logTags: Array.from({ length: 500 }, () => 'info') })
+  )
   const all = Promise.allSettled(calls)
-  assert.match((await rejection(calls.at(-1)!)).message, /^Worker\.updateSettings has to wait: \d+ bytes of at most 100000 wait/)
+  assert.match(
+    (await rejection(calls.at(-1)!)).message,
+    /^Worker\.updateSettings has to wait: \d+ bytes of at most 100000 wait/
+  )
   relay.thaw()
   const results = await all
   const made = results.filter(({ status }) => status === 'fulfilled')
-  assert.ok(made.length >= 75_000 / 4_000 - 2 && made.length <= 75_000 / 3_500, `${made.length} calls had room`)
+  assert.ok(
+    made.length >= 75_000 / 4_000 - 2 && made.length <= 75_000 / 3_500,
+    `${made.length} calls had room`
+  )
   assert.equal(heard, ['lost', 'regained'])
   assert.is(worker.closed, false)
 })
 
 /** A load balancer: it takes WebSockets apart, and closes both sides when it restarts. */
 async function startBalancer(url: string) {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: () => PROTOCOL })
+  const server = new WebSocketServer({
+    host: '127.0.0.1',
+    port: 0,
+    handleProtocols: () => PROTOCOL
+  })
   await once(server, 'listening')
   const sockets = new Set<WebSocket>()
   server.on('connection', async near => {
     const far = new WebSocket(url, PROTOCOL)
     const early: [data: Buffer, options: { binary: boolean }][] = []
-    for (const [from, to] of [[near, far], [far, near]] as const) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near]
+    ] as const) {
       sockets.add(from)
       from.on('error', () => {}) // 'close' tells.
       from.on('message', (data: Buffer, binary) => {
@@ -236,27 +275,40 @@ test('a grace period that no timer can wait for is as long as one can', async ()
   await once(tier, 'listening')
   afterTest(() => tier.close())
   const openings: { resume?: boolean }[] = []
-  tier.on('connection', socket => socket.on('message', data => {
-    const { id, method, params } = JSON.parse(String(data))
-    if (method !== 'tier.open') return
-    openings.push(params[0])
-    socket.send(JSON.stringify({ jsonrpc: '2.0', id, result: { received: 0, grace: 30 * 24 * 60 * 60 * 1_000 } }))
-    if (!params[0].resume) socket.terminate()
-  }))
+  tier.on('connection', socket =>
+    socket.on('message', data => {
+      const { id, method, params } = JSON.parse(String(data))
+      if (method !== 'tier.open') return
+      openings.push(params[0])
+      socket.send(
+        JSON.stringify({
+          jsonrpc: '2.0',
+          id,
+          result: { received: 0, grace: 30 * 24 * 60 * 60 * 1_000 }
+        })
+      )
+      if (!params[0].resume) socket.terminate()
+    })
+  )
   const link = await remote(`ws://127.0.0.1:${(tier.address() as AddressInfo).port}`).open()
   afterTest(() => link.close())
   const ended = once(link, 'close').then(([error]) => error.message)
   assert.is(await Promise.race([once(link, 'regained').then(() => 'regained'), ended]), 'regained')
-  assert.equal(openings.map(({ resume }) => resume), [undefined, true])
+  assert.equal(
+    openings.map(({ resume }) => resume),
+    [undefined, true]
+  )
 })
 
 test('sessions that fail at one URL at once leave the others in their order', async () => {
   const { server } = await start()
   let knocks = 0
-  const dead = createServer().on('upgrade', (_request, socket) => {
-    knocks++
-    socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n')
-  }).listen(0, '127.0.0.1')
+  const dead = createServer()
+    .on('upgrade', (_request, socket) => {
+      knocks++
+      socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n')
+    })
+    .listen(0, '127.0.0.1')
   await once(dead, 'listening')
   afterTest(() => dead.close())
   const tier = remote([`ws://127.0.0.1:${(dead.address() as AddressInfo).port}`, server.url])
@@ -271,7 +323,10 @@ test('what was on its way when the client closed is no fault of anybody', async 
   const { server } = await start()
   const { mediasoup } = await use(server.url)
   const said: string[] = []
-  mediasoup.setLogEventListeners({ onwarn: (_, text) => said.push(text), onerror: (_, text) => said.push(text) })
+  mediasoup.setLogEventListeners({
+    onwarn: (_, text) => said.push(text),
+    onerror: (_, text) => said.push(text)
+  })
   const worker = await mediasoup.createWorker()
   for (let i = 0; i < 5; i++) worker.dump().catch(() => {})
   mediasoup.close()

@@ -1,4 +1,5 @@
-// The conformance of the tiers that this package makes, and that the runner notices when a tier does not conform.
+// The conformance of the tiers that this package makes, and that the runner notices when a tier
+// does not conform.
 
 import * as mediasoup from 'mediasoup'
 import { test } from 'uvu'
@@ -12,7 +13,10 @@ delete process.env.NODE_V8_COVERAGE
 
 test('every tier passes what plain mediasoup passes', async () => {
   const report = await conformance()
-  assert.equal(report.tiers.map(({ tier }) => tier), Object.keys(tiers))
+  assert.equal(
+    report.tiers.map(({ tier }) => tier),
+    Object.keys(tiers)
+  )
   assert.ok(report.conforms, formatReport(report))
   assert.is(report.baseline.count.total, 202)
   assert.equal(report.baseline.failures, [])
@@ -26,10 +30,20 @@ test('a tier that says a wrong version does not conform, and the test that shows
   assert.equal(report.baseline.count, { passed: 4, total: 4 })
   const [tier] = report.tiers
   assert.equal(tier?.count, { passed: 3, total: 4 })
-  assert.equal(tier?.differences.map(({ file, test, status }) => ({ file, test, status })), [
-    { file: 'test-mediasoup.js', test: 'mediasoup.version matches version field in package.json', status: 'failed' }
-  ])
-  assert.match(formatReport(report), `${server.url}: test-mediasoup.js: mediasoup.version matches version field in package.json: failed`)
+  assert.equal(
+    tier?.differences.map(({ file, test, status }) => ({ file, test, status })),
+    [
+      {
+        file: 'test-mediasoup.js',
+        test: 'mediasoup.version matches version field in package.json',
+        status: 'failed'
+      }
+    ]
+  )
+  assert.match(
+    formatReport(report),
+    `${server.url}: test-mediasoup.js: mediasoup.version matches version field in package.json: failed`
+  )
   assert.match(formatReport(report), 'Received: "0.0.0"')
 })
 
@@ -38,17 +52,28 @@ test('a running tier conforms, but for a certificate that its operator does not 
   const report = await conformance({ urls: [server.url], files: ['test-Worker'] })
   await server.close()
   assert.ok(report.conforms)
-  assert.equal(report.tiers[0]?.differences.map(({ test }) => test), ['mediasoup.createWorker() succeeds'])
+  assert.equal(
+    report.tiers[0]?.differences.map(({ test }) => test),
+    ['mediasoup.createWorker() succeeds']
+  )
   assert.match(formatReport(report), 'as declared: it names a certificate')
 })
 
 test('a tier conforms also when each connection, to it and below it, is cut again and again', async () => {
   const tiers = ['leaf', 'vertical', 'aggregated']
-  const report = await conformance({ tiers, cut: 0.4, files: ['test-Consumer', 'test-DataProducer', 'test-PipeTransport', 'test-Worker'] })
+  const report = await conformance({
+    tiers,
+    cut: 0.4,
+    files: ['test-Consumer', 'test-DataProducer', 'test-PipeTransport', 'test-Worker']
+  })
   assert.ok(report.conforms, formatReport(report))
-  assert.equal(report.tiers.map(({ tier }) => tier), tiers)
+  assert.equal(
+    report.tiers.map(({ tier }) => tier),
+    tiers
+  )
   // More than the session of each file needs.
-  for (const { connections, files } of report.tiers) assert.ok(connections! > Object.keys(files).length, `${connections} connections`)
+  for (const { connections, files } of report.tiers)
+    assert.ok(connections! > Object.keys(files).length, `${connections} connections`)
 })
 
 test('a tier that cannot be reached does not conform, and the report says why, once', async () => {
@@ -63,7 +88,9 @@ test('a tier that cannot be reached does not conform, and the report says why, o
 test('a tier of an unknown name is an error that lists the known ones', async () => {
   const report = await conformance({ tiers: ['sideways'], files: ['test-mediasoup'] })
   assert.not.ok(report.conforms)
-  assert.equal(reasons(report), [`there is no tier sideways: choose from ${Object.keys(tiers).join(', ')}`])
+  assert.equal(reasons(report), [
+    `there is no tier sideways: choose from ${Object.keys(tiers).join(', ')}`
+  ])
 })
 
 test('without a baseline nothing conforms', async () => {

@@ -1,4 +1,5 @@
-// What is shipped is what is tested: the bundles in dist/ conform, and do what plain mediasoup does.
+// What is shipped is what is tested: the bundles in dist/ conform, and do what plain mediasoup
+// does.
 
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -19,14 +20,16 @@ cleanUp(test)
 
 const load = (file: string) => import(pathToFileURL(resolve('dist', file)).href) as Promise<unknown>
 
-const { connect, client } = await load('client.js') as typeof clients
-const { conformance, formatReport } = await load('conformance.js') as typeof conformances
-const { leaf, serve, vertical } = await load('index.js') as typeof all
+const { connect, client } = (await load('client.js')) as typeof clients
+const { conformance, formatReport } = (await load('conformance.js')) as typeof conformances
+const { leaf, serve, vertical } = (await load('index.js')) as typeof all
 
 const LOCAL: ms.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1' }
 
 /** The names of the classes of an object of each kind. */
-async function namesOn({ createWorker }: Pick<typeof mediasoup, 'createWorker'> | clients.RemoteMediasoup) {
+async function namesOn({
+  createWorker
+}: Pick<typeof mediasoup, 'createWorker'> | clients.RemoteMediasoup) {
   const worker = await createWorker()
   afterTest(() => worker.close())
   const router = await worker.createRouter({ mediaCodecs: [opus] })
@@ -34,7 +37,11 @@ async function namesOn({ createWorker }: Pick<typeof mediasoup, 'createWorker'> 
   const producer = await transport.produce(audio())
   const dataProducer = await transport.produceData()
   const objects: object[] = [
-    worker, router, transport, producer, dataProducer,
+    worker,
+    router,
+    transport,
+    producer,
+    dataProducer,
     await worker.createWebRtcServer({ listenInfos: [LOCAL] }),
     await router.createWebRtcTransport({ listenInfos: [LOCAL] }),
     await router.createPlainTransport({ listenInfo: LOCAL }),
@@ -53,7 +60,10 @@ test('the classes of objects have the names that mediasoup gives them', async ()
   assert.equal(await namesOn(ours), await namesOn(mediasoup))
 })
 
-for (const [name, tier] of [['a leaf', leaf(mediasoup)], ['a vertical tier', vertical(leaf(mediasoup))]] as const) {
+for (const [name, tier] of [
+  ['a leaf', leaf(mediasoup)],
+  ['a vertical tier', vertical(leaf(mediasoup))]
+] as const) {
   test(`in ${runs} random programs, ${name} does what plain mediasoup does`, async () => {
     const server = await serve(tier)
     afterTest(() => server.close())

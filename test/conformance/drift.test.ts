@@ -17,7 +17,8 @@ async function doctored(edits: Record<string, (text: string) => string>): Promis
   const installed = await findFolder()
   const folder = mkdtempSync(join(tmpdir(), 'mafalda-drift-'))
   folders.push(folder)
-  for (const name of ['package.json', 'node']) cpSync(join(installed, name), join(folder, name), { recursive: true })
+  for (const name of ['package.json', 'node'])
+    cpSync(join(installed, name), join(folder, name), { recursive: true })
   symlinkSync(dirname(installed), join(folder, 'node_modules'))
   for (const [name, edit] of Object.entries(edits)) {
     const file = join(folder, 'node/lib', name)
@@ -46,16 +47,27 @@ test('a method that a release drops is named, wherever it shows', async () => {
   })
   const result = await drift(folder)
   assert.equal(result.entries, [
-    { kind: 'Consumer', what: 'member', name: 'requestKeyFrame', change: 'dropped', seen: ['types', 'runtime'] }
+    {
+      kind: 'Consumer',
+      what: 'member',
+      name: 'requestKeyFrame',
+      change: 'dropped',
+      seen: ['types', 'runtime']
+    }
   ])
   assert.match(formatDrift(result), 'dropped member Consumer.requestKeyFrame')
 })
 
 test('members and events that a release adds are named', async () => {
   const folder = await doctored({
-    'WorkerTypes.d.ts': text => text.replace('get pid(): number;', 'get pid(): number;\n    get nice(): number;'),
+    'WorkerTypes.d.ts': text =>
+      text.replace('get pid(): number;', 'get pid(): number;\n    get nice(): number;'),
     'Worker.js': text => text.replace('get pid() {', 'get nice() { return 0 }\n    get pid() {'),
-    'TransportTypes.d.ts': text => text.replace('export type TransportEvents = {', 'export type TransportEvents = {\n    full: [];')
+    'TransportTypes.d.ts': text =>
+      text.replace(
+        'export type TransportEvents = {',
+        'export type TransportEvents = {\n    full: [];'
+      )
   })
   const { entries } = await drift(folder)
   const added = entries.map(({ kind, name, what, change }) => `${change} ${what} ${kind}.${name}`)
@@ -70,29 +82,59 @@ test('members and events that a release adds are named', async () => {
 
 test('a getter that becomes a method, and an event that another emitter emits, are changes', async () => {
   const folder = await doctored({
-    'ProducerTypes.d.ts': text => text.replace('get score(): ProducerScore[];', 'score(): Promise<ProducerScore[]>;'),
-    'ConsumerTypes.d.ts': text => text.replace('producerpause: [];', '').replace('ConsumerObserverEvents = {', 'ConsumerObserverEvents = {\n    producerpause: [];')
+    'ProducerTypes.d.ts': text =>
+      text.replace('get score(): ProducerScore[];', 'score(): Promise<ProducerScore[]>;'),
+    'ConsumerTypes.d.ts': text =>
+      text
+        .replace('producerpause: [];', '')
+        .replace('ConsumerObserverEvents = {', 'ConsumerObserverEvents = {\n    producerpause: [];')
   })
   const { entries } = await drift(folder)
   assert.equal(entries, [
-    { kind: 'Producer', what: 'member', name: 'score', change: 'changed', model: 'property', release: 'async method', seen: ['types'] },
-    { kind: 'Consumer', what: 'event', name: 'producerpause', change: 'changed', model: 'self', release: 'observer', seen: ['types'] }
+    {
+      kind: 'Producer',
+      what: 'member',
+      name: 'score',
+      change: 'changed',
+      model: 'property',
+      release: 'async method',
+      seen: ['types']
+    },
+    {
+      kind: 'Consumer',
+      what: 'event',
+      name: 'producerpause',
+      change: 'changed',
+      model: 'self',
+      release: 'observer',
+      seen: ['types']
+    }
   ])
 })
 
 test('a class of errors that a release has no more, or has under another name, is named', async () => {
-  const folder = await doctored({ 'errors.js': text => text.replaceAll('WorkerClosedError', 'InvalidStateError') })
+  const folder = await doctored({
+    'errors.js': text => text.replaceAll('WorkerClosedError', 'InvalidStateError')
+  })
   const result = await drift(folder)
-  assert.equal(result.entries.map(({ what, change, name }) => `${change} ${what} ${name}`), [
-    'added error InvalidStateError',
-    'dropped error WorkerClosedError'
-  ])
+  assert.equal(
+    result.entries.map(({ what, change, name }) => `${change} ${what} ${name}`),
+    ['added error InvalidStateError', 'dropped error WorkerClosedError']
+  )
 })
 
-test('a private member is nobody\'s business', async () => {
+test("a private member is nobody's business", async () => {
   const folder = await doctored({
-    'RouterTypes.d.ts': text => text.replace('get id(): string;', 'get id(): string;\n    /**\n     * @private\n     */\n    shuffle(): void;'),
-    'Router.js': text => text.replace('get id() {', 'shuffle() {}\n    get stateForTesting() { return 0 }\n    get id() {')
+    'RouterTypes.d.ts': text =>
+      text.replace(
+        'get id(): string;',
+        'get id(): string;\n    /**\n     * @private\n     */\n    shuffle(): void;'
+      ),
+    'Router.js': text =>
+      text.replace(
+        'get id() {',
+        'shuffle() {}\n    get stateForTesting() { return 0 }\n    get id() {'
+      )
   })
   assert.equal((await drift(folder)).entries, [])
 })
@@ -103,7 +145,10 @@ test('what is neither a version nor a folder is refused', async () => {
     assert.unreachable()
   } catch (error) {
     assert.instance(error, TypeError)
-    assert.match((error as Error).message, 'must be a version, like 3.27.1, or a package\'s folder (got latest)')
+    assert.match(
+      (error as Error).message,
+      "must be a version, like 3.27.1, or a package's folder (got latest)"
+    )
   }
 })
 

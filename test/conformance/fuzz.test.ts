@@ -1,4 +1,5 @@
-// 200,000 frames that nobody should send, to tiers on which somebody else works, and to a client. `npm run fuzz` sends more.
+// 200,000 frames that nobody should send, to tiers on which somebody else works, and to a client.
+// `npm run fuzz` sends more.
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,7 +14,12 @@ import { Random } from '../../conformance/fuzz/random.ts'
 // The same frames each time, so that what fails is what changed; other seeds find more.
 const SEED = 1
 
-const FRAMES: [target: FuzzOptions['target'], frames: number][] = [['leaf', 120_000], ['cluster', 30_000], ['vertical', 15_000], ['client', 35_000]]
+const FRAMES: [target: FuzzOptions['target'], frames: number][] = [
+  ['leaf', 120_000],
+  ['cluster', 30_000],
+  ['vertical', 15_000],
+  ['client', 35_000]
+]
 
 for (const [target, frames] of FRAMES) {
   test(`${frames} hostile frames do a ${target} no harm, and nobody on it`, async () => {
@@ -30,7 +36,9 @@ test('the same seed makes the same frames', () => {
     const [random, known, calls] = [new Random(SEED), new Known(['other/1']), new Calls(SEED)]
     known.hear({ result: { $: 'k3x/1', kind: 'Worker', members: {} } })
     known.hear({ result: { $: 'k3x/2', kind: 'Router', of: 'k3x/1', members: {} } })
-    return Array.from({ length: 1_000 }, () => framesOf(random, known, calls)).flat().map(String)
+    return Array.from({ length: 1_000 }, () => framesOf(random, known, calls))
+      .flat()
+      .map(String)
   }
   assert.equal(made(), made())
   assert.ok(new Set(made()).size > 800)
@@ -39,7 +47,10 @@ test('the same seed makes the same frames', () => {
 test('a garbled frame is what arrives: half of a surrogate pair would be another id there', () => {
   const random = new Random(SEED)
   const made = Array.from({ length: 1_000 }, () => garble('{"id":"\u{1f600}1"}', random) as string)
-  assert.equal(made.filter(frame => !frame.isWellFormed()), [])
+  assert.equal(
+    made.filter(frame => !frame.isWellFormed()),
+    []
+  )
   assert.ok(made.some(frame => frame.includes('\ufffd')))
 })
 

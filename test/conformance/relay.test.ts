@@ -1,4 +1,5 @@
-// A relay passes bytes as they are, and breaks, freezes, hangs or slows connections when it is told to.
+// A relay passes bytes as they are, and breaks, freezes, hangs or slows connections when it is told
+// to.
 
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
@@ -9,7 +10,9 @@ import { afterTest, cleanUp, rejection, until } from '../helper.ts'
 
 cleanUp(test)
 
-/** A server that answers with what it is sent, a relay in front of it, and what opens connections. */
+/**
+ * A server that answers with what it is sent, a relay in front of it, and what opens connections.
+ */
 async function stage(options?: RelayOptions) {
   const server = createServer(socket => void socket.on('error', () => {}).pipe(socket))
   server.listen(0, '127.0.0.1')
@@ -27,8 +30,12 @@ async function open(url: string) {
   afterTest(() => socket.destroy())
   let heard = ''
   let isClosed = false
-  socket.setEncoding('utf8').on('data', chunk => { heard += chunk })
-  socket.on('close', () => { isClosed = true })
+  socket.setEncoding('utf8').on('data', chunk => {
+    heard += chunk
+  })
+  socket.on('close', () => {
+    isClosed = true
+  })
   await once(socket, 'connect')
   return {
     say: (text: string) => socket.write(text),
@@ -120,7 +127,7 @@ test('a connection ends when it is as old as it may be', async () => {
 })
 
 test('a connection breaks behind the bytes that may still pass', async () => {
-  const inspect: RelayOptions['inspect'] = direction => () => direction === 'down' ? 3 : undefined
+  const inspect: RelayOptions['inspect'] = direction => () => (direction === 'down' ? 3 : undefined)
   const { open } = await stage({ inspect })
   const one = await open()
   one.say('hello')
@@ -131,7 +138,10 @@ test('a connection breaks behind the bytes that may still pass', async () => {
 test('a tier with TLS is refused: its certificate is not that of a relay', async () => {
   const error = await rejection(startRelay('wss://127.0.0.1:1'))
   assert.instance(error, TypeError)
-  assert.is(error.message, 'a relay takes the URL of a tier without TLS, like ws://host:port (got wss://127.0.0.1:1)')
+  assert.is(
+    error.message,
+    'a relay takes the URL of a tier without TLS, like ws://host:port (got wss://127.0.0.1:1)'
+  )
 })
 
 test.run()

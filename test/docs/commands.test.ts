@@ -63,7 +63,10 @@ for (const block of blocks) {
 
 test('no command stands outside of the blocks that are run', () => {
   const PROGRAM = /^ {4}(mafalda|npm|npx|node|python3|curl) /m
-  assert.equal(documents.filter(file => PROGRAM.test(read(file))), [])
+  assert.equal(
+    documents.filter(file => PROGRAM.test(read(file))),
+    []
+  )
 })
 
 test('a command is read as a shell reads it', () => {
@@ -84,7 +87,7 @@ async function ends({ words: [, ...args] }: Command) {
 /** On a leaf without Workers: the drain is over at once, or cancelled before it has begun. */
 async function drains({ words }: Command) {
   const { url } = await startLeaf()
-  const { exited, lines } = run(words.slice(1).map(word => isUrl(word) ? url : word))
+  const { exited, lines } = run(words.slice(1).map(word => (isUrl(word) ? url : word)))
   assert.equal(await exited, [0, null])
   const last = words.includes('--cancel') ? 'does not drain' : 'empty: the host ends'
   assert.match(lines.at(-1)!, last)
@@ -109,7 +112,7 @@ function programOf(words: string[]): string[] {
   const [, program] = new RegExp(`^  ${name}: (\\[.*\\])`, 'm').exec(read('build.mjs'))!
   const [, ...args] = JSON.parse(program!.replaceAll("'", '"')) as string[]
   const dashes = words.indexOf('--')
-  return [...args, ...dashes < 0 ? [] : words.slice(dashes + 1)]
+  return [...args, ...(dashes < 0 ? [] : words.slice(dashes + 1))]
 }
 
 /** As `npm start`, at another port: the page is there, and all ends with a signal. */
@@ -144,7 +147,10 @@ function namesTests({ words }: Command) {
   assert.is(packageJson.scripts.test, 'node build.mjs test')
   const files = globSync('test/**/*.test.ts', { cwd: root })
   for (const part of words.slice(3)) {
-    assert.ok(files.some(file => file.includes(part)), `no test has ${part} in its path`)
+    assert.ok(
+      files.some(file => file.includes(part)),
+      `no test has ${part} in its path`
+    )
   }
 }
 
@@ -152,7 +158,10 @@ function namesTests({ words }: Command) {
 function installs({ words }: Command) {
   assert.match(read('test/package.test.ts'), `'${words[1]}'`)
   const names = words.slice(2).filter(word => !word.startsWith('--'))
-  assert.equal(names.filter(name => ![packageJson.name, 'mediasoup'].includes(name)), [])
+  assert.equal(
+    names.filter(name => ![packageJson.name, 'mediasoup'].includes(name)),
+    []
+  )
 }
 
 /** A file of the project, with so few runs that it ends soon. */
@@ -169,7 +178,11 @@ async function runsFile({ words, env }: Command) {
 /** A client in another language, on a leaf. */
 async function speaks({ words: [program, ...args] }: Command) {
   const { url } = await startLeaf()
-  const child = spawn(program!, args.map(word => isUrl(word) ? url : word), { cwd: root, stdio: 'ignore' })
+  const child = spawn(
+    program!,
+    args.map(word => (isUrl(word) ? url : word)),
+    { cwd: root, stdio: 'ignore' }
+  )
   afterTest(() => child.kill('SIGKILL'))
   assert.equal(await once(child, 'exit'), [0, null])
 }

@@ -16,7 +16,9 @@ export interface Block {
 }
 
 export function commandsOf(shell: string): Command[] {
-  return shell.replaceAll('\\\n', ' ').split('\n')
+  return shell
+    .replaceAll('\\\n', ' ')
+    .split('\n')
     .map(line => line.replace(/(^|\s)#.*$/, '').trim())
     .filter(Boolean)
     .map(commandOf)
@@ -39,11 +41,15 @@ function commandOf(text: string): Command {
 }
 
 const blocksIn = (file: string, language: string, parse: (text: string) => Command[]): Block[] =>
-  fencesOf(read(file), language)
-    .map(({ text, line }) => ({ where: `${file}:${line}`, commands: parse(text) }))
+  fencesOf(read(file), language).map(({ text, line }) => ({
+    where: `${file}:${line}`,
+    commands: parse(text)
+  }))
 
-export const blocks: Block[] = documents.flatMap(file =>
-  [...blocksIn(file, 'sh', commandsOf), ...blocksIn(file, 'ini', startsOf)])
+export const blocks: Block[] = documents.flatMap(file => [
+  ...blocksIn(file, 'sh', commandsOf),
+  ...blocksIn(file, 'ini', startsOf)
+])
 
 /** The value of an option, if it is given. */
 export function valueOf(words: string[], option: string): string | undefined {

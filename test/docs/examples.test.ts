@@ -69,8 +69,9 @@ function configuration() {
 }
 
 test('each example type checks', () => {
-  const examples = documents.flatMap(file => fencesOf(read(file), 'js', 'ts')
-    .map(({ text, line }) => ({ where: `${file}:${line}`, text })))
+  const examples = documents.flatMap(file =>
+    fencesOf(read(file), 'js', 'ts').map(({ text, line }) => ({ where: `${file}:${line}`, text }))
+  )
   assert.ok(examples.length > 10)
   assert.equal(complaints(examples), [])
 })

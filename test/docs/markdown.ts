@@ -7,7 +7,10 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What people read, from the root of the project. */
 export const documents = [
-  'README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'lib/PROTOCOL.md',
+  'README.md',
+  'SECURITY.md',
+  'CONTRIBUTING.md',
+  'lib/PROTOCOL.md',
   ...globSync(['docs/**/*.md', 'examples/**/*.md'], { cwd: root }).toSorted()
 ]
 
@@ -24,8 +27,12 @@ const FENCE = /^```(\S*)\n([\s\S]*?)^```$/gm
 
 export function fencesOf(markdown: string, ...languages: string[]): Fence[] {
   return [...markdown.matchAll(FENCE)]
-    .map(({ 0: all, 1: language = '', 2: text = '', index }) =>
-      ({ language, text, line: markdown.slice(0, index).split('\n').length + 1, all }))
+    .map(({ 0: all, 1: language = '', 2: text = '', index }) => ({
+      language,
+      text,
+      line: markdown.slice(0, index).split('\n').length + 1,
+      all
+    }))
     .filter(({ language }) => languages.includes(language))
 }
 
@@ -54,15 +61,15 @@ export function blocksOf(markdown: string): { text: string; isCell: boolean }[] 
 }
 
 /** Without its marks; code in a line is one word, also at the start of a sentence. */
-const plain = (text: string) => text
-  .replace(/`[^`]*`/g, 'Code')
-  .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
-  .replace(/[*_]{2}/g, '')
-  .trim()
+const plain = (text: string) =>
+  text
+    .replace(/`[^`]*`/g, 'Code')
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/[*_]{2}/g, '')
+    .trim()
 
 export const sentencesOf = (text: string): string[] =>
-  text.split(/(?<=[.?!]["”)]?)\s+(?=["“(]?[\p{Lu}\d])/u)
-    .filter(sentence => /\p{L}/u.test(sentence))
+  text.split(/(?<=[.?!]["”)]?)\s+(?=["“(]?[\p{Lu}\d])/u).filter(sentence => /\p{L}/u.test(sentence))
 
 export const wordsOf = (sentence: string): number =>
   sentence.split(/\s+/).filter(word => /[\p{L}\d]/u.test(word)).length
@@ -70,7 +77,12 @@ export const wordsOf = (sentence: string): number =>
 /** The names that a link after `#` can have, as GitHub makes them of headings. */
 export const anchorsOf = (markdown: string): string[] =>
   [...markdown.replace(FENCE, '').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
-    heading.toLowerCase().replace(/[^\p{L}\d _-]/gu, '').trim().replaceAll(' ', '-'))
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\d _-]/gu, '')
+      .trim()
+      .replaceAll(' ', '-')
+  )
 
 export const linksOf = (markdown: string): string[] =>
   [...markdown.replace(FENCE, '').matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)

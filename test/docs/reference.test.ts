@@ -15,8 +15,16 @@ const operating = read('docs/operating.md')
 const security = read('docs/security.md')
 
 /** The cells of the rows of all tables, without their marks. */
-const rowsOf = (markdown: string) => markdown.split('\n').filter(line => line.startsWith('|'))
-  .map(line => line.split('|').slice(1, -1).map(cell => cell.trim()))
+const rowsOf = (markdown: string) =>
+  markdown
+    .split('\n')
+    .filter(line => line.startsWith('|'))
+    .map(line =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map(cell => cell.trim())
+    )
 
 test('each option of `mafalda serve` is in the table of docs/operating.md', async () => {
   const { exited, lines } = run(['serve', '--help'])
@@ -25,10 +33,16 @@ test('each option of `mafalda serve` is in the table of docs/operating.md', asyn
   assert.ok(options.length > 20)
   const told = rowsOf(operating).flatMap(([cell = '']) => cell.match(/--[a-z-]+/g) ?? [])
   const ofAll = ['--help', '--version']
-  assert.equal(options.filter(option => ![...told, ...ofAll].includes(option)), [])
+  assert.equal(
+    options.filter(option => ![...told, ...ofAll].includes(option)),
+    []
+  )
   const [table = ''] = operating.split('## The worker')
   const column = rowsOf(table).flatMap(([cell = '']) => cell.match(/--[a-z][a-z-]+/g) ?? [])
-  assert.equal(column.filter(option => !options.includes(option)), [])
+  assert.equal(
+    column.filter(option => !options.includes(option)),
+    []
+  )
 })
 
 const MEBIBYTE = 1024 * 1024
@@ -53,7 +67,8 @@ test('each code of an error is in docs/operating.md and in lib/PROTOCOL.md', () 
 
 test('each class of errors is explained in docs/operating.md and named in docs/api.md', () => {
   const names = Object.entries(client)
-    .filter(([, value]) => Object(value).prototype instanceof Error).map(([name]) => name)
+    .filter(([, value]) => Object(value).prototype instanceof Error)
+    .map(([name]) => name)
   assert.ok(names.length >= 8)
   const explained = rowsOf(operating).map(([cell = '']) => cell)
   for (const name of names) {
@@ -76,16 +91,32 @@ function membersOf(declared: string): string[] {
 }
 
 const DECLARATIONS = [
-  'ClientOptions', 'RemoteOptions', 'SocketOptions', 'LeafOptions', 'HostRules', 'ServeOptions',
-  'TokenOptions', 'HorizontalOptions', 'VerticalOptions', 'Load', 'Connection', 'ConnectionEvents',
-  'HorizontalEvents', 'RemoteMediasoupClientEvents'
+  'ClientOptions',
+  'RemoteOptions',
+  'SocketOptions',
+  'LeafOptions',
+  'HostRules',
+  'ServeOptions',
+  'TokenOptions',
+  'HorizontalOptions',
+  'VerticalOptions',
+  'Load',
+  'Connection',
+  'ConnectionEvents',
+  'HorizontalEvents',
+  'RemoteMediasoupClientEvents'
 ]
 
 for (const declared of DECLARATIONS) {
   test(`each member of ${declared} is in docs/api.md`, () => {
-    const named = read('docs/api.md').match(/`[^`\n]*`/g)!.join()
+    const named = read('docs/api.md')
+      .match(/`[^`\n]*`/g)!
+      .join()
     const isNamed = (name: string) => new RegExp(`\\b${name}\\b`).test(named)
-    assert.equal(membersOf(declared).filter(name => !isNamed(name)), [])
+    assert.equal(
+      membersOf(declared).filter(name => !isNamed(name)),
+      []
+    )
   })
 }
 
@@ -95,7 +126,10 @@ test('what the documents quote of messages and logs is what the product says', (
   const quoted = rows.flatMap(([cell = '']) => cell.match(/`[^`]*`/g) ?? [])
   assert.ok(quoted.length > 20)
   const pieces = quoted.flatMap(text => text.slice(1, -1).split('…')).filter(each => each.trim())
-  assert.equal(pieces.filter(piece => !sources.includes(piece)), [])
+  assert.equal(
+    pieces.filter(piece => !sources.includes(piece)),
+    []
+  )
 })
 
 /** The rows of the first table after a sentence. */
@@ -111,7 +145,10 @@ test('no document names a file of the project that is gone', () => {
   const found = documents.flatMap(file => read(file).match(path) ?? [])
   const paths = found.map(text => text.slice(1, -1))
   assert.ok(paths.length > 3)
-  assert.equal([...new Set(paths)].filter(each => !globSync(each).length), [])
+  assert.equal(
+    [...new Set(paths)].filter(each => !globSync(each).length),
+    []
+  )
 })
 
 test.run()

@@ -45,10 +45,13 @@ function hostOf({ words, env }: Command): string {
 /** What the block serves at such a URL before the command that names it; else a leaf. */
 function tierAt(url: string, before: Command, commands: Command[]): Command {
   const isSecure = url.startsWith('wss:')
-  return commands.slice(0, commands.indexOf(before))
-    .filter(({ words }) => words[1] === 'serve' && !words.some(isUrl))
-    .findLast(({ words }) => words.includes('--tls-cert') === isSecure)
-    ?? commandsOf('mafalda serve')[0]!
+  return (
+    commands
+      .slice(0, commands.indexOf(before))
+      .filter(({ words }) => words[1] === 'serve' && !words.some(isUrl))
+      .findLast(({ words }) => words.includes('--tls-cert') === isSecure) ??
+    commandsOf('mafalda serve')[0]!
+  )
 }
 
 let files: ReturnType<typeof makeFiles> | undefined
@@ -56,7 +59,9 @@ let files: ReturnType<typeof makeFiles> | undefined
 /** One authority has issued all certificates, and one issuer all tokens. */
 async function makeFiles() {
   const [{ ca, issue }, issuer] = [await authority(), await keyIssuer()]
-  afterTest(() => { files = undefined })
+  afterTest(() => {
+    files = undefined
+  })
   const token = await issuer.issue({ scope: ALL })
   return { folder: folder(), issue, ca, jwk: issuer.jwk, token }
 }

@@ -28,11 +28,24 @@ const flags = [
   '--autoplay-policy=no-user-gesture-required'
 ]
 
-/** The mediasoup that carries the room: that of two hosts as one, in three processes. Each transport goes to another Worker. */
+/**
+ * The mediasoup that carries the room: that of two hosts as one, in three processes. Each transport
+ * goes to another Worker.
+ */
 export async function openMediasoup() {
   const leaves = await Promise.all([start(), start()])
-  // Of an aggregator that is lost, it is known after the grace period: until then another one could take its place.
-  const aggregator = await start(['--grace', '2000', '--vertical', '--policy', 'scatter', '--max-workers', '3', ...leaves.map(({ url }) => url)])
+  // Of an aggregator that is lost, it is known after the grace period: until then another one could
+  // take its place.
+  const aggregator = await start([
+    '--grace',
+    '2000',
+    '--vertical',
+    '--policy',
+    'scatter',
+    '--max-workers',
+    '3',
+    ...leaves.map(({ url }) => url)
+  ])
   const hosts = new Map(leaves.map((leaf, i) => [`host-${'ab'[i]}`, leaf]))
   const mediasoup = await connect(aggregator.url)
   return {
@@ -60,8 +73,9 @@ interface Tier {
 /** Resolves when it can be used: if it is above hosts, when all are up. */
 async function start(args: string[] = []): Promise<Tier> {
   const { child, url, lines } = await startTier(args, { stderr: 'inherit' })
-  const entriesOf = (message: string) => lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === message)
-  const hosts = args.filter((arg) => arg.startsWith('ws:')).length
+  const entriesOf = (message: string) =>
+    lines.map(line => JSON.parse(line)).filter(({ msg }) => msg === message)
+  const hosts = args.filter(arg => arg.startsWith('ws:')).length
   await until(() => entriesOf('host is up').length >= hosts)
   return { process: child, url, node: entriesOf('listening')[0].node }
 }
@@ -86,7 +100,12 @@ export async function openBrowser(): Promise<Browser> {
     newPage: () => newPage(context),
     closePages: async () => {
       // The first page keeps the browser open.
-      await Promise.all(context.pages().slice(1).map((page) => page.close()))
+      await Promise.all(
+        context
+          .pages()
+          .slice(1)
+          .map(page => page.close())
+      )
     },
     close: async () => {
       await context.close()
@@ -97,7 +116,7 @@ export async function openBrowser(): Promise<Browser> {
 
 async function newPage(context: BrowserContext): Promise<Page> {
   const page = await context.newPage()
-  page.on('pageerror', (error) => console.error('an error in the page:', error))
+  page.on('pageerror', error => console.error('an error in the page:', error))
   return page
 }
 
@@ -106,7 +125,7 @@ function keepCameraSmall() {
   const { mediaDevices } = navigator
   const getUserMedia = mediaDevices.getUserMedia.bind(mediaDevices)
   const video = { width: { ideal: 320 }, height: { ideal: 240 }, frameRate: { ideal: 15 } }
-  mediaDevices.getUserMedia = (wanted) => getUserMedia({ ...wanted, ...(wanted?.video && { video }) })
+  mediaDevices.getUserMedia = wanted => getUserMedia({ ...wanted, ...(wanted?.video && { video }) })
 }
 
 /** What the browser has decoded of one participant. */
@@ -119,7 +138,10 @@ declare global {
   var decodedOf: (name: string) => Promise<Decoded>
 }
 
-/** Runs in the page: asks the browser itself what comes out of its decoders for a participant's tile. */
+/**
+ * Runs in the page: asks the browser itself what comes out of its decoders for a participant's
+ * tile.
+ */
 function watchConnections() {
   const connections: RTCPeerConnection[] = []
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
@@ -129,14 +151,15 @@ function watchConnections() {
     }
   }
 
-  globalThis.decodedOf = async (name) => {
+  globalThis.decodedOf = async name => {
     const decoded = { frames: 0, audioEnergy: 0 }
-    const tile = [...document.querySelectorAll('#participants li')]
-      .find((tile) => tile.querySelector('.name')!.textContent === name)
+    const tile = [...document.querySelectorAll('#participants li')].find(
+      tile => tile.querySelector('.name')!.textContent === name
+    )
     const stream = tile?.querySelector('video')!.srcObject as MediaStream | undefined
     for (const track of stream?.getTracks() ?? []) {
-      const receivers = connections.flatMap((connection) => connection.getReceivers())
-      const stats = await receivers.find((receiver) => receiver.track === track)?.getStats()
+      const receivers = connections.flatMap(connection => connection.getReceivers())
+      const stats = await receivers.find(receiver => receiver.track === track)?.getStats()
       for (const report of stats?.values() ?? []) {
         if (report.type !== 'inbound-rtp') continue
         decoded.frames += report.framesDecoded ?? 0

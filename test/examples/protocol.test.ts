@@ -15,11 +15,18 @@ async function room(url: string, style: string) {
   const child = spawn('python3', args, { stdio: ['ignore', 'pipe', 'pipe'] })
   afterTest(() => child.kill('SIGKILL'))
   let [stdout, stderr] = ['', '']
-  child.stdout.on('data', chunk => { stdout += chunk })
-  child.stderr.on('data', chunk => { stderr += chunk })
+  child.stdout.on('data', chunk => {
+    stdout += chunk
+  })
+  child.stderr.on('data', chunk => {
+    stderr += chunk
+  })
   const [code] = await once(child, 'close')
   assert.is(code, 0, `${style}: ${stdout}${stderr}`)
-  return stdout.trim().split('\n').map(line => line.split(' ')[0])
+  return stdout
+    .trim()
+    .split('\n')
+    .map(line => line.split(' ')[0])
 }
 
 for (const kind of ['leaf', 'vertical']) {

@@ -21,8 +21,10 @@ let router: ms.Router
 
 test.before(async () => {
   sfu = await openMediasoup()
-  sfu.mediasoup.observer.on('newworker', (worker) => {
-    worker.observer.on('newrouter', (newest) => { router = newest })
+  sfu.mediasoup.observer.on('newworker', worker => {
+    worker.observer.on('newrouter', newest => {
+      router = newest
+    })
   })
   server = await startRoom(sfu)
   browser = await openBrowser()
@@ -31,7 +33,7 @@ test.before(async () => {
 // The next test begins with an empty room.
 test.after.each(async () => {
   await browser.closePages()
-  await until(async () => await transportsOnTheSfu() === 0)
+  await until(async () => (await transportsOnTheSfu()) === 0)
 })
 
 test.after(async () => {
@@ -43,9 +45,16 @@ test.after(async () => {
 test('two participants on different hosts see and hear each other', async () => {
   const [ada, ben] = [await joinAs('Ada'), await joinAs('Ben')]
   await Promise.all([seesAndHears(ada, 'Ben'), seesAndHears(ben, 'Ada')])
-  const [carrierOfAda, carrierOfBen] = [await carrierOf(ada, 'Ada (you)'), await carrierOf(ben, 'Ben (you)')]
+  const [carrierOfAda, carrierOfBen] = [
+    await carrierOf(ada, 'Ada (you)'),
+    await carrierOf(ben, 'Ben (you)')
+  ]
   assert.is.not(carrierOfAda.host, carrierOfBen.host)
-  assert.equal([await carrierOf(ben, 'Ada'), await carrierOf(ada, 'Ben')], [carrierOfAda, carrierOfBen], 'all see the same')
+  assert.equal(
+    [await carrierOf(ben, 'Ada'), await carrierOf(ada, 'Ben')],
+    [carrierOfAda, carrierOfBen],
+    'all see the same'
+  )
 })
 
 test('chat messages arrive both ways', async () => {
@@ -64,7 +73,9 @@ test('both see the same participant marked as the one who speaks, until that one
     return one === other && one
   })
   await (speaker === 'Ada' ? ada : ben).click('#audio')
-  await tile(speaker === 'Ada' ? ben : ada, speaker).getByText('speaking').waitFor({ state: 'hidden' })
+  await tile(speaker === 'Ada' ? ben : ada, speaker)
+    .getByText('speaking')
+    .waitFor({ state: 'hidden' })
 })
 
 test('who turns off microphone and camera is seen to, and is back after turning them on', async () => {
@@ -82,7 +93,12 @@ test('who turns off microphone and camera is seen to, and is back after turning 
 })
 
 test('who leaves, closes the tab or reloads is gone, and so is everything on the SFU', async () => {
-  const [ada, ben, cleo, dan] = await Promise.all([joinAs('Ada'), joinAs('Ben'), joinAs('Cleo'), joinAs('Dan')])
+  const [ada, ben, cleo, dan] = await Promise.all([
+    joinAs('Ada'),
+    joinAs('Ben'),
+    joinAs('Cleo'),
+    joinAs('Dan')
+  ])
   await seesTiles(ada, ['Ada (you)', 'Ben', 'Cleo', 'Dan'])
   await ben.click('#leave')
   await seesTiles(ada, ['Ada (you)', 'Cleo', 'Dan'])
@@ -98,7 +114,11 @@ test('who comes late sees everybody, and who has the camera off', async () => {
   await ada.click('#video')
   await tile(ben, 'Ada').getByLabel('camera off').waitFor()
   const cleo = await joinAs('Cleo')
-  await Promise.all([seesAndHears(cleo, 'Ben'), seesAndHears(ada, 'Cleo'), seesAndHears(ben, 'Cleo')])
+  await Promise.all([
+    seesAndHears(cleo, 'Ben'),
+    seesAndHears(ada, 'Cleo'),
+    seesAndHears(ben, 'Cleo')
+  ])
   await tile(cleo, 'Ada').getByLabel('camera off').waitFor()
   await says(ada, 'welcome')
   await reads(cleo, 'Ada', 'welcome')
@@ -127,7 +147,10 @@ test('when a Worker dies, whom it carried is back by itself and as muted as befo
   await ben.click('#audio')
   await tile(ada, 'Ben').getByLabel('microphone off').waitFor()
 
-  const [before, { host, pid }] = [await carrierOf(ada, 'Ada (you)'), await carrierOf(ben, 'Ben (you)')]
+  const [before, { host, pid }] = [
+    await carrierOf(ada, 'Ada (you)'),
+    await carrierOf(ben, 'Ben (you)')
+  ]
   process.kill(pid, 'SIGKILL')
   await readsNews(ben, `Worker ${pid} of ${host} is gone. You have joined again.`)
   await tile(ada, 'Ben').getByLabel('microphone off').waitFor()
@@ -147,7 +170,7 @@ test('when a host is lost the room goes on with the other one', async () => {
   try {
     const pages = [await joinAs('Ada', { url }), await joinAs('Ben', { url })] as const
     lossy.crash('host-a')
-    await Promise.all(pages.map((page) => readsNews(page, 'You have joined again.')))
+    await Promise.all(pages.map(page => readsNews(page, 'You have joined again.')))
     await Promise.all([seesAndHears(pages[0], 'Ben'), seesAndHears(pages[1], 'Ada')])
     for (const page of pages) {
       assert.equal(new Set(await page.locator('.carrier b').allTextContents()), new Set(['host-b']))
@@ -164,10 +187,20 @@ test('on mediasoup itself the room is the same, and when its only Worker dies it
     const [ada, ben] = [await joinAs('Ada', { url }), await joinAs('Ben', { url })]
     await Promise.all([seesAndHears(ada, 'Ben'), seesAndHears(ben, 'Ada')])
     const carriers = await ada.locator('.carrier').allTextContents()
-    const [pid] = carriers.map((carrier) => Number(/this machine\s+worker\s+(\d+)/.exec(carrier)?.[1]))
-    assert.is(carriers.length, 2, 'one for each participant: it sends to the Worker that it receives from')
+    const [pid] = carriers.map(carrier =>
+      Number(/this machine\s+worker\s+(\d+)/.exec(carrier)?.[1])
+    )
+    assert.is(
+      carriers.length,
+      2,
+      'one for each participant: it sends to the Worker that it receives from'
+    )
     process.kill(pid!, 'SIGKILL')
-    await Promise.all([ada, ben].map((page) => readsNews(page, `Worker ${pid} of this machine is gone. You have joined again.`)))
+    await Promise.all(
+      [ada, ben].map(page =>
+        readsNews(page, `Worker ${pid} of this machine is gone. You have joined again.`)
+      )
+    )
     await Promise.all([seesAndHears(ada, 'Ben'), seesAndHears(ben, 'Ada')])
   } finally {
     await close()
@@ -201,7 +234,8 @@ async function joinAs(name: string, { url = server.url, inPage = () => {} } = {}
 
 /** Runs in the page, as if its user had said no. */
 function refuseDevices() {
-  navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('refused', 'NotAllowedError'))
+  navigator.mediaDevices.getUserMedia = () =>
+    Promise.reject(new DOMException('refused', 'NotAllowedError'))
 }
 
 function tile(page: Page, name: string) {
@@ -209,24 +243,33 @@ function tile(page: Page, name: string) {
 }
 
 async function seesTiles(page: Page, names: string[]): Promise<void> {
-  await page.waitForFunction((expected) => {
-    const shown = Array.from(document.querySelectorAll('#participants .name'), ({ textContent }) => textContent)
-    return String(shown.sort()) === expected
-  }, String([...names].sort()))
+  await page.waitForFunction(
+    expected => {
+      const shown = Array.from(
+        document.querySelectorAll('#participants .name'),
+        ({ textContent }) => textContent
+      )
+      return String(shown.sort()) === expected
+    },
+    String([...names].sort())
+  )
 }
 
 /** From now on: at least a dozen pictures and some sound. */
 async function seesAndHears(page: Page, name: string): Promise<void> {
   await tile(page, name).waitFor()
-  const before = await page.evaluate((name) => decodedOf(name), name)
-  await page.waitForFunction(async ({ name, before }) => {
-    const { frames, audioEnergy } = await decodedOf(name)
-    return frames >= before.frames + 12 && audioEnergy > before.audioEnergy
-  }, { name, before })
+  const before = await page.evaluate(name => decodedOf(name), name)
+  await page.waitForFunction(
+    async ({ name, before }) => {
+      const { frames, audioEnergy } = await decodedOf(name)
+      return frames >= before.frames + 12 && audioEnergy > before.audioEnergy
+    },
+    { name, before }
+  )
 }
 
 async function says(page: Page, text: string): Promise<void> {
-  if (!await page.isVisible('#chat')) await page.click('#toggle-chat')
+  if (!(await page.isVisible('#chat'))) await page.click('#toggle-chat')
   await page.fill('#text', text)
   await page.press('#text', 'Enter')
 }
@@ -241,7 +284,7 @@ async function speakerOn(page: Page): Promise<string> {
 }
 
 /** What a participant sends to. */
-async function carrierOf(page: Page, name: string): Promise<{ host: string, pid: number }> {
+async function carrierOf(page: Page, name: string): Promise<{ host: string; pid: number }> {
   const carrier = await tile(page, name).locator('.carrier').first().textContent()
   const [, host, pid] = /^\s*(host-[ab])\s+worker\s+(\d+)\s*$/.exec(carrier!)!
   return { host: host!, pid: Number(pid) }

@@ -7,7 +7,12 @@ const NS_PER_US = 1e3
 
 /** Durations, in ms as performance.now() gives them; percentiles in µs. */
 export class Durations {
-  readonly #histogram: Histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 60_000 * NS_PER_MS, numberOfSignificantValueDigits: 3, bitBucketSize: 32 })
+  readonly #histogram: Histogram = build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 60_000 * NS_PER_MS,
+    numberOfSignificantValueDigits: 3,
+    bitBucketSize: 32
+  })
   #start = performance.now()
   #end = 0
 
@@ -68,8 +73,14 @@ export function bars(times: number[]): string {
     counts.set(power, (counts.get(power) ?? 0) + 1)
   }
   const most = Math.max(...counts.values())
-  const lines = [...counts].toSorted(([one], [other]) => one - other).map(([power, count]) =>
-    `  ≤ ${String(2 ** power).padStart(6)} ms ${String(count).padStart(5)} ${'█'.repeat(Math.ceil(count / most * BAR_WIDTH))}`)
-  const percentiles = ([50, 90, 99, 100] as const).map(p => `p${p} ${Math.round(all.percentile(p) / 1000)} ms`)
+  const lines = [...counts]
+    .toSorted(([one], [other]) => one - other)
+    .map(
+      ([power, count]) =>
+        `  ≤ ${String(2 ** power).padStart(6)} ms ${String(count).padStart(5)} ${'█'.repeat(Math.ceil((count / most) * BAR_WIDTH))}`
+    )
+  const percentiles = ([50, 90, 99, 100] as const).map(
+    p => `p${p} ${Math.round(all.percentile(p) / 1000)} ms`
+  )
   return [`  ${percentiles.join(', ')}`, ...lines].join('\n')
 }

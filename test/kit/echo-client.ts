@@ -31,15 +31,27 @@ interface EchoOptions {
 
 /** Starts the other process; each exchange gets a connection of its own. */
 export async function startEcho({ worker = false, tls }: EchoOptions = {}) {
-  const child = startScript('kit/echo', [...worker ? ['--worker'] : [], ...tls ? ['--cert', tls.cert, '--key', tls.key] : []])
+  const child = startScript('kit/echo', [
+    ...(worker ? ['--worker'] : []),
+    ...(tls ? ['--cert', tls.cert, '--key', tls.key] : [])
+  ])
   const url = await ask<string>(child)
-  const connect = (exchange: Exchange, answers = 1) => connectEcho(url, exchange, answers, readTls({ ca: tls?.ca }))
+  const connect = (exchange: Exchange, answers = 1) =>
+    connectEcho(url, exchange, answers, readTls({ ca: tls?.ca }))
   return { connect, end: () => end(child) }
 }
 
-async function connectEcho(url: string, { request, answer }: Exchange, answers: number, tls: ReturnType<typeof readTls>): Promise<Echo> {
+async function connectEcho(
+  url: string,
+  { request, answer }: Exchange,
+  answers: number,
+  tls: ReturnType<typeof readTls>
+): Promise<Echo> {
   const binary = typeof answer === 'string' ? '' : '&binary'
-  const socket = new WebSocket(`${url}?bytes=${Buffer.byteLength(answer)}&answers=${answers}${binary}`, { ...tls, ...webSocketOptions })
+  const socket = new WebSocket(
+    `${url}?bytes=${Buffer.byteLength(answer)}&answers=${answers}${binary}`,
+    { ...tls, ...webSocketOptions }
+  )
   await once(socket, 'open')
   socket.setMaxListeners(0)
 
@@ -51,11 +63,14 @@ async function connectEcho(url: string, { request, answer }: Exchange, answers: 
     waiting.shift()?.()
   })
   return {
-    call: () => new Promise(resolve => {
-      waiting.push(resolve)
-      socket.send(request)
-    }),
+    call: () =>
+      new Promise(resolve => {
+        waiting.push(resolve)
+        socket.send(request)
+      }),
     send: () => socket.send(request),
-    onAnswer: listener => { socket.on('message', listener) }
+    onAnswer: listener => {
+      socket.on('message', listener)
+    }
   }
 }

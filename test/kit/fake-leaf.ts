@@ -1,4 +1,5 @@
-// A leaf without media: speaks the protocol, and keeps of each object what a tier above may ask for. Its loads are simulated.
+// A leaf without media: speaks the protocol, and keeps of each object what a tier above may ask
+// for. Its loads are simulated.
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import * as mediasoup from 'mediasoup'
@@ -7,9 +8,15 @@ import { describeError } from '../../lib/errors.ts'
 import { type Hello, PROTOCOL } from '../../lib/hello.ts'
 import type { Load, Usage } from '../../lib/load.ts'
 import { type ObjectKind, digest } from '../../lib/methods.ts'
-import { type Link, type Tier, pair } from '../../lib/tier.ts'
+import { type Link, type Tier, channel } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
-import { type Handle, decode, encodeFailure, encodeNotification, encodeResult } from '../../lib/wire.ts'
+import {
+  type Handle,
+  decode,
+  encodeFailure,
+  encodeNotification,
+  encodeResult
+} from '../../lib/wire.ts'
 
 /** What each transport and each Consumer uses of a core. */
 export const SHARE = 0.002
@@ -48,15 +55,20 @@ export class FakeLeaf implements Tier {
 
   /** Tells its load, and what its Workers use, as it does once a second. */
   report() {
-    for (const [link, workers] of this.#usageListeners) if (workers.size) link.send(encodeNotification('tier.usage', [usagesOf(workers)]))
+    for (const [link, workers] of this.#usageListeners)
+      if (workers.size) link.send(encodeNotification('tier.usage', [usagesOf(workers)]))
     for (const link of this.#listeners) link.send(encodeNotification('tier.load', [this.load]))
   }
 
   async open(): Promise<Link> {
-    const [ours, theirs] = pair()
+    const [ours, theirs] = channel()
     const workers = new Set<FakeObject>()
     ours.on('frame', frame => {
-      const { id, method, params } = decode(frame) as { id?: number; method: string; params: unknown[] }
+      const { id, method, params } = decode(frame) as {
+        id?: number
+        method: string
+        params: unknown[]
+      }
       if (method === 'tier.load') this.#listeners.add(ours)
       if (method === 'tier.usage') this.#usageListeners.set(ours, workers)
       try {
@@ -76,7 +88,15 @@ export class FakeLeaf implements Tier {
 
   get load(): Load {
     const count = (kind: ObjectKind) => this.of(kind).length
-    return { capacity: this.#cores, used: Math.random() * JITTER_CORES, workers: count('Worker'), shared: 0, routers: count('Router'), consumers: count('Consumer'), draining: 0 }
+    return {
+      capacity: this.#cores,
+      used: Math.random() * JITTER_CORES,
+      workers: count('Worker'),
+      shared: 0,
+      routers: count('Router'),
+      consumers: count('Consumer'),
+      draining: 0
+    }
   }
 
   of(kind: ObjectKind): FakeObject[] {
@@ -85,11 +105,24 @@ export class FakeLeaf implements Tier {
 
   #call(method: string, [first, options]: unknown[], workers: Set<FakeObject>): unknown {
     switch (method) {
-      case 'tier.hello': return { protocol: PROTOCOL, mafalda: version, mediasoup: mediasoupVersion, model: digest, node: this.node, workerBin, supportedRtpCapabilities } satisfies Hello
-      case 'tier.load': return this.load
-      case 'tier.usage': return usagesOf(workers)
-      case 'tier.locate': return { node: this.node, pid: process.pid, mediasoup: mediasoupVersion }
-      case 'tier.pipeListenInfo': return { protocol: 'udp', ip: '127.0.0.1' }
+      case 'tier.hello':
+        return {
+          protocol: PROTOCOL,
+          mafalda: version,
+          mediasoup: mediasoupVersion,
+          model: digest,
+          node: this.node,
+          workerBin,
+          supportedRtpCapabilities
+        } satisfies Hello
+      case 'tier.load':
+        return this.load
+      case 'tier.usage':
+        return usagesOf(workers)
+      case 'tier.locate':
+        return { node: this.node, pid: process.pid, mediasoup: mediasoupVersion }
+      case 'tier.pipeListenInfo':
+        return { protocol: 'udp', ip: '127.0.0.1' }
       case 'mediasoup.createWorker': {
         const worker = this.#create('Worker')
         workers.add(worker)
@@ -103,17 +136,52 @@ export class FakeLeaf implements Tier {
     const [, created] = /^create(\w+)$/.exec(member) ?? []
     if (created) return announce(this.#create(created as ObjectKind, target, membersOf(created)))
     switch (member) {
-      case 'produce': return announce(this.#create('Producer', target, { paused: false, type: 'simple', ...options as object }))
-      case 'consume': return announce(this.#create('Consumer', target, consumerMembers(options as { producerId: string }, target.parent!)))
-      case 'dump': return { mapProducerIdConsumerIds: descendants(target, 'Producer').map(({ members }) => ({ key: members.id, values: [] })), mapDataProducerIdDataConsumerIds: [] }
-      case 'pipeToRouter': return { value: {} }
-      case 'getResourceUsage': return usageOf(target)
-      default: return {}
+      case 'produce':
+        return announce(
+          this.#create('Producer', target, {
+            paused: false,
+            type: 'simple',
+            ...(options as object)
+          })
+        )
+      case 'consume':
+        return announce(
+          this.#create(
+            'Consumer',
+            target,
+            consumerMembers(options as { producerId: string }, target.parent!)
+          )
+        )
+      case 'dump':
+        return {
+          mapProducerIdConsumerIds: descendants(target, 'Producer').map(({ members }) => ({
+            key: members.id,
+            values: []
+          })),
+          mapDataProducerIdDataConsumerIds: []
+        }
+      case 'pipeToRouter':
+        return { value: {} }
+      case 'getResourceUsage':
+        return usageOf(target)
+      default:
+        return {}
     }
   }
 
-  #create(kind: ObjectKind, parent?: FakeObject, members: Record<string, unknown> = {}): FakeObject {
-    const object: FakeObject = { handle: `${this.node}/${++this.#serial}`, kind, parent, children: new Set(), members: { id: randomUUID(), ...members }, since: performance.now() }
+  #create(
+    kind: ObjectKind,
+    parent?: FakeObject,
+    members: Record<string, unknown> = {}
+  ): FakeObject {
+    const object: FakeObject = {
+      handle: `${this.node}/${++this.#serial}`,
+      kind,
+      parent,
+      children: new Set(),
+      members: { id: randomUUID(), ...members },
+      since: performance.now()
+    }
     this.objects.set(object.handle, object)
     parent?.children.add(object)
     return object
@@ -128,30 +196,47 @@ export class FakeLeaf implements Tier {
 
 /** All that is of a kind under an object. */
 export function descendants({ children }: FakeObject, kind: ObjectKind): FakeObject[] {
-  return [...children].flatMap(child => [...child.kind === kind ? [child] : [], ...descendants(child, kind)])
+  return [...children].flatMap(child => [
+    ...(child.kind === kind ? [child] : []),
+    ...descendants(child, kind)
+  ])
 }
 
-const announce = ({ handle, kind, parent, members }: FakeObject): Announcement => ({ $: handle, kind, ...parent && { of: parent.handle }, members })
+const announce = ({ handle, kind, parent, members }: FakeObject): Announcement => ({
+  $: handle,
+  kind,
+  ...(parent && { of: parent.handle }),
+  members
+})
 
 function membersOf(kind: string): Record<string, unknown> {
   if (kind === 'Router') return { rtpCapabilities: supportedRtpCapabilities }
-  return kind === 'PipeTransport' ? { tuple: { protocol: 'udp', localAddress: '127.0.0.1', localPort: 0 } } : {}
+  return kind === 'PipeTransport'
+    ? { tuple: { protocol: 'udp', localAddress: '127.0.0.1', localPort: 0 } }
+    : {}
 }
 
 function consumerMembers({ producerId }: { producerId: string }, router: FakeObject) {
   const producer = descendants(router, 'Producer').find(({ members }) => members.id === producerId)
-  if (!producer) throw new mediasoup.errors.NotFoundError(`Producer with id "${producerId}" not found`)
+  if (!producer)
+    throw new mediasoup.errors.NotFoundError(`Producer with id "${producerId}" not found`)
   const { kind, rtpParameters } = producer.members
   return { producerId, kind, rtpParameters, paused: false, producerPaused: false, type: 'simple' }
 }
 
 const usersOf = (worker: FakeObject) =>
-  [...worker.children].flatMap(router => [...router.children].flatMap(transport => [transport, ...descendants(transport, 'Consumer')]))
+  [...worker.children].flatMap(router =>
+    [...router.children].flatMap(transport => [transport, ...descendants(transport, 'Consumer')])
+  )
 
 /** As if each transport and Consumer had used its share since it was made. */
 function usageOf(worker: FakeObject) {
   const now = performance.now()
-  return { ru_utime: usersOf(worker).reduce((time, { since }) => time + (now - since) * SHARE, 0), ru_stime: 0 }
+  return {
+    ru_utime: usersOf(worker).reduce((time, { since }) => time + (now - since) * SHARE, 0),
+    ru_stime: 0
+  }
 }
 
-const usagesOf = (workers: Set<FakeObject>): Usage => Object.fromEntries([...workers].map(worker => [worker.handle, usersOf(worker).length * SHARE]))
+const usagesOf = (workers: Set<FakeObject>): Usage =>
+  Object.fromEntries([...workers].map(worker => [worker.handle, usersOf(worker).length * SHARE]))

@@ -45,7 +45,10 @@ export function obstacle(): string | undefined {
   }
 }
 
-/** Builds hosts, which are removed at the latest when this process ends; those of a run that was killed are removed by the next one. */
+/**
+ * Builds hosts, which are removed at the latest when this process ends; those of a run that was
+ * killed are removed by the next one.
+ */
 export function openNetwork(names: readonly string[]): Network {
   removeLeftovers()
   process.once('exit', removeAll)
@@ -92,7 +95,11 @@ export function attach(port: string) {
 
 /** Of our range, the subnet that this process may take. */
 function freeSubnet(): string {
-  const taken = new Set(Object.values(networkInterfaces()).flatMap(addresses => addresses ?? []).map(({ address }) => address.slice(0, address.lastIndexOf('.'))))
+  const taken = new Set(
+    Object.values(networkInterfaces())
+      .flatMap(addresses => addresses ?? [])
+      .map(({ address }) => address.slice(0, address.lastIndexOf('.')))
+  )
   for (let i = 0; i < 256; i++) {
     const subnet = `10.231.${(process.pid + i) % 256}`
     if (!taken.has(subnet)) return subnet
@@ -117,7 +124,9 @@ function namespaces() {
 }
 
 export function ip(command: string): string {
-  const { status, stdout, stderr, error } = spawnSync('ip', command.split(' '), { encoding: 'utf8' })
+  const { status, stdout, stderr, error } = spawnSync('ip', command.split(' '), {
+    encoding: 'utf8'
+  })
   if (error || status !== 0) throw new Error(`ip ${command}: ${error?.message ?? stderr.trim()}`)
   return stdout
 }

@@ -38,12 +38,17 @@ for (const [signal, ...command] of CASES) {
     })
     await end(child, signal)
     await until(() => !family.some(isAlive))
-    if (signal !== 'SIGKILL') assert.equal(runFolders().filter(name => !folders.includes(name)), [])
+    if (signal !== 'SIGKILL')
+      assert.equal(
+        runFolders().filter(name => !folders.includes(name)),
+        []
+      )
   })
 }
 
 /** Those of conformance runs. */
-const runFolders = () => readdirSync(tmpdir()).filter(name => name.startsWith('mafalda-conformance-'))
+const runFolders = () =>
+  readdirSync(tmpdir()).filter(name => name.startsWith('mafalda-conformance-'))
 
 test.after(() => rmSync(COVERAGE, { recursive: true, force: true }))
 

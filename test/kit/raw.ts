@@ -11,16 +11,27 @@ export type Raw = Awaited<ReturnType<typeof openRaw>>
 /** A bare WebSocket that speaks frames, and keeps what it hears. */
 export async function openRaw(url: string) {
   const socket = new WebSocket(url, PROTOCOL)
-  const heard: (Record<string, unknown> & { id?: unknown; error?: { code: number; message: string; data?: { name: string } } })[] = []
-  socket.on('message', (data, isBinary) => heard.push(isBinary ? decode(data as Buffer) as object : JSON.parse(data.toString())))
+  const heard: (Record<string, unknown> & {
+    id?: unknown
+    error?: { code: number; message: string; data?: { name: string } }
+  })[] = []
+  socket.on('message', (data, isBinary) =>
+    heard.push(isBinary ? (decode(data as Buffer) as object) : JSON.parse(data.toString()))
+  )
   await once(socket, 'open')
   socket.on('error', () => {}) // `closed` tells.
   let id = 0
   return {
     socket,
     heard,
-    closed: once(socket, 'close').then(([code, reason]) => ({ code: code as number, reason: String(reason) })),
-    send: (frame: unknown) => socket.send(typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame)),
+    closed: once(socket, 'close').then(([code, reason]) => ({
+      code: code as number,
+      reason: String(reason)
+    })),
+    send: (frame: unknown) =>
+      socket.send(
+        typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame)
+      ),
     /** The next message after those already heard. */
     async answer(frame?: unknown) {
       const count = heard.length

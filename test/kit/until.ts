@@ -12,7 +12,11 @@ const INTERVAL_MS = 5
 type Maybe<T> = T | undefined | false
 
 /** Polls a condition until it is true, or something. */
-export function until<T>(condition: () => Maybe<T> | Promise<Maybe<T>>, seconds = SECONDS, what = String(condition)) {
+export function until<T>(
+  condition: () => Maybe<T> | Promise<Maybe<T>>,
+  seconds = SECONDS,
+  what = String(condition)
+) {
   const message = late(what, seconds)
   const check = async () => {
     const value = await condition()
@@ -37,7 +41,9 @@ const late = (what: string, seconds: number) =>
 // What starting and ending a process that does nothing takes at most on a machine that is idle.
 const IDLE_MS = 100
 
-/** By how much a time that a test has to name has to be longer here and now: 1 on an idle machine. */
+/**
+ * By how much a time that a test has to name has to be longer here and now: 1 on an idle machine.
+ */
 export async function slowness(): Promise<number> {
   const begin = performance.now()
   await once(spawn(process.execPath, ['-e', '0']), 'exit')

@@ -3,7 +3,7 @@
 import { Writable } from 'node:stream'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { gather } from '../../lib/coalesce-writes.ts'
+import { coalesceWrites } from '../../lib/coalesce-writes.ts'
 
 /** A stream as sockets are, with what it was given to write, each time. */
 function recorder() {
@@ -19,13 +19,20 @@ function recorder() {
       callback()
     }
   })
-  gather(stream)
+  coalesceWrites(stream)
   return { stream, writes }
 }
 
 async function written(stream: Writable, chunks: (string | Buffer)[]) {
   stream.cork()
-  const done = Promise.all(chunks.map(chunk => new Promise<void>((resolve, reject) => stream.write(chunk, error => error ? reject(error) : resolve()))))
+  const done = Promise.all(
+    chunks.map(
+      chunk =>
+        new Promise<void>((resolve, reject) =>
+          stream.write(chunk, error => (error ? reject(error) : resolve()))
+        )
+    )
+  )
   stream.uncork()
   await done
 }
@@ -33,13 +40,25 @@ async function written(stream: Writable, chunks: (string | Buffer)[]) {
 test('strings and bytes that were corked are one chunk, and each write is told of its end', async () => {
   const { stream, writes } = recorder()
   await written(stream, [Buffer.of(0x81, 5), '{"é"}', Buffer.of(0x82, 0), '\u{1f600}'])
-  assert.equal(writes, [[Buffer.concat([Buffer.of(0x81, 5), Buffer.from('{"é"}'), Buffer.of(0x82, 0), Buffer.from('\u{1f600}')])]])
+  assert.equal(writes, [
+    [
+      Buffer.concat([
+        Buffer.of(0x81, 5),
+        Buffer.from('{"é"}'),
+        Buffer.of(0x82, 0),
+        Buffer.from('\u{1f600}')
+      ])
+    ]
+  ])
 })
 
 test('what is large is not copied', async () => {
   const { stream, writes } = recorder()
   await written(stream, [Buffer.of(0x82, 127), Buffer.alloc(64 * 1024)])
-  assert.equal(writes.map(chunks => chunks.map(({ length }) => length)), [[2, 64 * 1024]])
+  assert.equal(
+    writes.map(chunks => chunks.map(({ length }) => length)),
+    [[2, 64 * 1024]]
+  )
 })
 
 test.run()

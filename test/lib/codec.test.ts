@@ -5,7 +5,10 @@ import { ProtocolError } from '../../lib/errors.ts'
 
 const router = { name: 'a router' }
 const producer = { name: 'a producer' }
-const handles = new Map<object, string>([[router, 'k3x/3'], [producer, 'k3x/9']])
+const handles = new Map<object, string>([
+  [router, 'k3x/3'],
+  [producer, 'k3x/9']
+])
 const objects = new Map([...handles].map(([object, handle]) => [handle, object]))
 
 const refer = (object: object) => {
@@ -19,10 +22,16 @@ const table: [decoded: unknown, encoded: unknown][] = [
   [0, 0],
   [null, null],
   [true, true],
-  [[1, 'a', [null]], [1, 'a', [null]]],
+  [
+    [1, 'a', [null]],
+    [1, 'a', [null]]
+  ],
   [{ a: { b: [] } }, { a: { b: [] } }],
   [router, { $: 'k3x/3' }],
-  [{ producerId: 'x', router }, { producerId: 'x', router: { $: 'k3x/3' } }],
+  [
+    { producerId: 'x', router },
+    { producerId: 'x', router: { $: 'k3x/3' } }
+  ],
   [[{ producer, volume: -40 }], [{ producer: { $: 'k3x/9' }, volume: -40 }]],
   [{ size: 12n }, { size: { $: 'bigint', value: '12' } }]
 ]
@@ -46,7 +55,12 @@ test('bytes are left as they are', () => {
 
 test('an error keeps its class and message, and leaves its stack behind', () => {
   const encoded = encodeValue(new TypeError('ip must be a string'), refer)
-  assert.equal(encoded, { $: 'error', code: -32000, message: 'ip must be a string', data: { name: 'TypeError' } })
+  assert.equal(encoded, {
+    $: 'error',
+    code: -32000,
+    message: 'ip must be a string',
+    data: { name: 'TypeError' }
+  })
   const decoded = decodeValue(encoded, resolve)
   assert.instance(decoded, TypeError)
   assert.is((decoded as Error).message, 'ip must be a string')
@@ -62,7 +76,10 @@ test('a list leaves out what is gone, and is gone itself when nothing is left', 
 test('arguments that nest too deep are refused, also when there are very many levels', () => {
   for (const levels of [40, 5_000]) {
     const deep = JSON.parse('['.repeat(levels) + ']'.repeat(levels))
-    assert.throws(() => decodeValue(deep, resolve), (error: Error) => error instanceof ProtocolError && /at most 32 levels/.test(error.message))
+    assert.throws(
+      () => decodeValue(deep, resolve),
+      (error: Error) => error instanceof ProtocolError && /at most 32 levels/.test(error.message)
+    )
   }
 })
 

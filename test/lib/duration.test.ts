@@ -34,7 +34,10 @@ for (const [name, least, use] of options) {
       const error = await rejection((async () => use(ms))())
       assert.instance(error, RangeError)
       const got = typeof ms === 'string' ? `"${ms}"` : ms
-      assert.is(error.message, `${name} must be from ${least} to 2147483647 ms, which is 24.8 days (got ${got})`)
+      assert.is(
+        error.message,
+        `${name} must be from ${least} to 2147483647 ms, which is 24.8 days (got ${got})`
+      )
     }
   })
 }

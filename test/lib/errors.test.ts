@@ -1,13 +1,27 @@
 import { errors } from 'mediasoup'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ConnectionError, IncompatibleError, ProtocolError, describeError, reviveError } from '../../lib/errors.ts'
+import {
+  ConnectionError,
+  IncompatibleError,
+  ProtocolError,
+  describeError,
+  reviveError
+} from '../../lib/errors.ts'
 
 const { NotFoundError, UnsupportedError, WorkerClosedError } = errors
 
 const travel = (error: unknown) => reviveError(JSON.parse(JSON.stringify(describeError(error))))
 
-for (const type of [TypeError, RangeError, NotFoundError, UnsupportedError, WorkerClosedError, ConnectionError, IncompatibleError]) {
+for (const type of [
+  TypeError,
+  RangeError,
+  NotFoundError,
+  UnsupportedError,
+  WorkerClosedError,
+  ConnectionError,
+  IncompatibleError
+]) {
   test(`${type.name} keeps its class and its message over two tiers`, () => {
     const error = travel(travel(new type('the ip must be a string')))
     assert.instance(error, type)
@@ -24,7 +38,11 @@ test('a ProtocolError keeps its code', () => {
 
 test('a ConnectionError keeps the code with which the connection was closed', () => {
   for (const closeCode of [4401, undefined]) {
-    assert.is((travel(new ConnectionError('the connection was lost', { closeCode })) as ConnectionError).closeCode, closeCode)
+    assert.is(
+      (travel(new ConnectionError('the connection was lost', { closeCode })) as ConnectionError)
+        .closeCode,
+      closeCode
+    )
   }
 })
 

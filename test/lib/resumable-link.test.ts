@@ -1,4 +1,5 @@
-// A ResumableLink against a model of two arrays: whatever breaks, each frame arrives once, and in order.
+// A ResumableLink against a model of two arrays: whatever breaks, each frame arrives once, and in
+// order.
 
 import { EventEmitter } from 'node:events'
 import fc from 'fast-check'
@@ -73,7 +74,7 @@ class Real {
   /** As a client and a server do it: each says how much it has. */
   connect() {
     const [client, server] = this.links
-    const [ours, theirs] = this.carriers = Carrier.pair()
+    const [ours, theirs] = (this.carriers = Carrier.pair())
     const { received } = server
     server.attach(theirs, client.received)
     client.attach(ours, received)
@@ -84,7 +85,8 @@ class Real {
   }
 
   deliverAll() {
-    while (this.carriers!.some(({ queue }) => queue.length)) for (const carrier of this.carriers!) carrier.deliver()
+    while (this.carriers!.some(({ queue }) => queue.length))
+      for (const carrier of this.carriers!) carrier.deliver()
   }
 }
 
@@ -92,12 +94,15 @@ type Command = fc.Command<Model, Real>
 
 /** What arrives is what was sent, as far as it has arrived. */
 function check({ sent }: Model, { got }: Real) {
-  for (const side of SIDES) assert.equal(got[side], sent[1 - side as Side].slice(0, got[side].length))
+  for (const side of SIDES)
+    assert.equal(got[side], sent[(1 - side) as Side].slice(0, got[side].length))
 }
 
 class Send implements Command {
   readonly side: Side
-  constructor(side: Side) { this.side = side }
+  constructor(side: Side) {
+    this.side = side
+  }
   check = () => true
   toString = () => `send(${this.side})`
 
@@ -112,7 +117,9 @@ class Send implements Command {
 
 class Deliver implements Command {
   readonly side: Side
-  constructor(side: Side) { this.side = side }
+  constructor(side: Side) {
+    this.side = side
+  }
   check = ({ isConnected }: Model) => isConnected
   toString = () => `deliver(${this.side})`
 
@@ -125,14 +132,18 @@ class Deliver implements Command {
 class Acknowledge implements Command {
   readonly side: Side
   readonly space: string
-  constructor(side: Side, space: string) { [this.side, this.space] = [side, space] }
+  constructor(side: Side, space: string) {
+    ;[this.side, this.space] = [side, space]
+  }
   check = ({ isConnected }: Model) => isConnected
   toString = () => `acknowledge(${this.side})`
 
   run(model: Model, real: Real) {
     const { space } = this
     const count = real.got[this.side].length
-    real.carriers![this.side].send(`{"jsonrpc":${space}"2.0",${space}"method":${space}"tier.ack",${space}"params":${space}[${count}]}`)
+    real.carriers![this.side].send(
+      `{"jsonrpc":${space}"2.0",${space}"method":${space}"tier.ack",${space}"params":${space}[${count}]}`
+    )
     check(model, real)
   }
 }
@@ -146,7 +157,7 @@ class Break implements Command {
     model.isConnected = false
     // What has not arrived is kept.
     for (const side of SIDES) {
-      const missing = model.sent[side].slice(real.got[1 - side as Side].length).join('')
+      const missing = model.sent[side].slice(real.got[(1 - side) as Side].length).join('')
       assert.ok(real.links[side].bufferedAmount >= missing.length)
     }
   }
@@ -176,14 +187,16 @@ class TakeOver implements Command {
 
 class Close implements Command {
   readonly side: Side
-  constructor(side: Side) { this.side = side }
+  constructor(side: Side) {
+    this.side = side
+  }
   check = ({ isConnected, isClosed }: Model) => isConnected && !isClosed
   toString = () => `close(${this.side})`
 
   run(model: Model, real: Real) {
     real.deliverAll()
     real.links[this.side].close()
-    real.links[1 - this.side as Side].end()
+    real.links[(1 - this.side) as Side].end()
     Object.assign(model, { isConnected: false, isClosed: true })
   }
 }
@@ -194,7 +207,9 @@ const commands = [
   side.map(side => new Send(side)),
   side.map(side => new Deliver(side)),
   side.map(side => new Deliver(side)),
-  fc.tuple(side, fc.constantFrom('', ' ', '\n\t')).map(([side, space]) => new Acknowledge(side, space)),
+  fc
+    .tuple(side, fc.constantFrom('', ' ', '\n\t'))
+    .map(([side, space]) => new Acknowledge(side, space)),
   fc.constant(new Break()),
   fc.constant(new Resume()),
   fc.constant(new TakeOver()),
@@ -202,19 +217,28 @@ const commands = [
 ]
 
 test('each frame arrives once and in order, whatever breaks, is resumed, taken over or acknowledged', () => {
-  fc.assert(fc.property(fc.commands(commands, { maxCommands: 200 }), run => {
-    const [model, real] = [{ sent: [[], []], isConnected: true, isClosed: false } as Model, new Real()]
-    fc.modelRun(() => ({ model, real }), run)
-    if (model.isClosed) return assert.equal(real.closed, [1, 1])
-    if (!model.isConnected) real.connect()
-    real.deliverAll()
-    assert.equal(real.got, [model.sent[1], model.sent[0]])
-    assert.equal(real.closed, [0, 0])
-  }), { numRuns: 300 })
+  fc.assert(
+    fc.property(fc.commands(commands, { maxCommands: 200 }), run => {
+      const [model, real] = [
+        { sent: [[], []], isConnected: true, isClosed: false } as Model,
+        new Real()
+      ]
+      fc.modelRun(() => ({ model, real }), run)
+      if (model.isClosed) return assert.equal(real.closed, [1, 1])
+      if (!model.isConnected) real.connect()
+      real.deliverAll()
+      assert.equal(real.got, [model.sent[1], model.sent[0]])
+      assert.equal(real.closed, [0, 0])
+    }),
+    { numRuns: 300 }
+  )
 })
 
 test('a peer that forgets is sent again only what it was not sent before, and both count from 0', () => {
-  const { links: [client], carriers } = new Real()
+  const {
+    links: [client],
+    carriers
+  } = new Real()
   client.send('sent')
   carriers![0].break()
   client.send('waits')
@@ -233,7 +257,11 @@ test('a peer that forgets is sent again only what it was not sent before, and bo
 })
 
 test('a peer that says that it has what it was never sent ends the session', () => {
-  const { links: [client], carriers, closed } = new Real()
+  const {
+    links: [client],
+    carriers,
+    closed
+  } = new Real()
   client.send('one')
   carriers![1].send('{"jsonrpc": "2.0", "method": "tier.ack", "params": [2]}')
   carriers![1].deliver()
@@ -244,7 +272,9 @@ test('a peer that says that it has what it was never sent ends the session', () 
 test('more than may wait for a peer ends the session', () => {
   const link = new ResumableLink(10)
   let error: Error | undefined
-  link.on('close', cause => { error = cause })
+  link.on('close', cause => {
+    error = cause
+  })
   link.send('12345')
   assert.not.ok(error)
   link.send('123456')

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Frame, type Link, join, pair } from '../../lib/tier.ts'
+import { type Frame, type Link, join, channel } from '../../lib/tier.ts'
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
@@ -12,7 +12,7 @@ function heard(link: Link) {
 }
 
 test('frames arrive in their order, after the code that sent them, and before the close', async () => {
-  const [one, other] = pair()
+  const [one, other] = channel()
   const log = heard(other)
   one.send('1')
   one.send(Buffer.from('2'))
@@ -24,7 +24,7 @@ test('frames arrive in their order, after the code that sent them, and before th
 })
 
 test('frames that are sent while others arrive are not lost', async () => {
-  const [one, other] = pair()
+  const [one, other] = channel()
   const log = heard(one)
   other.on('frame', frame => {
     other.send(`re: ${frame}`)
@@ -36,7 +36,7 @@ test('frames that are sent while others arrive are not lost', async () => {
 })
 
 test('a listener that throws loses one frame, and neither the next ones nor the close', async () => {
-  const [one, other] = pair()
+  const [one, other] = channel()
   const log: unknown[] = []
   other.on('frame', frame => {
     log.push(frame)
@@ -44,7 +44,9 @@ test('a listener that throws loses one frame, and neither the next ones nor the 
   })
   other.on('close', () => log.push('closed'))
   const thrown: string[] = []
-  const onThrown = (error: Error) => { thrown.push(error.message) }
+  const onThrown = (error: Error) => {
+    thrown.push(error.message)
+  }
   process.on('uncaughtException', onThrown)
   for (const frame of ['1', '2', '3']) one.send(frame)
   await turn()
@@ -57,7 +59,7 @@ test('a listener that throws loses one frame, and neither the next ones nor the 
 })
 
 test('what is on its way to an end that closes is dropped, and each end hears of the close once', async () => {
-  const [one, other] = pair()
+  const [one, other] = channel()
   const [log, otherLog] = [heard(one), heard(other)]
   other.send('late')
   one.close()
@@ -69,8 +71,8 @@ test('what is on its way to an end that closes is dropped, and each end hears of
 })
 
 test('joined links pass on frames both ways, and close together with the reason', async () => {
-  const [client, front] = pair()
-  const [back, leaf] = pair()
+  const [client, front] = channel()
+  const [back, leaf] = channel()
   join(front, back)
   const [clientLog, leafLog] = [heard(client), heard(leaf)]
   client.send('up')
@@ -83,8 +85,8 @@ test('joined links pass on frames both ways, and close together with the reason'
 })
 
 test('a link knows the backlog of where its frames go on to', () => {
-  const [back, leaf] = pair()
-  const [slow] = pair()
+  const [back, leaf] = channel()
+  const [slow] = channel()
   assert.is(leaf.bufferedAmount, 0)
   Object.defineProperty(slow, 'bufferedAmount', { value: 4711 })
   join(slow, back)

@@ -19,12 +19,23 @@ const values = optionsOf({
   rounds: { type: 'string' }
 })
 if (values.rounds !== undefined) await runLong(Number(values.rounds), values.tree ?? 'vertical')
-const [minutes, sessions, objects, seed] = [values.minutes, values.sessions, values.objects, values.seed].map(Number) as [number, number, number, number]
+const [minutes, sessions, objects, seed] = [
+  values.minutes,
+  values.sessions,
+  values.objects,
+  values.seed
+].map(Number) as [number, number, number, number]
 const shape = (values.tree ?? 'leaf') as Shape
 const LEAST_OBJECTS = 12
 check(minutes > 0, `--minutes must be a positive number (got ${values.minutes})`)
-check(Number.isSafeInteger(sessions) && sessions >= 2, `--sessions must be a whole number from 2 up (got ${values.sessions})`)
-check(Number.isSafeInteger(objects) && objects >= sessions * LEAST_OBJECTS, `--objects must be a whole number, at least ${LEAST_OBJECTS} for each session (got ${values.objects})`)
+check(
+  Number.isSafeInteger(sessions) && sessions >= 2,
+  `--sessions must be a whole number from 2 up (got ${values.sessions})`
+)
+check(
+  Number.isSafeInteger(objects) && objects >= sessions * LEAST_OBJECTS,
+  `--objects must be a whole number, at least ${LEAST_OBJECTS} for each session (got ${values.objects})`
+)
 check(Number.isSafeInteger(seed), `--seed must be a whole number (got ${values.seed})`)
 check(shapes.includes(shape), `--tree must be one of ${shapes.join(', ')} (got ${values.tree})`)
 
@@ -32,7 +43,11 @@ console.log(`${sessions} sessions, ${objects} objects, ${minutes} min, ${shape},
 exitOnSignals()
 let isFirst = true
 const outcome = await load({
-  seconds: minutes * 60, sessions, objects, seed, shape,
+  seconds: minutes * 60,
+  sessions,
+  objects,
+  seed,
+  shape,
   onWindow: window => {
     if (isFirst) console.log(heading(window))
     isFirst = false
@@ -41,14 +56,31 @@ const outcome = await load({
 })
 const verdicts = verdictsOf(outcome)
 console.log(['', ...verdicts.map(verdictLine), ...leftLines(outcome), ''].join('\n'))
-const bad = [...outcome.wrong, ...verdicts.filter(({ isFlat }) => !isFlat).map(({ what }) => `${what} is not flat`)]
-console.log(bad.length ? `Wrong:\n${bad.join('\n')}\nAgain: npm run load -- --minutes ${minutes} --sessions ${sessions} --objects ${objects} --seed ${seed} --tree ${shape}` : 'All is flat, no call failed, and nothing is left.')
+const bad = [
+  ...outcome.wrong,
+  ...verdicts.filter(({ isFlat }) => !isFlat).map(({ what }) => `${what} is not flat`)
+]
+console.log(
+  bad.length
+    ? `Wrong:\n${bad.join('\n')}\nAgain: npm run load -- --minutes ${minutes} --sessions ${sessions} --objects ${objects} --seed ${seed} --tree ${shape}`
+    : 'All is flat, no call failed, and nothing is left.'
+)
 process.exit(bad.length ? 1 : 0)
 
 async function runLong(rounds: number, tree: string): Promise<never> {
-  check(Number.isSafeInteger(rounds) && rounds > 0, `--rounds must be a positive whole number (got ${values.rounds})`)
-  check((longTrees as string[]).includes(tree), `--tree must be one of ${longTrees.join(', ')} with --rounds (got ${tree})`)
-  const left = await longSession({ rounds, tree: tree as LongTree, onProgress: done => console.log(`${done} rounds`) })
+  check(
+    Number.isSafeInteger(rounds) && rounds > 0,
+    `--rounds must be a positive whole number (got ${values.rounds})`
+  )
+  check(
+    (longTrees as string[]).includes(tree),
+    `--tree must be one of ${longTrees.join(', ')} with --rounds (got ${tree})`
+  )
+  const left = await longSession({
+    rounds,
+    tree: tree as LongTree,
+    onProgress: done => console.log(`${done} rounds`)
+  })
   for (const [name, bytes] of Object.entries(left)) console.log(`${name}: ${bytes} bytes a round`)
   process.exit(Object.values(left).some(bytes => bytes > MOST_PER_ROUND) ? 1 : 0)
 }

@@ -1,4 +1,5 @@
-// A short run of what `npm run load` does for minutes; and that its judges see what grows and drifts.
+// A short run of what `npm run load` does for minutes; and that its judges see what grows and
+// drifts.
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,11 +13,17 @@ import { slope } from './trend.ts'
 const SECONDS = 12
 
 test('sessions and objects come and go: no call fails, no event is missing, the heap is bounded, and nothing is left', async () => {
-  const { windows, before, after, wrong } = await load({ seconds: SECONDS, sessions: 50, objects: 2_000, seed: 3, shape: 'leaf' })
+  const { windows, before, after, wrong } = await load({
+    seconds: SECONDS,
+    sessions: 50,
+    objects: 2_000,
+    seed: 3,
+    shape: 'leaf'
+  })
   assert.equal(wrong, [])
   for (const what of ['call', 'join', 'session'] as const) {
     const count = windows.reduce((sum, { latencies }) => sum + latencies[what].count, 0)
-    assert.ok(count > RATES[what] * SECONDS / 4, `${count} times ${what}`)
+    assert.ok(count > (RATES[what] * SECONDS) / 4, `${count} times ${what}`)
   }
   const heaps = windows.map(({ holdings }) => holdings.leaf!.heap)
   assert.ok(heaps.at(-1)! < heaps[0]! * 1.5, `heap of ${heaps}`)
@@ -26,8 +33,14 @@ test('sessions and objects come and go: no call fails, no event is missing, the 
 
 test('all sessions and objects are given to clients', () => {
   const plans = plansOf('ws://localhost', { seed: 1, sessions: 7, objects: 100, clients: 2 })
-  assert.equal(plans.map(({ sessions }) => sessions.length), [3, 4])
-  assert.is(plans.flatMap(({ sessions }) => sessions).reduce((sum, objects) => sum + objects, 0), 100)
+  assert.equal(
+    plans.map(({ sessions }) => sessions.length),
+    [3, 4]
+  )
+  assert.is(
+    plans.flatMap(({ sessions }) => sessions).reduce((sum, objects) => sum + objects, 0),
+    100
+  )
 })
 
 test('a room has as many objects as it says', () => {
@@ -41,7 +54,10 @@ const START = 130e6
 /** A heap that grows by so many bytes with each call, and has garbage. */
 function heapThatKeeps(perCall: number) {
   const random = new Random(5)
-  const points = MINUTES.map((x, i) => ({ x, y: START + perCall * CALLS * i / MINUTES.length + random.between(-0.5e6, 0.5e6) }))
+  const points = MINUTES.map((x, i) => ({
+    x,
+    y: START + (perCall * CALLS * i) / MINUTES.length + random.between(-0.5e6, 0.5e6)
+  }))
   return judgeMemory('heap', points, CALLS, BOUNDS.heap)
 }
 
@@ -61,10 +77,18 @@ test('what happens once is no trend', () => {
 
 test('calls that get later are seen, unless the echo does, too, or others disturb some windows', () => {
   const random = new Random(6)
-  const isFlat = (callDrift: number, echoDrift: number, disturbed = 0) => judgeLatency('p50', MINUTES.map((_, i) => {
-    const late = 1 + i / MINUTES.length
-    return { call: 600 * late ** callDrift * (random.next() < disturbed ? 3 : 1), echo: 200 * late ** echoDrift }
-  }), LATER.p50).isFlat
+  const isFlat = (callDrift: number, echoDrift: number, disturbed = 0) =>
+    judgeLatency(
+      'p50',
+      MINUTES.map((_, i) => {
+        const late = 1 + i / MINUTES.length
+        return {
+          call: 600 * late ** callDrift * (random.next() < disturbed ? 3 : 1),
+          echo: 200 * late ** echoDrift
+        }
+      }),
+      LATER.p50
+    ).isFlat
   assert.ok(isFlat(0, 0))
   assert.ok(isFlat(1, 1))
   assert.ok(isFlat(0, 0, 0.5))

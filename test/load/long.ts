@@ -22,7 +22,13 @@ export const longTrees = Object.keys(TREES) as LongTree[]
  * thousand rounds.
  */
 export const MOST_PER_ROUND = 150
-const opus: ms.RouterRtpCodecCapability = { kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2, preferredPayloadType: 100 }
+const opus: ms.RouterRtpCodecCapability = {
+  kind: 'audio',
+  mimeType: 'audio/opus',
+  clockRate: 48000,
+  channels: 2,
+  preferredPayloadType: 100
+}
 const WARM_UP = 200
 const AT_ONCE = 10
 // What a tier keeps of closed objects, and pipes without Consumers, is gone after this.
@@ -35,9 +41,15 @@ export interface LongSession {
 }
 
 /** Answers what a round has left in each process, in bytes. */
-export async function longSession({ rounds, tree, onProgress = () => {} }: LongSession): Promise<Record<string, number>> {
+export async function longSession({
+  rounds,
+  tree,
+  onProgress = () => {}
+}: LongSession): Promise<Record<string, number>> {
   const { leaves: count, proxy } = TREES[tree]
-  const leaves = await Promise.all(Array.from({ length: count }, (_, i) => Tier.start(`leaf ${i + 1}`, [])))
+  const leaves = await Promise.all(
+    Array.from({ length: count }, (_, i) => Tier.start(`leaf ${i + 1}`, []))
+  )
   const top = await Tier.start(tree, [...proxy, ...leaves.map(({ url }) => url)])
   const tiers = [top, ...leaves]
   const mediasoup = await connect(top.url)
@@ -45,10 +57,15 @@ export async function longSession({ rounds, tree, onProgress = () => {} }: LongS
   await repeat(WARM_UP, stage)
   const before = await settledHeaps(tiers)
   await repeat(rounds, stage, onProgress)
-  const after = await settledHeaps(tiers, before.map(heap => heap + rounds * MOST_PER_ROUND))
+  const after = await settledHeaps(
+    tiers,
+    before.map(heap => heap + rounds * MOST_PER_ROUND)
+  )
   mediasoup.close()
   for (const tier of tiers) await tier.end()
-  return Object.fromEntries(tiers.map(({ name }, i) => [name, Math.round((after[i]! - before[i]!) / rounds)]))
+  return Object.fromEntries(
+    tiers.map(({ name }, i) => [name, Math.round((after[i]! - before[i]!) / rounds)])
+  )
 }
 
 /** Two Workers, a Router that stays, and a Producer on it. */
@@ -78,13 +95,20 @@ async function round({ other, router, producer }: Stage) {
   // A Router, and a pipe to it.
   const room = await other.createRouter({ mediaCodecs: [opus] })
   const { pipeProducer } = await router.pipeToRouter({ producerId, router: room, keepId: false })
-  await (await room.createDirectTransport()).consume({ producerId: pipeProducer!.id, rtpCapabilities })
+  await (await room.createDirectTransport()).consume({
+    producerId: pipeProducer!.id,
+    rtpCapabilities
+  })
   room.close()
   // A participant, who is gone while it is asked for something.
   const transport = await router.createDirectTransport()
   const own = await transport.produce(audio())
   await transport.consume({ producerId, rtpCapabilities })
-  const calls: Promise<unknown>[] = [transport.consume({ producerId, rtpCapabilities }), transport.produceData(), own.pause()]
+  const calls: Promise<unknown>[] = [
+    transport.consume({ producerId, rtpCapabilities }),
+    transport.produceData(),
+    own.pause()
+  ]
   transport.close()
   await Promise.allSettled(calls)
 }
@@ -94,7 +118,8 @@ async function settledHeaps(tiers: Tier[], bounds?: number[]): Promise<number[]>
   const end = performance.now() + SETTLING_MS
   for (;;) {
     const heaps = await Promise.all(tiers.map(async tier => (await tier.holdings()).heap))
-    if (performance.now() > end || (bounds && heaps.every((heap, i) => heap <= bounds[i]!))) return heaps
+    if (performance.now() > end || (bounds && heaps.every((heap, i) => heap <= bounds[i]!)))
+      return heaps
     await new Promise(resolve => setTimeout(resolve, 500))
   }
 }

@@ -1,8 +1,11 @@
 // What each client process does, as it is told when it starts.
 
-/** A call, or to join in the place of another one, or a session in the place of another one; or a message to a process that asks a Worker before it answers. */
+/**
+ * A call, or to join in the place of another one, or a session in the place of another one; or a
+ * message to a process that asks a Worker before it answers.
+ */
 export const WHATS = ['call', 'join', 'session', 'echo'] as const
-export type What = typeof WHATS[number]
+export type What = (typeof WHATS)[number]
 
 /** What has not come by then is missing, also on a machine that is busy. */
 export const MISSING_SECONDS = 60
@@ -35,8 +38,15 @@ export function plansOf(url: string, { seed, sessions, objects, clients }: Amoun
   const { call, join, session, echo } = RATES
   const rates = { call: call / clients, join: join / clients, session: session / clients, echo }
   const all = sharesOf(objects, sessions)
-  return sharesOf(sessions, clients).map((count, i) => ({ url, seed: seed + i, sessions: all.splice(0, count), rates, breaking: BREAKING }))
+  return sharesOf(sessions, clients).map((count, i) => ({
+    url,
+    seed: seed + i,
+    sessions: all.splice(0, count),
+    rates,
+    breaking: BREAKING
+  }))
 }
 
 /** Whole numbers that differ by 1 at most. */
-const sharesOf = (total: number, count: number) => Array.from({ length: count }, (_, i) => Math.floor((total + i) / count))
+const sharesOf = (total: number, count: number) =>
+  Array.from({ length: count }, (_, i) => Math.floor((total + i) / count))

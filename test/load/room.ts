@@ -1,5 +1,5 @@
-// A session with a room: participants who all hear and see each other, with data channels; one who speaks is noticed; a bot that
-// sends messages through the leaf. No media flows.
+// A session with a room: participants who all hear and see each other, with data channels; one who
+// speaks is noticed; a bot that sends messages through the leaf. No media flows.
 
 import { isDeepStrictEqual } from 'node:util'
 import type * as ms from 'mediasoup/types'
@@ -11,11 +11,13 @@ import { MISSING_SECONDS } from './plan.ts'
 const LISTEN_INFOS: ms.TransportListenInfo[] = [{ protocol: 'udp', ip: '127.0.0.1' }]
 const DATA: ms.DataProducerOptions = { sctpStreamParameters: { streamId: 0, ordered: true } }
 
-// The Worker, its WebRtcServer, the Router, the RTP observer, and the bot with what it says and hears.
+// The Worker, its WebRtcServer, the Router, the RTP observer, and the bot with what it says and
+// hears.
 const ALONE = 7
 
 /** How many objects a room has. */
-export const objectsOf = (participants: number) => ALONE + participants * 5 + participants * (participants - 1) * 3
+export const objectsOf = (participants: number) =>
+  ALONE + participants * 5 + participants * (participants - 1) * 3
 
 export interface Participant {
   sending: ms.WebRtcTransport
@@ -45,7 +47,8 @@ export class Room {
     let size = 1
     while (objectsOf(size + 1) <= objects) size++
     while (room.participants.length < size) await room.join()
-    for (let more = objects - objectsOf(size); more; more--) room.others.push(await room.router.createDirectTransport())
+    for (let more = objects - objectsOf(size); more; more--)
+      room.others.push(await room.router.createDirectTransport())
     return room
   }
 
@@ -83,13 +86,33 @@ export class Room {
 
   async join() {
     const { observer, server, router } = this.#opened
-    const createTransport = () => router.createWebRtcTransport({ webRtcServer: server, enableSctp: true })
+    const createTransport = () =>
+      router.createWebRtcTransport({ webRtcServer: server, enableSctp: true })
     const [sending, receiving] = await Promise.all([createTransport(), createTransport()])
-    await Promise.all([sending, receiving].map(transport => transport.connect({ dtlsParameters: DTLS_PARAMETERS })))
-    const ssrc = this.#ssrc += 10
-    const [voice, image, data] = await Promise.all([sending.produce(audio(ssrc)), sending.produce(video(ssrc + 1)), sending.produceData(DATA)])
-    const participant: Participant = { sending, receiving, audio: voice, video: image, data, consumers: [], dataConsumers: [] }
-    await Promise.all(this.participants.flatMap(other => [this.#consume(participant, other), this.#consume(other, participant)]))
+    await Promise.all(
+      [sending, receiving].map(transport => transport.connect({ dtlsParameters: DTLS_PARAMETERS }))
+    )
+    const ssrc = (this.#ssrc += 10)
+    const [voice, image, data] = await Promise.all([
+      sending.produce(audio(ssrc)),
+      sending.produce(video(ssrc + 1)),
+      sending.produceData(DATA)
+    ])
+    const participant: Participant = {
+      sending,
+      receiving,
+      audio: voice,
+      video: image,
+      data,
+      consumers: [],
+      dataConsumers: []
+    }
+    await Promise.all(
+      this.participants.flatMap(other => [
+        this.#consume(participant, other),
+        this.#consume(other, participant)
+      ])
+    )
     await observer.addProducer({ producerId: voice.id })
     this.participants.push(participant)
   }
@@ -97,7 +120,13 @@ export class Room {
   async #consume(listener: Participant, speaker: Participant) {
     const { rtpCapabilities } = this.router
     const { receiving } = listener
-    listener.consumers.push(...await Promise.all([speaker.audio, speaker.video].map(({ id }) => receiving.consume({ producerId: id, rtpCapabilities, paused: true }))))
+    listener.consumers.push(
+      ...(await Promise.all(
+        [speaker.audio, speaker.video].map(({ id }) =>
+          receiving.consume({ producerId: id, rtpCapabilities, paused: true })
+        )
+      ))
+    )
     listener.dataConsumers.push(await receiving.consumeData({ dataProducerId: speaker.data.id }))
   }
 
@@ -107,8 +136,12 @@ export class Room {
     const { audio, video, data } = participant
     const gone = new Set([audio.id, video.id, data.id])
     const ending = this.participants.flatMap(({ consumers, dataConsumers }) => [
-      ...consumers.filter(({ producerId }) => gone.has(producerId)).map(consumer => new Promise<void>(resolve => consumer.once('producerclose', resolve))),
-      ...dataConsumers.filter(({ dataProducerId }) => gone.has(dataProducerId)).map(consumer => new Promise<void>(resolve => consumer.once('dataproducerclose', resolve)))
+      ...consumers
+        .filter(({ producerId }) => gone.has(producerId))
+        .map(consumer => new Promise<void>(resolve => consumer.once('producerclose', resolve))),
+      ...dataConsumers
+        .filter(({ dataProducerId }) => gone.has(dataProducerId))
+        .map(consumer => new Promise<void>(resolve => consumer.once('dataproducerclose', resolve)))
     ])
     participant.sending.close()
     participant.receiving.close()
@@ -121,7 +154,9 @@ export class Room {
 
   /** A message from the bot to itself. */
   async say() {
-    const heard = new Promise<void>(resolve => { this.#isHeard = resolve })
+    const heard = new Promise<void>(resolve => {
+      this.#isHeard = resolve
+    })
     this.#opened.mouth.send(String(this.#sent++))
     await within(heard, MISSING_SECONDS, 'a message')
   }
@@ -129,18 +164,43 @@ export class Room {
   /** What the leaf has is what this client sees. */
   async compare() {
     const { observer, bot, router } = this.#opened
-    const { transportIds, rtpObserverIds, mapProducerIdConsumerIds, mapDataProducerIdDataConsumerIds } = await router.dump()
-    const ids = (objects: { id: string; closed: boolean }[]) => objects.filter(({ closed }) => !closed).map(({ id }) => id)
+    const {
+      transportIds,
+      rtpObserverIds,
+      mapProducerIdConsumerIds,
+      mapDataProducerIdDataConsumerIds
+    } = await router.dump()
+    const ids = (objects: { id: string; closed: boolean }[]) =>
+      objects.filter(({ closed }) => !closed).map(({ id }) => id)
     const valuesOf = (entries: { values: string[] }[]) => entries.flatMap(({ values }) => values)
     const pairs: [what: string, there: string[], here: string[]][] = [
-      ['transports', transportIds, ids([bot, ...this.others, ...this.participants.flatMap(({ sending, receiving }) => [sending, receiving])])],
+      [
+        'transports',
+        transportIds,
+        ids([
+          bot,
+          ...this.others,
+          ...this.participants.flatMap(({ sending, receiving }) => [sending, receiving])
+        ])
+      ],
       ['RTP observers', rtpObserverIds, ids([observer])],
-      ['Producers', mapProducerIdConsumerIds.map(({ key }) => key), ids(this.participants.flatMap(({ audio, video }) => [audio, video]))],
+      [
+        'Producers',
+        mapProducerIdConsumerIds.map(({ key }) => key),
+        ids(this.participants.flatMap(({ audio, video }) => [audio, video]))
+      ],
       ['Consumers', valuesOf(mapProducerIdConsumerIds), ids(this.consumers)],
-      ['DataConsumers', valuesOf(mapDataProducerIdDataConsumerIds), ids([this.#opened.ears, ...this.participants.flatMap(({ dataConsumers }) => dataConsumers)])]
+      [
+        'DataConsumers',
+        valuesOf(mapDataProducerIdDataConsumerIds),
+        ids([this.#opened.ears, ...this.participants.flatMap(({ dataConsumers }) => dataConsumers)])
+      ]
     ]
     for (const [what, there, here] of pairs) {
-      if (!isDeepStrictEqual(there.toSorted(), here.toSorted())) throw new Error(`the leaf has ${there.length} ${what} of a room, and its client ${here.length}, or others`)
+      if (!isDeepStrictEqual(there.toSorted(), here.toSorted()))
+        throw new Error(
+          `the leaf has ${there.length} ${what} of a room, and its client ${here.length}, or others`
+        )
     }
   }
 

@@ -18,7 +18,8 @@ export type Shape = keyof typeof SHAPES
 export const shapes = Object.keys(SHAPES) as Shape[]
 
 const ERROR_LEVEL = 50
-// What leaves may have, however many cores there are: the Workers of all sessions are shares of these.
+// What leaves may have, however many cores there are: the Workers of all sessions are shares of
+// these.
 const LEAF_ARGS = ['--share-workers', '--max-workers', '2']
 
 const PROBE = new URL('./probe.ts', import.meta.url).href
@@ -73,8 +74,10 @@ export class Tier extends ProbedProcess {
 
   async sessions(): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    get(this.url.replace('ws:', 'http:') + '/healthz', { agent: false }, response => resolve(json(response))).on('error', reject)
-    return (await promise as { sessions: number }).sessions
+    get(this.url.replace('ws:', 'http:') + '/healthz', { agent: false }, response =>
+      resolve(json(response))
+    ).on('error', reject)
+    return ((await promise) as { sessions: number }).sessions
   }
 
   override get workers() {
@@ -92,7 +95,13 @@ export class Tier extends ProbedProcess {
 
 export async function startTiers(shape: Shape) {
   const { leaves: count, proxy } = SHAPES[shape]
-  const leaves = await Promise.all(Array.from({ length: count }, (_, i) => Tier.start(count > 1 ? `leaf ${i + 1}` : 'leaf', LEAF_ARGS)))
-  const proxies = proxy ? [await Tier.start(shape, [...proxy, ...leaves.map(({ url }) => url)])] : []
+  const leaves = await Promise.all(
+    Array.from({ length: count }, (_, i) =>
+      Tier.start(count > 1 ? `leaf ${i + 1}` : 'leaf', LEAF_ARGS)
+    )
+  )
+  const proxies = proxy
+    ? [await Tier.start(shape, [...proxy, ...leaves.map(({ url }) => url)])]
+    : []
   return { leaves, proxies, top: proxies[0] ?? leaves[0]! }
 }

@@ -9,7 +9,9 @@ export interface Point {
 
 /** Theil–Sen: the median of the slopes of all pairs. */
 export function slope(points: Point[]): number {
-  const slopes = points.flatMap((one, i) => points.slice(i + 1).map(other => (other.y - one.y) / (other.x - one.x)))
+  const slopes = points.flatMap((one, i) =>
+    points.slice(i + 1).map(other => (other.y - one.y) / (other.x - one.x))
+  )
   return median(slopes)
 }
 
@@ -20,4 +22,5 @@ export function thirds(values: number[]): [first: number[], last: number[]] {
 }
 
 /** What a quarter is below: the quiet ones, where others disturb. */
-export const lowerQuartile = (values: number[]): number => values.toSorted((one, other) => one - other)[values.length >> 2]!
+export const lowerQuartile = (values: number[]): number =>
+  values.toSorted((one, other) => one - other)[values.length >> 2]!

@@ -1,4 +1,5 @@
-// A proxy is killed under a session with many objects: it loses none of them, media goes on, and only calls in flight are rejected.
+// A proxy is killed under a session with many objects: it loses none of them, media goes on, and
+// only calls in flight are rejected.
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -46,7 +47,8 @@ async function stage(...options: string[]) {
   const mediasoup = await client(tier)
   afterTest(() => mediasoup.close())
   const heard: string[] = []
-  for (const event of ['lost', 'died', 'regained', 'close'] as const) mediasoup.connection.on(event, () => heard.push(event))
+  for (const event of ['lost', 'died', 'regained', 'close'] as const)
+    mediasoup.connection.on(event, () => heard.push(event))
   return { mediasoup, proxy, start, seen, relay, heard }
 }
 
@@ -62,12 +64,20 @@ async function flow(router: ms.Router) {
   await sink.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
   let [sequence, received] = [0, 0]
   socket.on('message', () => received++)
-  const timer = setInterval(() => socket.send(rtp(sequence++), source.tuple.localPort, '127.0.0.1'), 10)
+  const timer = setInterval(
+    () => socket.send(rtp(sequence++), source.tuple.localPort, '127.0.0.1'),
+    10
+  )
   afterTest(() => {
     clearInterval(timer)
     socket.close()
   })
-  return { more: async () => { const before = received; await until(() => received > before + 20) } }
+  return {
+    more: async () => {
+      const before = received
+      await until(() => received > before + 20)
+    }
+  }
 }
 
 async function consumeMany(router: ms.Router, count: number) {
@@ -76,7 +86,7 @@ async function consumeMany(router: ms.Router, count: number) {
   const consumers: ms.DataConsumer[] = []
   while (consumers.length < count) {
     const batch = Array.from({ length: BATCH }, () => transport.consumeData({ dataProducerId }))
-    consumers.push(...await Promise.all(batch))
+    consumers.push(...(await Promise.all(batch)))
   }
   return consumers
 }
@@ -94,11 +104,17 @@ for (const [name, count, options] of [
     const consumers = await consumeMany(router, count)
     const events: string[] = []
     for (const consumer of consumers) {
-      for (const event of ['close', 'pause', 'resume'] as const) consumer.observer.on(event, () => events.push(event))
+      for (const event of ['close', 'pause', 'resume'] as const)
+        consumer.observer.on(event, () => events.push(event))
     }
 
     proxy.child.kill('SIGSTOP')
-    const calls = Array.from({ length: 100 }, () => consumers[0]!.getStats().then(() => undefined, (error: Error) => error))
+    const calls = Array.from({ length: 100 }, () =>
+      consumers[0]!.getStats().then(
+        () => undefined,
+        (error: Error) => error
+      )
+    )
     proxy.child.kill('SIGKILL')
     await proxy.exited
     await until(() => heard.includes('lost'))
@@ -110,7 +126,8 @@ for (const [name, count, options] of [
     assert.equal(heard, ['lost', 'regained'])
     assert.equal(events, [])
     assert.not.ok(worker.closed)
-    for (const error of await Promise.all(calls)) if (error) assert.instance(error, UnknownOutcomeError)
+    for (const error of await Promise.all(calls))
+      if (error) assert.instance(error, UnknownOutcomeError)
     assert.is((await Promise.all(waiting)).length, 100)
     assert.ok(seen.frames > 1)
     assert.ok(seen.largest <= MAX_FRAME_BYTES, `${seen.largest}`)

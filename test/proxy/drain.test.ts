@@ -1,14 +1,32 @@
-// A host that is to end, under proxies: what they place elsewhere, what they move themselves, and what applications hear.
+// A host that is to end, under proxies: what they place elsewhere, what they move themselves, and
+// what applications hear.
 
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type DrainingHost, DrainingError, type RemoteMediasoup, client, connect } from '../../client/index.ts'
+import {
+  type DrainingHost,
+  DrainingError,
+  type RemoteMediasoup,
+  client,
+  connect
+} from '../../client/index.ts'
 import type { Tier } from '../../lib/tier.ts'
 import { type HorizontalOptions, horizontal, vertical } from '../../proxy/index.ts'
 import { type LeafTier, leaf } from '../../server/index.ts'
-import { afterTest, audio, cleanUp, opus, raw, rejection, rtp, run, startLeaf, until } from '../helper.ts'
+import {
+  afterTest,
+  audio,
+  cleanUp,
+  opus,
+  raw,
+  rejection,
+  rtp,
+  run,
+  startLeaf,
+  until
+} from '../helper.ts'
 
 cleanUp(test)
 
@@ -29,7 +47,10 @@ async function clusterOf(tiers: Tier[], options?: HorizontalOptions) {
   return { cluster, up }
 }
 
-const nodeOf = async ({ connection }: RemoteMediasoup, object: { closed: boolean; appData: ms.AppData }) => (await connection.locate(object)).node
+const nodeOf = async (
+  { connection }: RemoteMediasoup,
+  object: { closed: boolean; appData: ms.AppData }
+) => (await connection.locate(object)).node
 
 function listen({ connection }: RemoteMediasoup): DrainingHost[] {
   const told: DrainingHost[] = []
@@ -38,7 +59,11 @@ function listen({ connection }: RemoteMediasoup): DrainingHost[] {
 }
 
 /** Leaves of this process. */
-const leavesOf = (count: number) => Array.from({ length: count }, () => leaf(localMediasoup, { maxWorkers: 2 })) as [LeafTier, ...LeafTier[]]
+const leavesOf = (count: number) =>
+  Array.from({ length: count }, () => leaf(localMediasoup, { maxWorkers: 2 })) as [
+    LeafTier,
+    ...LeafTier[]
+  ]
 
 test('a cluster places nothing more on a host that drains, and again when that is cancelled', async () => {
   const leaves = leavesOf(2)
@@ -49,7 +74,8 @@ test('a cluster places nothing more on a host that drains, and again when that i
   const draining = leaves.find(leaf => leaf.node === node)!
   draining.drain.start()
   await until(() => cluster.load.capacity === 2)
-  for (let i = 0; i < 5; i++) assert.is.not(await nodeOf(mediasoup, await mediasoup.createWorker()), draining.node)
+  for (let i = 0; i < 5; i++)
+    assert.is.not(await nodeOf(mediasoup, await mediasoup.createWorker()), draining.node)
   draining.drain.cancel()
   await until(() => cluster.load.capacity === 4)
   assert.is(await nodeOf(mediasoup, await mediasoup.createWorker()), draining.node)
@@ -60,7 +86,8 @@ test('a host that drains, and of which the cluster has not heard that yet, passe
   const { cluster } = await clusterOf(leaves.map(deafToLoad))
   const mediasoup = await use(cluster)
   leaves[0].drain.start()
-  for (let i = 0; i < 3; i++) assert.is(await nodeOf(mediasoup, await mediasoup.createWorker()), leaves[1]!.node)
+  for (let i = 0; i < 3; i++)
+    assert.is(await nodeOf(mediasoup, await mediasoup.createWorker()), leaves[1]!.node)
   leaves[1]!.drain.start()
   assert.instance(await rejection(mediasoup.createWorker()), DrainingError)
 })
@@ -71,7 +98,10 @@ const deafToLoad = (tier: Tier): Tier => ({
   async open() {
     const link = await tier.open()
     const emit = link.emit.bind(link)
-    link.emit = ((event: string, ...args: unknown[]) => event === 'frame' && String(args[0]).includes('"method":"tier.load"') ? false : emit(event as 'frame', ...args as [string])) as typeof link.emit
+    link.emit = ((event: string, ...args: unknown[]) =>
+      event === 'frame' && String(args[0]).includes('"method":"tier.load"')
+        ? false
+        : emit(event as 'frame', ...(args as [string]))) as typeof link.emit
     return link
   }
 })
@@ -83,7 +113,10 @@ test('a Worker that was asked of a host which ends before it answers is asked of
     async open() {
       const link = await leaves[0].open()
       const send = link.send.bind(link)
-      link.send = frame => frame.includes('createWorker') ? link.emit('close', new Error('the host ended')) : send(frame)
+      link.send = frame =>
+        frame.includes('createWorker')
+          ? link.emit('close', new Error('the host ended'))
+          : send(frame)
       return link
     }
   }
@@ -105,12 +138,22 @@ test('a spanning Worker leaves a host by itself, but for its transports, whose a
   const mediasoup = await use(vertical(cluster, { linger: 0 }))
   const told = listen(mediasoup)
   const worker = await mediasoup.createWorker()
-  worker.on('died', () => { throw new Error('it should outlive the host') })
-  const [room, empty] = [await worker.createRouter({ mediaCodecs: [opus] }), await worker.createRouter({ mediaCodecs: [opus] })]
-  const server = await worker.createWebRtcServer({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })
+  worker.on('died', () => {
+    throw new Error('it should outlive the host')
+  })
+  const [room, empty] = [
+    await worker.createRouter({ mediaCodecs: [opus] }),
+    await worker.createRouter({ mediaCodecs: [opus] })
+  ]
+  const server = await worker.createWebRtcServer({
+    listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }]
+  })
   const old = await room.createDirectTransport()
   const node = await nodeOf(mediasoup, old)
-  const [draining, other] = [leaves.find(leaf => leaf.node === node)!, leaves.find(leaf => leaf.node !== node)!]
+  const [draining, other] = [
+    leaves.find(leaf => leaf.node === node)!,
+    leaves.find(leaf => leaf.node !== node)!
+  ]
 
   draining.drain.start({ deadline: 60_000 })
   await until(() => told.length)
@@ -123,9 +166,15 @@ test('a spanning Worker leaves a host by itself, but for its transports, whose a
   const producer = await old.produce(audio())
   const moved = await room.createDirectTransport()
   assert.is(await nodeOf(mediasoup, moved), other.node)
-  const consumer = await moved.consume({ producerId: producer.id, rtpCapabilities: room.rtpCapabilities })
+  const consumer = await moved.consume({
+    producerId: producer.id,
+    rtpCapabilities: room.rtpCapabilities
+  })
   await flows(producer, consumer)
-  assert.is(await nodeOf(mediasoup, await (await worker.createRouter()).createDirectTransport()), other.node)
+  assert.is(
+    await nodeOf(mediasoup, await (await worker.createRouter()).createDirectTransport()),
+    other.node
+  )
   assert.is(draining.drain.state.ended, undefined)
 
   old.close()
@@ -157,7 +206,10 @@ test('a spanning Worker that was moved grows back to the host when the drain is 
   const draining = leaves.find(leaf => leaf.node === node)!
   draining.drain.start()
   await until(() => cluster.load.capacity === 2)
-  const nodes = () => Promise.all(Array.from({ length: 4 }, async () => nodeOf(mediasoup, await router.createDirectTransport())))
+  const nodes = () =>
+    Promise.all(
+      Array.from({ length: 4 }, async () => nodeOf(mediasoup, await router.createDirectTransport()))
+    )
   assert.not((await nodes()).includes(draining.node!))
   draining.drain.cancel()
   await until(() => cluster.load.capacity === 4)
@@ -207,7 +259,13 @@ async function startTree(...args: string[]) {
   afterTest(() => mediasoup.close())
   // Its load alone may be that of a second ago, when the host that was restarted had not ended yet.
   let ups = hosts.length
-  const areUp = () => until(async () => tree.lines.filter(line => line.includes('host is up')).length === ups && (await mediasoup.connection.getLoad()).capacity === hosts.length, 20)
+  const areUp = () =>
+    until(
+      async () =>
+        tree.lines.filter(line => line.includes('host is up')).length === ups &&
+        (await mediasoup.connection.getLoad()).capacity === hosts.length,
+      20
+    )
   await areUp()
 
   /** Drains one host after the other, and starts it again. */
@@ -235,9 +293,13 @@ test('a rolling restart of all hosts below a spanning tier loses nothing, when t
   const ended: string[] = []
   worker.on('died', () => ended.push('Worker'))
   const router = await worker.createRouter({ mediaCodecs: [opus] })
-  let [speaker, listener] = [await router.createDirectTransport(), await router.createDirectTransport()]
+  let [speaker, listener] = [
+    await router.createDirectTransport(),
+    await router.createDirectTransport()
+  ]
   let producer = await speaker.produce(audio())
-  const listen = () => listener.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const listen = () =>
+    listener.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
   let consumer = await listen()
   let moves = 0
 

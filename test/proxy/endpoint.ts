@@ -1,4 +1,5 @@
-// A process on a host of a test: a UDP socket that sends RTP when it is told to, and counts what arrives.
+// A process on a host of a test: a UDP socket that sends RTP when it is told to, and counts what
+// arrives.
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -15,8 +16,22 @@ socket.on('message', packet => {
   const ssrc = packet.readUInt32BE(8)
   received[ssrc] = (received[ssrc] ?? 0) + 1
 })
-process.on('message', ({ count, port, ssrc, payload }: { count: number; port: number; ssrc: number; payload: string }) => {
-  for (let i = 0; i < count; i++) socket.send(rtp(sequence++, { ssrc, payload: Buffer.from(payload) }), port, address)
-})
+process.on(
+  'message',
+  ({
+    count,
+    port,
+    ssrc,
+    payload
+  }: {
+    count: number
+    port: number
+    ssrc: number
+    payload: string
+  }) => {
+    for (let i = 0; i < count; i++)
+      socket.send(rtp(sequence++, { ssrc, payload: Buffer.from(payload) }), port, address)
+  }
+)
 process.send!({ port: socket.address().port })
 setInterval(() => process.send!({ received }), 20)

@@ -1,4 +1,5 @@
-// A tier between others reads frames in whatever way JSON lets them be written, and answers each request once, as a leaf does.
+// A tier between others reads frames in whatever way JSON lets them be written, and answers each
+// request once, as a leaf does.
 
 import * as localMediasoup from 'mediasoup'
 import { test } from 'uvu'
@@ -30,7 +31,8 @@ async function openPeer(tier: Tier) {
   afterTest(() => server.close())
   const peer = await raw(server.url)
   const { $: worker } = (await peer.call('mediasoup.createWorker', {})).result as { $: string }
-  const { $: router } = (await peer.call('Worker.createRouter', worker, { mediaCodecs: [opus] })).result as { $: string }
+  const { $: router } = (await peer.call('Worker.createRouter', worker, { mediaCodecs: [opus] }))
+    .result as { $: string }
   return { ...peer, worker, router }
 }
 
@@ -41,12 +43,24 @@ for (const [name, start] of tiers) {
     const ways: [id: unknown, frame: string][] = [
       [-1, `{"jsonrpc":"2.0","id":-1,"method":"Router.dump","params":${params}}`],
       [0.5, `{"jsonrpc":"2.0","id":0.5,"method":"Router.dump","params":${params}}`],
-      [1e21, `{"jsonrpc":"2.0","id":1000000000000000000000,"method":"Router.dump","params":${params}}`],
+      [
+        1e21,
+        `{"jsonrpc":"2.0","id":1000000000000000000000,"method":"Router.dump","params":${params}}`
+      ],
       ['a"\\', `{"jsonrpc":"2.0","id":"a\\"\\\\","method":"Router.dump","params":${params}}`],
       ['last', `{"jsonrpc":"2.0","method":"Router.dump","params":${params},"id":"last"}`],
-      ['slash', `{"jsonrpc":"2.0","id":"slash","method":"Router.dump","params":${params.replace('/', '\\/')}}`],
-      ['space', `{ "jsonrpc": "2.0", "id": "space", "method": "Router.dump", "params": [ ${params.slice(1)} }`],
-      ['unicode', `{"jsonrpc":"2.0","id":"unicode","method":"\\u0052outer.dump","params":${params}}`]
+      [
+        'slash',
+        `{"jsonrpc":"2.0","id":"slash","method":"Router.dump","params":${params.replace('/', '\\/')}}`
+      ],
+      [
+        'space',
+        `{ "jsonrpc": "2.0", "id": "space", "method": "Router.dump", "params": [ ${params.slice(1)} }`
+      ],
+      [
+        'unicode',
+        `{"jsonrpc":"2.0","id":"unicode","method":"\\u0052outer.dump","params":${params}}`
+      ]
     ]
     for (const [id, frame] of ways) {
       const answer = await peer.answer(frame)
@@ -68,7 +82,11 @@ for (const [name, start] of tiers) {
     const peer = await openPeer(await start())
     const { worker, router } = peer
     const call = (method: string, ...params: unknown[]) => peer.call(method, ...params)
-    const { $: server } = (await call('Worker.createWebRtcServer', worker, { listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })).result as { $: string }
+    const { $: server } = (
+      await call('Worker.createWebRtcServer', worker, {
+        listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }]
+      })
+    ).result as { $: string }
     assert.is((await call('Router.updateMediaCodecs', router, [opus])).result, null)
     assert.is((await call('WebRtcServer.close', server)).result, null)
     assert.is((await call('Router.close', router)).result, null)
@@ -78,9 +96,15 @@ for (const [name, start] of tiers) {
   test(`${name} refuses tier.log as a request, an id that is null, and a path of tiers that is none`, async () => {
     const peer = await openPeer(await start())
     assert.is((await peer.call('tier.log', ['warn'])).error?.code, -32601)
-    const { id, error } = await peer.answer({ jsonrpc: '2.0', id: null, method: 'Router.dump', params: ['nobody/1'] })
+    const { id, error } = await peer.answer({
+      jsonrpc: '2.0',
+      id: null,
+      method: 'Router.dump',
+      params: ['nobody/1']
+    })
     assert.equal([id, error?.code], [null, -32600])
-    for (const via of [7, 'node', [7], Array(65).fill('node')]) assert.is((await peer.call('tier.hello', { via })).error?.code, -32602)
+    for (const via of [7, 'node', [7], Array(65).fill('node')])
+      assert.is((await peer.call('tier.hello', { via })).error?.code, -32602)
   })
 }
 

@@ -21,21 +21,31 @@ const EVERYONE = Array.from({ length: PARTICIPANTS }, (_, index) => index)
 
 type Leaf = Awaited<ReturnType<typeof startLeaf>>
 
-/** Three hosts, each with two Workers that one Router spans, and what each host says of its load. */
+/**
+ * Three hosts, each with two Workers that one Router spans, and what each host says of its load.
+ */
 async function startTree() {
   const leaves = await Promise.all(Array.from({ length: HOSTS }, () => startLeaf()))
-  const cluster = horizontal(leaves.map(({ url }) => remote(url)), { policy: 'scatter' })
+  const cluster = horizontal(
+    leaves.map(({ url }) => remote(url)),
+    { policy: 'scatter' }
+  )
   afterTest(() => cluster.close())
   const up = new Set<Tier>()
   cluster.on('up', tier => up.add(tier))
   await until(() => up.size === HOSTS)
-  const mediasoup = await client(vertical(cluster, { policy: 'scatter', maxWorkers: WORKERS, linger: 100 }))
+  const mediasoup = await client(
+    vertical(cluster, { policy: 'scatter', maxWorkers: WORKERS, linger: 100 })
+  )
   afterTest(() => mediasoup.close())
   const worker = await mediasoup.createWorker()
   const room = new Room(await worker.createRouter({ mediaCodecs: [opus] }))
   const observers = await Promise.all(leaves.map(({ url }) => connect(url, { reconnect: false })))
   for (const observer of observers) afterTest(() => observer.close())
-  const hosts = leaves.map((leaf, i) => ({ ...leaf, load: () => observers[i]!.connection.getLoad() }))
+  const hosts = leaves.map((leaf, i) => ({
+    ...leaf,
+    load: () => observers[i]!.connection.getLoad()
+  }))
   return { hosts: hosts as [Host, Host, Host], worker, room }
 }
 
@@ -81,8 +91,18 @@ class Room {
     try {
       while (transports.length < 2) transports.push(await this.router.createDirectTransport())
       // Workers get transports in turn: so each has some of both.
-      const [upstream, downstream] = (index % 2 ? transports : transports.toReversed()) as [ms.DirectTransport, ms.DirectTransport]
-      await this.#sit({ index, upstream, downstream, producer: await upstream.produce(audio(ssrcOf(index))), heard: new Map(), events: [] })
+      const [upstream, downstream] = (index % 2 ? transports : transports.toReversed()) as [
+        ms.DirectTransport,
+        ms.DirectTransport
+      ]
+      await this.#sit({
+        index,
+        upstream,
+        downstream,
+        producer: await upstream.produce(audio(ssrcOf(index))),
+        heard: new Map(),
+        events: []
+      })
     } catch (error) {
       for (const transport of transports) transport.close()
       for (const seat of this.seats) if (seat.index === index) this.leave(seat)
@@ -109,7 +129,11 @@ class Room {
     for (const { heard } of able) for (const each of heard.values()) each.packets = 0
     await until(() => {
       for (const error of this.errors) throw error
-      return able.every(seat => this.heardBy(seat).every(({ producer, index }) => producer.closed || seat.heard.get(index)!.packets > 10))
+      return able.every(seat =>
+        this.heardBy(seat).every(
+          ({ producer, index }) => producer.closed || seat.heard.get(index)!.packets > 10
+        )
+      )
     })
   }
 
@@ -118,26 +142,35 @@ class Room {
   }
 
   #isWhole(seat: Seat) {
-    return !seat.upstream.closed && !seat.downstream.closed &&
+    return (
+      !seat.upstream.closed &&
+      !seat.downstream.closed &&
       this.heardBy(seat).every(({ index }) => seat.heard.get(index)?.consumer.closed === false)
+    )
   }
 
   async #sit(seat: Seat) {
     const { upstream, downstream, producer, events } = seat
-    for (const transport of [upstream, downstream]) transport.on('routerclose', () => {
-      events.push('routerclose')
-      this.lost++
-    })
+    for (const transport of [upstream, downstream])
+      transport.on('routerclose', () => {
+        events.push('routerclose')
+        this.lost++
+      })
     producer.on('transportclose', () => events.push('transportclose'))
     this.seats.add(seat)
-    await Promise.all([...this.seats].flatMap(other => [
-      isNext(seat, other) ? this.#hear(seat, other) : undefined,
-      isNext(other, seat) ? this.#hear(other, seat) : undefined
-    ]))
+    await Promise.all(
+      [...this.seats].flatMap(other => [
+        isNext(seat, other) ? this.#hear(seat, other) : undefined,
+        isNext(other, seat) ? this.#hear(other, seat) : undefined
+      ])
+    )
   }
 
   async #hear(seat: Seat, other: Seat) {
-    const consumer = await seat.downstream.consume({ producerId: other.producer.id, rtpCapabilities: this.router.rtpCapabilities })
+    const consumer = await seat.downstream.consume({
+      producerId: other.producer.id,
+      rtpCapabilities: this.router.rtpCapabilities
+    })
     const heard = { consumer, packets: 0, events: seat.heard.get(other.index)?.events ?? [] }
     seat.heard.set(other.index, heard)
     consumer.on('rtp', () => heard.packets++)
@@ -145,9 +178,10 @@ class Room {
     consumer.on('producerclose', () => {
       heard.events.push('producerclose')
       // It came through what is gone, as its Producer is not.
-      if (!other.producer.closed) this.#hear(seat, other).catch(error => {
-        if (this.seats.has(seat) && this.seats.has(other)) this.errors.push(error)
-      })
+      if (!other.producer.closed)
+        this.#hear(seat, other).catch(error => {
+          if (this.seats.has(seat) && this.seats.has(other)) this.errors.push(error)
+        })
     })
   }
 
@@ -170,13 +204,17 @@ function isNext(seat: Seat, { index }: Seat) {
 async function isAsDocumented({ room, worker }: { room: Room; worker: ms.Worker }) {
   for (const seat of room.seats) {
     const { upstream, downstream, producer, events } = seat
-    const expected = [...(upstream.closed ? ['routerclose', 'transportclose'] : []), ...(downstream.closed ? ['routerclose'] : [])]
+    const expected = [
+      ...(upstream.closed ? ['routerclose', 'transportclose'] : []),
+      ...(downstream.closed ? ['routerclose'] : [])
+    ]
     assert.equal(events.toSorted(), expected.toSorted())
     assert.is(producer.closed, upstream.closed)
     for (const other of room.heardBy(seat)) {
       const { consumer, events } = seat.heard.get(other.index)!
       assert.is(consumer.closed, downstream.closed || other.upstream.closed)
-      if (consumer.closed) assert.is(events.at(-1), downstream.closed ? 'transportclose' : 'producerclose')
+      if (consumer.closed)
+        assert.is(events.at(-1), downstream.closed ? 'transportclose' : 'producerclose')
     }
   }
   assert.not(worker.died || worker.closed || room.router.closed)
@@ -185,12 +223,24 @@ async function isAsDocumented({ room, worker }: { room: Room; worker: ms.Worker 
 }
 
 /** All leave, and the Worker is closed: nothing is left on the hosts. */
-async function isCleanAfterwards({ hosts, room, worker }: { hosts: Host[]; room: Room; worker: ms.Worker }) {
-  const sums = async (key: 'workers' | 'routers' | 'consumers') => (await Promise.all(hosts.map(({ load }) => load()))).reduce((total, load) => total + load[key], 0)
+async function isCleanAfterwards({
+  hosts,
+  room,
+  worker
+}: {
+  hosts: Host[]
+  room: Room
+  worker: ms.Worker
+}) {
+  const sums = async (key: 'workers' | 'routers' | 'consumers') =>
+    (await Promise.all(hosts.map(({ load }) => load()))).reduce(
+      (total, load) => total + load[key],
+      0
+    )
   for (const seat of room.seats) room.leave(seat)
-  await until(async () => await sums('consumers') === 0)
+  await until(async () => (await sums('consumers')) === 0)
   worker.close()
-  await until(async () => await sums('workers') === 0)
+  await until(async () => (await sums('workers')) === 0)
   assert.is(await sums('routers'), 0)
   assert.ok(hosts.every(host => workersOf(host).length === 0))
   await until(() => worker.subprocessClosed)
@@ -229,11 +279,18 @@ test('a room goes on when a Worker dies, and when a host does', async () => {
 
 test('when Workers and a host die in the middle of joins, each succeeds or fails, and can be tried again', async () => {
   const tree = await startTree()
-  const { hosts: [one, two, three], room } = tree
+  const {
+    hosts: [one, two, three],
+    room
+  } = tree
   // Until there is a Worker on each.
   for (const index of EVERYONE.slice(0, WORKERS)) await room.join(index)
   let pending = PARTICIPANTS - WORKERS
-  for (const index of EVERYONE.slice(WORKERS)) room.join(index).catch(() => {}).finally(() => pending--)
+  for (const index of EVERYONE.slice(WORKERS))
+    room
+      .join(index)
+      .catch(() => {})
+      .finally(() => pending--)
   await until(() => room.seats.size > WORKERS)
 
   process.kill(workersOf(three)[0]!, 'SIGKILL')

@@ -1,4 +1,5 @@
-// Hosts that are network namespaces, on a bridge that is a hub: a wiretap sees every frame between them.
+// Hosts that are network namespaces, on a bridge that is a hub: a wiretap sees every frame between
+// them.
 
 import { fileURLToPath } from 'node:url'
 import { HUB, attach, ip, openNetwork } from '../kit/network-namespaces.ts'
@@ -7,7 +8,8 @@ import { afterTest } from '../helper.ts'
 
 export { obstacle } from '../kit/network-namespaces.ts'
 
-// VXLAN carries frames in UDP (RFC 7348): that is how the wiretap, which is no raw socket, gets them.
+// VXLAN carries frames in UDP (RFC 7348): that is how the wiretap, which is no raw socket, gets
+// them.
 const WIRETAP = { hub: '169.254.231.1', address: '169.254.231.2', port: '4789' }
 
 /** What the wiretap saw from one address to another. */
@@ -28,7 +30,12 @@ export async function startNetwork(names: string[]) {
 export function startHosts(names: string[]) {
   const network = openNetwork(names)
   afterTest(() => network.remove())
-  return network.hosts.map(({ name, namespace, address }) => ({ name, namespace, address, start: (script: string, ...args: string[]) => start(namespace, script, args) }))
+  return network.hosts.map(({ name, namespace, address }) => ({
+    name,
+    namespace,
+    address,
+    start: (script: string, ...args: string[]) => start(namespace, script, args)
+  }))
 }
 
 export type Host = ReturnType<typeof startHosts>[number]
@@ -43,13 +50,24 @@ function start(namespace: string, script: string, args: string[]) {
 
 /** `mafalda serve …` on a host, and its URL. */
 export async function serveOn(host: Host, ...args: string[]) {
-  const server = host.start('../../mafalda.ts', 'serve', '--listen', `${host.address}:0`, '--insecure', ...args)
+  const server = host.start(
+    '../../mafalda.ts',
+    'serve',
+    '--listen',
+    `${host.address}:0`,
+    '--insecure',
+    ...args
+  )
   return { ...server, host, url: await listening(server) }
 }
 
 /** A leaf on each host, which tells its address to the clients and to the other hosts. */
 export const startLeaves = (hosts: Host[]) =>
-  Promise.all(hosts.map(host => serveOn(host, '--announced-address', host.address, '--pipe-address', host.address)))
+  Promise.all(
+    hosts.map(host =>
+      serveOn(host, '--announced-address', host.address, '--pipe-address', host.address)
+    )
+  )
 
 /** A UDP socket on a host. */
 export async function openEndpoint(host: Host) {
@@ -59,7 +77,8 @@ export async function openEndpoint(host: Host) {
     port: 0,
     /** Packets of RTP that arrived, by their SSRCs. */
     received: {} as Record<number, number>,
-    send: (order: { count: number; port: number; ssrc: number; payload: string }) => child.send(order)
+    send: (order: { count: number; port: number; ssrc: number; payload: string }) =>
+      child.send(order)
   }
   child.on('message', (news: object) => Object.assign(endpoint, news))
   await ask(child) // Its port.
@@ -78,7 +97,12 @@ async function tap(host: Host) {
     for (const [path, traffic] of news.seen ?? []) seen.set(path, traffic)
   })
   await ask(child) // It listens.
-  ip(`-n ${HUB} link add wiretap mtu 1500 type vxlan id 1 remote ${WIRETAP.address} dstport ${WIRETAP.port} dev wire`)
+  ip(
+    `-n ${HUB} link add wiretap mtu 1500 type vxlan id 1 remote ${WIRETAP.address} dstport ${WIRETAP.port} dev wire`
+  )
   attach('wiretap')
-  return { between: (from: { address: string }, to: { address: string }): Traffic => seen.get(`${from.address} ${to.address}`) ?? { rtp: 0, readable: 0 } }
+  return {
+    between: (from: { address: string }, to: { address: string }): Traffic =>
+      seen.get(`${from.address} ${to.address}`) ?? { rtp: 0, readable: 0 }
+  }
 }

@@ -10,7 +10,7 @@ import { client } from '../../client/index.ts'
 import type { Announcement } from '../../lib/codec.ts'
 import { horizontal } from '../../proxy/index.ts'
 import { Pipes, type TransportEnd, nameOf } from '../../proxy/pipes.ts'
-import type { Branch } from '../../proxy/session.ts'
+import type { ChildSession } from '../../proxy/session.ts'
 import { afterTest, cleanUp } from '../helper.ts'
 
 cleanUp(test)
@@ -31,24 +31,45 @@ async function heapUsed(): Promise<number> {
 /** A branch that keeps what is closed on it. */
 function branch() {
   const closed: string[] = []
-  const caller = { notify: (method: string, handle: string) => closed.push(`${method} ${handle}`), call: async () => ({}) }
-  return { closed, branch: { caller, link: {} } as unknown as Branch }
+  const caller = {
+    notify: (method: string, handle: string) => closed.push(`${method} ${handle}`),
+    call: async () => ({})
+  }
+  return { closed, branch: { caller, link: {} } as unknown as ChildSession }
 }
 
 function tuple(port: number, remotePort: number): ms.TransportTuple {
-  return { localAddress: '127.0.0.1', localPort: port, remoteIp: '127.0.0.1', remotePort, protocol: 'udp' } as ms.TransportTuple
+  return {
+    localAddress: '127.0.0.1',
+    localPort: port,
+    remoteIp: '127.0.0.1',
+    remotePort,
+    protocol: 'udp'
+  } as ms.TransportTuple
 }
 
-const end = (at: Branch, router: string, transport: string): TransportEnd =>
-  ({ branch: at, router, transport, members: { id: `id of ${transport}`, tuple: tuple(1, 2) } })
+const end = (at: ChildSession, router: string, transport: string): TransportEnd => ({
+  branch: at,
+  router,
+  transport,
+  members: { id: `id of ${transport}`, tuple: tuple(1, 2) }
+})
 
-const announcement = (kind: string, $: string, of: string): Announcement => ({ kind, $, of, members: { id: `id of ${$}` } } as unknown as Announcement)
+const announcement = (kind: string, $: string, of: string): Announcement =>
+  ({ kind, $, of, members: { id: `id of ${$}` } }) as unknown as Announcement
 
 function connected() {
   const [here, there] = [branch(), branch()]
   const ended: string[] = []
-  const pipes = new Pipes('tag', () => {}, handle => ended.push(handle))
-  const ends = [end(here.branch, 'a/1', 'a/2'), end(there.branch, 'b/1', 'b/2')] as [TransportEnd, TransportEnd]
+  const pipes = new Pipes(
+    'tag',
+    () => {},
+    handle => ended.push(handle)
+  )
+  const ends = [end(here.branch, 'a/1', 'a/2'), end(there.branch, 'b/1', 'b/2')] as [
+    TransportEnd,
+    TransportEnd
+  ]
   for (const each of ends) {
     pipes.addRouter(each)
     pipes.addTransport(each)
@@ -68,19 +89,28 @@ for (const [what, close, left] of [
   test(`${what} that is closed ends its pipes, and nothing is kept of them`, () => {
     const { pipes, here, there, ended } = connected()
     for (const handle of close) pipes.objects.remove(handle)
-    assert.equal([...pipes.objects.values()].map(({ handle }) => handle), left)
+    assert.equal(
+      [...pipes.objects.values()].map(({ handle }) => handle),
+      left
+    )
     assert.is(pipes.pairs.size, 0)
     assert.is(pipes.ids.size, 0)
     assert.equal(ended, ['b/3'])
     // Each transport takes what is on it with it.
-    assert.equal([...here.closed, ...there.closed], [close[0] === 'b/2' ? 'PipeTransport.close a/2' : 'PipeTransport.close b/2'])
+    assert.equal(
+      [...here.closed, ...there.closed],
+      [close[0] === 'b/2' ? 'PipeTransport.close a/2' : 'PipeTransport.close b/2']
+    )
   })
 }
 
 test('a Producer that is closed ends its way across, and the pipe stays', () => {
   const { pipes, here, there, ended } = connected()
   pipes.happened({ method: 'Consumer.producerclose', handle: 'a/3' })
-  assert.equal([...pipes.objects.values()].map(({ handle }) => handle), ['a/1', 'a/2', 'b/1', 'b/2'])
+  assert.equal(
+    [...pipes.objects.values()].map(({ handle }) => handle),
+    ['a/1', 'a/2', 'b/1', 'b/2']
+  )
   assert.equal([...pipes.ids], ['id of a/2', 'id of b/2'])
   assert.is(pipes.pairs.size, 1)
   assert.equal(ended, ['b/3'])
@@ -100,17 +130,38 @@ test('a pipe to a Router that is closed meanwhile does not come about', () => {
 test('of what has the tag of a pipe, all that is no part of one is closed, whatever its kind', () => {
   const { branch: at, closed } = branch()
   const pipes = new Pipes('tag', () => {})
-  const found = (kind: string, $: string, of: string, name: string, members: object = {}) =>
-    ({ branch: at, announcement: { kind, $, of, appData: { tag: name }, members: { id: $, ...members } } as unknown as Announcement })
+  const found = (kind: string, $: string, of: string, name: string, members: object = {}) => ({
+    branch: at,
+    announcement: {
+      kind,
+      $,
+      of,
+      appData: { tag: name },
+      members: { id: $, ...members }
+    } as unknown as Announcement
+  })
   const [one, other] = [{ tuple: tuple(1, 2) }, { tuple: tuple(2, 1) }]
   pipes.restore([
-    found('PipeTransport', 'a/2', 'a/1', 'a/1,b/1', one), found('PipeTransport', 'b/2', 'b/1', 'a/1,b/1', other),
+    found('PipeTransport', 'a/2', 'a/1', 'a/1,b/1', one),
+    found('PipeTransport', 'b/2', 'b/1', 'a/1,b/1', other),
     // Made by a client, which knows the tag and not the Routers.
-    found('PipeTransport', 'a/5', 'a/1', 'P', one), found('PipeTransport', 'a/6', 'a/1', 'P', other), found('PlainTransport', 'a/7', 'a/1', 'P'),
-    found('Consumer', 'a/8', 'a/7', 'Q'), found('WebRtcTransport', 'a/9', 'a/1', 'Q')
+    found('PipeTransport', 'a/5', 'a/1', 'P', one),
+    found('PipeTransport', 'a/6', 'a/1', 'P', other),
+    found('PlainTransport', 'a/7', 'a/1', 'P'),
+    found('Consumer', 'a/8', 'a/7', 'Q'),
+    found('WebRtcTransport', 'a/9', 'a/1', 'Q')
   ])
-  assert.equal(['a/2', 'b/2', 'a/5', 'a/6', 'a/7', 'a/8', 'a/9'].filter(handle => pipes.owns(handle)), ['a/2', 'b/2'])
-  assert.equal(closed, ['PipeTransport.close a/5', 'PipeTransport.close a/6', 'PlainTransport.close a/7', 'Consumer.close a/8', 'WebRtcTransport.close a/9'])
+  assert.equal(
+    ['a/2', 'b/2', 'a/5', 'a/6', 'a/7', 'a/8', 'a/9'].filter(handle => pipes.owns(handle)),
+    ['a/2', 'b/2']
+  )
+  assert.equal(closed, [
+    'PipeTransport.close a/5',
+    'PipeTransport.close a/6',
+    'PlainTransport.close a/7',
+    'Consumer.close a/8',
+    'WebRtcTransport.close a/9'
+  ])
 })
 
 test('a session on a cluster that opens and closes Routers keeps nothing of them', async () => {
@@ -126,7 +177,7 @@ test('a session on a cluster that opens and closes Routers keeps nothing of them
   await openAndClose(1_000)
   const before = await heapUsed()
   await openAndClose(ROUTERS)
-  const perRouter = (await heapUsed() - before) / ROUTERS
+  const perRouter = ((await heapUsed()) - before) / ROUTERS
   // One handle that is kept takes 78 bytes.
   assert.ok(perRouter < 30, `${perRouter.toFixed()} bytes for each Router that was closed`)
 })

@@ -9,7 +9,12 @@ const place = (load: number, holdsRouter = false) => ({ load, holdsRouter, trans
 
 test('pack takes the fullest Worker under the watermark that has the Router, then any, then a new one, then the emptiest', () => {
   const policy = pack(0.6)
-  const [low, high, full, fuller] = [place(0.1, true), place(0.5, true), place(0.7, true), place(0.9)]
+  const [low, high, full, fuller] = [
+    place(0.1, true),
+    place(0.5, true),
+    place(0.7, true),
+    place(0.9)
+  ]
   const other = place(0.55)
   assert.is(policy({ places: [low, high, other, full], mayGrow: true }), high)
   assert.is(policy({ places: [other, full], mayGrow: true }), other)

@@ -1,4 +1,5 @@
-// What a session has, as a tier tells it that has to ask several: node by node, and what happens on a node after it was told.
+// What a session has, as a tier tells it that has to ask several: node by node, and what happens on
+// a node after it was told.
 
 import * as localMediasoup from 'mediasoup'
 import { test } from 'uvu'
@@ -17,29 +18,38 @@ cleanUp(test)
 type Heard = { id?: Id; method?: string; params?: unknown[]; result?: unknown; error?: unknown }
 
 /** A tier whose links are seen, and changed, as they are opened. */
-const through = (tier: Tier, see: (link: Link) => void): Tier => Object.create(tier, {
-  open: { value: async (options?: OpenOptions) => {
-    const link = await tier.open(options)
-    see(link)
-    return link
-  } }
-}) as Tier
+const through = (tier: Tier, see: (link: Link) => void): Tier =>
+  Object.create(tier, {
+    open: {
+      value: async (options?: OpenOptions) => {
+        const link = await tier.open(options)
+        see(link)
+        return link
+      }
+    }
+  }) as Tier
 
-/** A cluster of a host that says at once what there is, and one that says it when it is let; and what the first has said. */
+/**
+ * A cluster of a host that says at once what there is, and one that says it when it is let; and
+ * what the first has said.
+ */
 async function stage(toTier: (cluster: Tier) => Tier) {
   const [fast, slow] = [leaf(localMediasoup), leaf(localMediasoup)]
   const said: string[] = []
   const { promise: mayTell, resolve: letTell } = Promise.withResolvers<void>()
-  const cluster = horizontal([
-    through(fast, link => link.on('frame', frame => said.push(String(frame)))),
-    through(slow, link => {
-      const send = link.send.bind(link)
-      link.send = (frame: Frame, head) => {
-        if (String(frame).includes('"tier.recall"')) void mayTell.then(() => send(frame, head))
-        else send(frame, head)
-      }
-    })
-  ], { policy: 'scatter' })
+  const cluster = horizontal(
+    [
+      through(fast, link => link.on('frame', frame => said.push(String(frame)))),
+      through(slow, link => {
+        const send = link.send.bind(link)
+        link.send = (frame: Frame, head) => {
+          if (String(frame).includes('"tier.recall"')) void mayTell.then(() => send(frame, head))
+          else send(frame, head)
+        }
+      })
+    ],
+    { policy: 'scatter' }
+  )
   afterTest(() => cluster.close())
   let up = 0
   cluster.on('up', () => up++)
@@ -70,7 +80,11 @@ async function open(tier: Tier) {
 }
 
 /** The one that is on a host, and where. */
-async function onHost(call: <T>(method: string, ...params: unknown[]) => Promise<T>, node: string | undefined, references: Reference[]) {
+async function onHost(
+  call: <T>(method: string, ...params: unknown[]) => Promise<T>,
+  node: string | undefined,
+  references: Reference[]
+) {
   for (const { $ } of references) {
     const { node: host, pid } = await call<Location>('tier.locate', $)
     if (host === node) return { handle: $, pid: pid! }
@@ -81,7 +95,12 @@ async function onHost(call: <T>(method: string, ...params: unknown[]) => Promise
 type Session = Awaited<ReturnType<typeof open>>
 
 /** Recalls nodes, and kills a Worker on the fast host once that has told what it has. */
-async function whileAsked(pid: number, { heard, ask }: Session, nodes: string[], { said }: Awaited<ReturnType<typeof stage>>) {
+async function whileAsked(
+  pid: number,
+  { heard, ask }: Session,
+  nodes: string[],
+  { said }: Awaited<ReturnType<typeof stage>>
+) {
   const recall = ask('tier.recall', { nodes })
   await until(() => said.some(frame => frame.includes('"tier.recalled"')))
   process.kill(pid, 'SIGKILL')
@@ -90,22 +109,34 @@ async function whileAsked(pid: number, { heard, ask }: Session, nodes: string[],
 }
 
 const recalled = ({ heard }: Session) => heard.filter(({ method }) => method === 'tier.recalled')
-const entriesOf = (session: Session) => recalled(session).flatMap(({ params }) => (params as [Recalled])[0].entries)
-const isDone = (node: string) => ({ method, params }: Heard) => method === 'tier.recalled' && (params as [Recalled])[0].done?.includes(node)
+const entriesOf = (session: Session) =>
+  recalled(session).flatMap(({ params }) => (params as [Recalled])[0].entries)
+const isDone =
+  (node: string) =>
+  ({ method, params }: Heard) =>
+    method === 'tier.recalled' && (params as [Recalled])[0].done?.includes(node)
 
 test('a host is told, and used, while another one does not tell; what happens on it comes after', async () => {
   const staged = await stage(cluster => cluster)
   const session = await open(staged.tier)
   const { heard, call } = session
-  const workers = [await call<Announcement>('mediasoup.createWorker', {}), await call<Announcement>('mediasoup.createWorker', {})]
+  const workers = [
+    await call<Announcement>('mediasoup.createWorker', {}),
+    await call<Announcement>('mediasoup.createWorker', {})
+  ]
   const { handle, pid } = await onHost(call, staged.fast, workers)
   const other = await onHost(call, staged.slow, workers)
   const { answered } = await whileAsked(pid, session, [staged.fast, staged.slow], staged)
-  const died = await until(() => heard.find(({ method, params }) => method === 'Worker.died' && params![0] === handle))
+  const died = await until(() =>
+    heard.find(({ method, params }) => method === 'Worker.died' && params![0] === handle)
+  )
   const done = heard.find(isDone(staged.fast))!
   assert.ok(heard.indexOf(done) < heard.indexOf(died))
   assert.ok(entriesOf(session).some(([$]) => $ === handle))
-  assert.match((await rejection(call('Worker.createRouter', handle, {}))).message, 'WorkerClosedError')
+  assert.match(
+    (await rejection(call('Worker.createRouter', handle, {}))).message,
+    'WorkerClosedError'
+  )
   assert.not.ok(heard.some(isDone(staged.slow)))
 
   // What is asked of the other one waits for it alone.
@@ -129,21 +160,41 @@ test('a Router that spans has lost what died after that was told, and lives on w
   const { heard, call } = session
   const worker = await call<Announcement>('mediasoup.createWorker', {})
   const router = await call<Announcement>('Worker.createRouter', worker.$, { mediaCodecs: [opus] })
-  const transports = [await call<Announcement>('Router.createDirectTransport', router.$, {}), await call<Announcement>('Router.createDirectTransport', router.$, {})]
+  const transports = [
+    await call<Announcement>('Router.createDirectTransport', router.$, {}),
+    await call<Announcement>('Router.createDirectTransport', router.$, {})
+  ]
   const { handle, pid } = await onHost(call, staged.fast, transports)
   const nodes = [staged.fast, staged.slow, worker.$.split('/')[0]!]
-  assert.equal(heard.filter(({ method }) => method === 'tier.nodes').flatMap(({ params }) => params![0] as string[]).toSorted(), [staged.fast, staged.slow].toSorted())
+  assert.equal(
+    heard
+      .filter(({ method }) => method === 'tier.nodes')
+      .flatMap(({ params }) => params![0] as string[])
+      .toSorted(),
+    [staged.fast, staged.slow].toSorted()
+  )
   const { answered } = await whileAsked(pid, session, nodes, staged)
-  const closed = await until(() => heard.find(({ method, params }) => method === 'DirectTransport.routerclose' && params![0] === handle))
-  const told = recalled(session).find(({ params }) => (params as [Recalled])[0].entries.some(([$]) => $ === handle))!
+  const closed = await until(() =>
+    heard.find(
+      ({ method, params }) => method === 'DirectTransport.routerclose' && params![0] === handle
+    )
+  )
+  const told = recalled(session).find(({ params }) =>
+    (params as [Recalled])[0].entries.some(([$]) => $ === handle)
+  )!
   assert.ok(heard.indexOf(told) < heard.indexOf(closed))
   staged.letTell()
   assert.equal((await answered()).result, { count: 4 })
-  assert.equal(entriesOf(session).map(([$, kind, of]) => [$, kind, of]).toSorted(), [
-    [worker.$, 'Worker', null],
-    [router.$, 'Router', worker.$],
-    ...transports.map(({ $, kind }) => [$, kind, router.$])
-  ].toSorted())
+  assert.equal(
+    entriesOf(session)
+      .map(([$, kind, of]) => [$, kind, of])
+      .toSorted(),
+    [
+      [worker.$, 'Worker', null],
+      [router.$, 'Router', worker.$],
+      ...transports.map(({ $, kind }) => [$, kind, router.$])
+    ].toSorted()
+  )
   for (let i = 0; i < 3; i++) await call('Router.createDirectTransport', router.$, {})
 })
 

@@ -19,9 +19,17 @@ async function isUp(cluster: Horizontal) {
 }
 
 /** What one transport sends comes to another one. */
-async function cross(router: ms.Router, from: ms.DirectTransport, to: ms.DirectTransport, ssrc: number) {
+async function cross(
+  router: ms.Router,
+  from: ms.DirectTransport,
+  to: ms.DirectTransport,
+  ssrc: number
+) {
   const producer = await from.produce(audio(ssrc))
-  const consumer = await to.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const consumer = await to.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
   const { promise, resolve } = Promise.withResolvers<void>()
   consumer.once('rtp', () => resolve())
   let sequence = 0
@@ -35,7 +43,10 @@ async function cross(router: ms.Router, from: ms.DirectTransport, to: ms.DirectT
 
 test('media passes between regions again when a Worker died that carried a pipe between them, and the Router of its region lives on', async () => {
   const hosts = [leaf(localMediasoup), leaf(localMediasoup), leaf(localMediasoup)] as const
-  const east = vertical(await isUp(horizontal([hosts[0], hosts[1]])), { policy: 'scatter', maxWorkers: 2 })
+  const east = vertical(await isUp(horizontal([hosts[0], hosts[1]])), {
+    policy: 'scatter',
+    maxWorkers: 2
+  })
   const regions = horizontal([east, hosts[2]], { policy: 'scatter' })
   const up = new Set<unknown>()
   regions.on('up', tier => up.add(tier))
@@ -46,7 +57,9 @@ test('media passes between regions again when a Worker died that carried a pipe 
   const router = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
   const transports: ms.DirectTransport[] = []
   for (let i = 0; i < 6; i++) transports.push(await router.createDirectTransport())
-  const places = await Promise.all(transports.map(transport => mediasoup.connection.locate(transport)))
+  const places = await Promise.all(
+    transports.map(transport => mediasoup.connection.locate(transport))
+  )
   const [first] = places.filter(({ node }) => node !== hosts[2].node)
   const on = (node: string | undefined) => transports.find((_, i) => places[i]!.node === node)!
   const west = on(hosts[2].node)
@@ -67,15 +80,17 @@ test('what passes between Workers on different hosts of a region does not go by 
   const hosts = loopbacks.map((_, i) => {
     const host = leaf(localMediasoup, { pipeAddress: `127.0.0.${2 + i}` })
     return Object.create(host, {
-      open: { value: async () => {
-        const link = await host.open()
-        const send = link.send.bind(link)
-        link.send = (frame, head) => {
-          if (/Router.createPipeTransport.*"127\.0\.0\.1"/.test(String(frame))) loopbacks[i]!++
-          send(frame, head)
+      open: {
+        value: async () => {
+          const link = await host.open()
+          const send = link.send.bind(link)
+          link.send = (frame, head) => {
+            if (/Router.createPipeTransport.*"127\.0\.0\.1"/.test(String(frame))) loopbacks[i]!++
+            send(frame, head)
+          }
+          return link
         }
-        return link
-      } }
+      }
     }) as Tier
   })
   const cluster = horizontal(hosts, { policy: 'scatter' })
@@ -84,7 +99,9 @@ test('what passes between Workers on different hosts of a region does not go by 
   await isUp(cluster)
   await until(() => up === 3)
   const east = vertical(cluster, { policy: 'scatter', maxWorkers: 2 })
-  const mediasoup = await client(vertical(await isUp(horizontal([east])), { policy: 'scatter', maxWorkers: 2 }))
+  const mediasoup = await client(
+    vertical(await isUp(horizontal([east])), { policy: 'scatter', maxWorkers: 2 })
+  )
   afterTest(() => mediasoup.close())
   const router = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
   const transports = new Set<ms.DirectTransport>()
@@ -97,7 +114,11 @@ test('what passes between Workers on different hosts of a region does not go by 
       await cross(router, other, first!, 1000 * round + 10 * i + 2)
     }
     // Both ends of what goes by loopback.
-    assert.equal(loopbacks.map(count => count % 2), [0, 0, 0], `in round ${round}: ${loopbacks}`)
+    assert.equal(
+      loopbacks.map(count => count % 2),
+      [0, 0, 0],
+      `in round ${round}: ${loopbacks}`
+    )
     process.kill((await mediasoup.connection.locate(router)).pid!, 'SIGKILL')
     await until(() => [...transports].some(({ closed }) => closed))
     for (const transport of transports) if (transport.closed) transports.delete(transport)

@@ -1,4 +1,5 @@
-// A process that gets each frame on the hub of a test in VXLAN (RFC 7348), and counts UDP packets by where they go.
+// A process that gets each frame on the hub of a test in VXLAN (RFC 7348), and counts UDP packets
+// by where they go.
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -23,7 +24,9 @@ setInterval(() => process.send!({ seen: [...seen] }), 20)
 function look(frame: Buffer) {
   const packet = frame.subarray(ETHERNET_BYTES)
   if (frame.readUInt16BE(ETHERNET_BYTES - 2) !== IPV4 || packet[9] !== UDP) return
-  const [from, to] = [packet.subarray(12, 16), packet.subarray(16, 20)].map(bytes => bytes.join('.'))
+  const [from, to] = [packet.subarray(12, 16), packet.subarray(16, 20)].map(bytes =>
+    bytes.join('.')
+  )
   const path = `${from} ${to}`
   const traffic = seen.get(path) ?? { rtp: 0, readable: 0 }
   seen.set(path, traffic)

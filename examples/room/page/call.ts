@@ -1,9 +1,17 @@
-// The browser's half of the room: mediasoup-client on one side, the signalling on the other, nothing of the page.
+// The browser's half of the room: mediasoup-client on one side, the signalling on the other,
+// nothing of the page.
 
 /// <reference lib="dom" />
 import { Device } from 'mediasoup-client'
 import type {
-  Consumer, DataConsumer, DataProducer, MediaKind, Producer, RtpCapabilities, RtpParameters, Transport
+  Consumer,
+  DataConsumer,
+  DataProducer,
+  MediaKind,
+  Producer,
+  RtpCapabilities,
+  RtpParameters,
+  Transport
 } from 'mediasoup-client/types'
 import type { SctpStreamParameters } from 'mediasoup/types'
 import type { ParticipantInfo } from '../room.ts'
@@ -27,7 +35,11 @@ export interface View {
   ended(sentence: string): void
 }
 
-const video: MediaTrackConstraints = { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 24 } }
+const video: MediaTrackConstraints = {
+  width: { ideal: 640 },
+  height: { ideal: 360 },
+  frameRate: { ideal: 24 }
+}
 const constraints = { audio: true, video }
 
 /** The camera and the microphone, or one of them. Rejects when there is neither. */
@@ -59,12 +71,15 @@ export class Call {
   #joined = false
   #over = false
 
-  /** A track that is not enabled is muted, and remains so. Until it has joined, the tracks are the caller's. */
+  /**
+   * A track that is not enabled is muted, and remains so. Until it has joined, the tracks are the
+   * caller's.
+   */
   static async join(name: string, tracks: MediaStreamTrack[], view: View): Promise<Call> {
     const call = new Call(view, await Device.factory())
     try {
       await call.#join(name)
-      await Promise.all([...tracks.map((track) => call.#produce(track)), call.#openChat()])
+      await Promise.all([...tracks.map(track => call.#produce(track)), call.#openChat()])
     } catch (error) {
       call.#close()
       throw error
@@ -81,7 +96,9 @@ export class Call {
   async turnOn(kind: MediaKind): Promise<void> {
     const producer = this.#producers.get(kind)
     if (producer?.track?.readyState === 'live') return this.#resume(producer)
-    const [track] = (await navigator.mediaDevices.getUserMedia({ [kind]: constraints[kind] })).getTracks()
+    const [track] = (
+      await navigator.mediaDevices.getUserMedia({ [kind]: constraints[kind] })
+    ).getTracks()
     if (this.#over || !track) return track?.stop()
     if (!producer) return this.#produce(track)
     await producer.replaceTrack({ track })
@@ -93,7 +110,8 @@ export class Call {
     const producer = this.#producers.get(kind)
     if (!producer) return
     producer.pause()
-    // The camera's light goes out only when its track is stopped. A microphone has to be back at once.
+    // The camera's light goes out only when its track is stopped. A microphone has to be back at
+    // once.
     if (kind === 'video') producer.track?.stop()
     this.#view.live(this.#me, kind, false)
     await this.#request('pauseProducer', { producerId: producer.id })
@@ -117,21 +135,28 @@ export class Call {
   }
 
   get #tracks(): MediaStreamTrack[] {
-    return [...this.#producers.values()].flatMap(({ track }) => track?.readyState === 'live' ? track : [])
+    return [...this.#producers.values()].flatMap(({ track }) =>
+      track?.readyState === 'live' ? track : []
+    )
   }
 
   async #join(name: string): Promise<void> {
     let ready = () => {}
-    const prepared = new Promise<void>((resolve) => { ready = resolve })
+    const prepared = new Promise<void>(resolve => {
+      ready = resolve
+    })
     this.#signalling = await Signalling.open({
       // Notices wait until the transports exist, and keep their order.
-      onNotice: (notice) => prepared.then(() => this.#handle(notice)),
+      onNotice: notice => prepared.then(() => this.#handle(notice)),
       onClose: () => this.#end('The connection to the server is lost.')
     })
     const welcome = await this.#request('join', { name })
     this.#me = welcome.you.id
-    // A few types of the two libraries differ in a detail (here a header extension); what they describe is the same.
-    await this.#device.load({ routerRtpCapabilities: welcome.routerRtpCapabilities as RtpCapabilities })
+    // A few types of the two libraries differ in a detail (here a header extension); what they
+    // describe is the same.
+    await this.#device.load({
+      routerRtpCapabilities: welcome.routerRtpCapabilities as RtpCapabilities
+    })
     this.#sendTransport = this.#prepare(this.#device.createSendTransport(welcome.sendTransport))
     this.#recvTransport = this.#prepare(this.#device.createRecvTransport(welcome.recvTransport))
     for (const participant of [welcome.you, ...welcome.others]) this.#meet(participant)
@@ -143,19 +168,28 @@ export class Call {
     this.#view.joined(participant)
     if (participant.id === this.#me) return
     for (const producerId of participant.producerIds) this.#consume(participant.id, producerId)
-    for (const dataProducerId of participant.dataProducerIds) this.#consumeData(participant.id, dataProducerId)
+    for (const dataProducerId of participant.dataProducerIds)
+      this.#consumeData(participant.id, dataProducerId)
   }
 
   #prepare(transport: Transport): Transport {
     transport.on('connect', ({ dtlsParameters }, done, fail) => {
-      this.#request('connectTransport', { transportId: transport.id, dtlsParameters }).then(done, fail)
+      this.#request('connectTransport', { transportId: transport.id, dtlsParameters }).then(
+        done,
+        fail
+      )
     })
     transport.on('produce', ({ kind, rtpParameters, appData }, done, fail) => {
-      this.#request('produce', { kind, rtpParameters, paused: Boolean(appData.paused) }).then(done, fail)
+      this.#request('produce', { kind, rtpParameters, paused: Boolean(appData.paused) }).then(
+        done,
+        fail
+      )
     })
     transport.on('producedata', ({ sctpStreamParameters, label }, done, fail) => {
-      this.#request('produceData', { sctpStreamParameters: sctpStreamParameters as SctpStreamParameters, label })
-        .then(done, fail)
+      this.#request('produceData', {
+        sctpStreamParameters: sctpStreamParameters as SctpStreamParameters,
+        label
+      }).then(done, fail)
     })
     transport.on('connectionstatechange', () => this.#showTrouble())
     return transport
@@ -164,8 +198,10 @@ export class Call {
   #showTrouble(): void {
     if (this.#over) return
     const states = [this.#sendTransport.connectionState, this.#recvTransport.connectionState]
-    if (states.includes('failed')) this.#view.trouble('Sound and picture do not reach the server: is a firewall in the way?')
-    else if (states.includes('disconnected')) this.#view.trouble('Sound and picture are interrupted.')
+    if (states.includes('failed'))
+      this.#view.trouble('Sound and picture do not reach the server: is a firewall in the way?')
+    else if (states.includes('disconnected'))
+      this.#view.trouble('Sound and picture are interrupted.')
     else this.#view.trouble(undefined)
   }
 
@@ -200,22 +236,34 @@ export class Call {
   #handle({ notice, data }: Notice): void {
     if (this.#over) return
     switch (notice) {
-      case 'joined': return this.#meet(data)
-      case 'left': return this.#view.left(data.participantId)
-      case 'newProducer': return void this.#consume(data.participantId, data.producerId)
-      case 'newDataProducer': return void this.#consumeData(data.participantId, data.dataProducerId)
-      case 'consumerPaused': return void this.#setLive(data.consumerId, false)
-      case 'consumerResumed': return void this.#setLive(data.consumerId, true)
-      case 'consumerClosed': return void this.#closeConsumer(data.consumerId)
-      case 'speaker': return this.#view.speaker(data.participantId)
-      case 'lost': return this.#lost(data.reason)
+      case 'joined':
+        return this.#meet(data)
+      case 'left':
+        return this.#view.left(data.participantId)
+      case 'newProducer':
+        return void this.#consume(data.participantId, data.producerId)
+      case 'newDataProducer':
+        return void this.#consumeData(data.participantId, data.dataProducerId)
+      case 'consumerPaused':
+        return void this.#setLive(data.consumerId, false)
+      case 'consumerResumed':
+        return void this.#setLive(data.consumerId, true)
+      case 'consumerClosed':
+        return void this.#closeConsumer(data.consumerId)
+      case 'speaker':
+        return this.#view.speaker(data.participantId)
+      case 'lost':
+        return this.#lost(data.reason)
     }
   }
 
   async #consume(participantId: string, producerId: string): Promise<void> {
     try {
       const { recvRtpCapabilities: rtpCapabilities } = this.#device
-      const { id, kind, producerPaused, rtpParameters } = await this.#request('consume', { producerId, rtpCapabilities })
+      const { id, kind, producerPaused, rtpParameters } = await this.#request('consume', {
+        producerId,
+        rtpCapabilities
+      })
       const preparing = this.#recvTransport.consume({
         id,
         producerId,
@@ -237,10 +285,12 @@ export class Call {
 
   async #consumeData(participantId: string, dataProducerId: string): Promise<void> {
     try {
-      const preparing = this.#recvTransport.consumeData(await this.#request('consumeData', { dataProducerId }))
+      const preparing = this.#recvTransport.consumeData(
+        await this.#request('consumeData', { dataProducerId })
+      )
       const dataConsumer = await preparing
       this.#consumers.set(dataConsumer.id, preparing)
-      dataConsumer.on('message', (text) => this.#view.chat(participantId, String(text)))
+      dataConsumer.on('message', text => this.#view.chat(participantId, String(text)))
     } catch (error) {
       this.#missed(error)
     }
@@ -253,7 +303,8 @@ export class Call {
 
   async #setLive(consumerId: string, live: boolean): Promise<void> {
     const consumer = await this.#consumers.get(consumerId)
-    if (consumer && 'kind' in consumer) this.#view.live(String(consumer.appData.participantId), consumer.kind, live)
+    if (consumer && 'kind' in consumer)
+      this.#view.live(String(consumer.appData.participantId), consumer.kind, live)
   }
 
   async #closeConsumer(consumerId: string): Promise<void> {

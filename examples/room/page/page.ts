@@ -10,7 +10,8 @@ const REJOIN_ATTEMPTS = 8
 const REJOIN_PAUSE_MS = 1000
 const NEWS_MS = 10_000
 
-const element = <E extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as E
+const element = <E extends HTMLElement = HTMLElement>(id: string) =>
+  document.getElementById(id) as E
 
 const lobby = element('lobby')
 const room = element('room')
@@ -48,7 +49,9 @@ const view: View = {
   },
 
   track(participantId, track) {
-    const stream = tiles.get(participantId)?.querySelector('video')!.srcObject as MediaStream | undefined
+    const stream = tiles.get(participantId)?.querySelector('video')!.srcObject as
+      | MediaStream
+      | undefined
     if (!stream) return
     for (const old of stream.getTracks()) if (old.kind === track.kind) stream.removeTrack(old)
     stream.addTrack(track)
@@ -96,9 +99,11 @@ function newTile({ id, name, sendsTo, receivesFrom }: ParticipantInfo): HTMLElem
   const tile = copyOf('participant')
   const part = (selector: string) => tile.querySelector<HTMLElement>(selector)!
   part('.name').textContent = id === myId ? `${name} (you)` : name
-  part('.carriers').append(...sendsTo.host === receivesFrom.host && sendsTo.workerPid === receivesFrom.workerPid
-    ? [newCarrier('sends to and receives from', sendsTo)]
-    : [newCarrier('sends to', sendsTo), newCarrier('receives from', receivesFrom)])
+  part('.carriers').append(
+    ...(sendsTo.host === receivesFrom.host && sendsTo.workerPid === receivesFrom.workerPid
+      ? [newCarrier('sends to and receives from', sendsTo)]
+      : [newCarrier('sends to', sendsTo), newCarrier('receives from', receivesFrom)])
+  )
   part('.initial').textContent = name.charAt(0).toUpperCase()
   tile.style.setProperty('--hue', hue(id))
   tile.classList.toggle('me', id === myId)
@@ -119,13 +124,17 @@ function newCarrier(way: string, { host, workerPid }: Carrier): HTMLElement {
 }
 
 function copyOf(template: string): HTMLElement {
-  return element<HTMLTemplateElement>(template).content.firstElementChild!.cloneNode(true) as HTMLElement
+  return element<HTMLTemplateElement>(template).content.firstElementChild!.cloneNode(
+    true
+  ) as HTMLElement
 }
 
-/** A colour that is the same in all browsers, and far from that of the next host in the alphabet. */
+/**
+ * A colour that is the same in all browsers, and far from that of the next host in the alphabet.
+ */
 function hostHue(host: string): string {
   const sum = [...host].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)
-  return String(sum * 137 % 360)
+  return String((sum * 137) % 360)
 }
 
 /** A colour for each participant, also when two have the same name. */
@@ -134,7 +143,8 @@ function hue(participantId: string): string {
 }
 
 function showCount(): void {
-  element('count').textContent = tiles.size === 1 ? 'only you, so far' : `${tiles.size} participants`
+  element('count').textContent =
+    tiles.size === 1 ? 'only you, so far' : `${tiles.size} participants`
 }
 
 function say(what: Partial<typeof sentences>): void {
@@ -155,7 +165,7 @@ function emptyRoom(): void {
 function showLobby(sentence = ''): void {
   visit++
   emptyRoom()
-  messages.querySelectorAll('p:not(.hint)').forEach((line) => line.remove())
+  messages.querySelectorAll('p:not(.hint)').forEach(line => line.remove())
   joinButton.disabled = false
   room.hidden = true
   lobby.hidden = false
@@ -180,7 +190,7 @@ async function join(): Promise<void> {
   emptyRoom()
   element('lobby-message').textContent = 'Your browser asks for the camera and the microphone…'
   say({ trouble: '', news: '', device: '' })
-  const tracks = await openDevices().catch((error) => {
+  const tracks = await openDevices().catch(error => {
     say({ device: `You are here as a viewer: ${whyNoDevice(error)}` })
     return []
   })
@@ -205,7 +215,9 @@ async function rejoin(reason: string, tracks: MediaStreamTrack[]): Promise<void>
       call = next
       const news = `${reason} You have joined again.`
       say({ news })
-      setTimeout(() => { if (sentences.news === news) say({ news: '' }) }, NEWS_MS)
+      setTimeout(() => {
+        if (sentences.news === news) say({ news: '' })
+      }, NEWS_MS)
       return
     } catch (error) {
       if (visit !== mine) break
@@ -214,7 +226,7 @@ async function rejoin(reason: string, tracks: MediaStreamTrack[]): Promise<void>
         break
       }
     }
-    await new Promise((resolve) => setTimeout(resolve, REJOIN_PAUSE_MS))
+    await new Promise(resolve => setTimeout(resolve, REJOIN_PAUSE_MS))
   }
   stop(tracks)
 }
@@ -236,16 +248,18 @@ async function toggle(kind: MediaKind): Promise<void> {
     else await call?.turnOn(kind)
     say({ device: '' })
   } catch (error) {
-    say({ device: `The ${kind === 'audio' ? 'microphone' : 'camera'} stays off: ${whyNoDevice(error as Error)}` })
+    say({
+      device: `The ${kind === 'audio' ? 'microphone' : 'camera'} stays off: ${whyNoDevice(error as Error)}`
+    })
   }
 }
 
-element('join').addEventListener('submit', (event) => {
+element('join').addEventListener('submit', event => {
   event.preventDefault()
   join()
 })
 
-element('say').addEventListener('submit', (event) => {
+element('say').addEventListener('submit', event => {
   event.preventDefault()
   const text = textField.value.trim()
   if (text) call?.say(text)

@@ -5,10 +5,10 @@ import type { Notices, Requests } from '../room.ts'
 
 type Request<M extends keyof Requests> = Parameters<Requests[M]>[0]
 type Answer<M extends keyof Requests> = Awaited<ReturnType<Requests[M]>>
-type AnswerFrame = { notice?: undefined, id: number, result?: unknown, error?: string }
+type AnswerFrame = { notice?: undefined; id: number; result?: unknown; error?: string }
 
 /** One of the notices, with its data. */
-export type Notice = { [N in keyof Notices]: { notice: N, data: Notices[N] } }[keyof Notices]
+export type Notice = { [N in keyof Notices]: { notice: N; data: Notices[N] } }[keyof Notices]
 
 interface Listeners {
   onNotice(notice: Notice): void
@@ -41,7 +41,8 @@ export class Signalling {
       else this.#settle(frame)
     }
     socket.onclose = () => {
-      for (const { reject } of this.#pending.values()) reject(new Error('The connection to the server is lost.'))
+      for (const { reject } of this.#pending.values())
+        reject(new Error('The connection to the server is lost.'))
       onClose()
     }
   }

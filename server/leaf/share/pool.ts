@@ -1,14 +1,14 @@
-// The Workers that the sessions of a host share. A session never has two leases on one Worker: what it pipes between its
-// Workers keeps its id, which two processes can have and one cannot, and a death takes no more of it than one Worker.
+// The Workers that the sessions of a host share. A session never has two leases on one Worker: what
+// it pipes between its Workers keeps its id, which two processes can have and one cannot, and a
+// death takes no more of it than one Worker.
 
 import type * as ms from 'mediasoup/types'
 import { errors } from '../../../lib/mediasoup.ts'
 import type { Mediasoup } from '../../../lib/mediasoup.ts'
-import type { Tenant } from '../context.ts'
-import { WorkerLease } from './worker-share.ts'
+import { WorkerShare } from './worker-share.ts'
 import type { LoadMeter } from '../load-meter.ts'
 import { type Settings, settingsKey } from './settings-key.ts'
-import { SharedWorker } from './shared-worker.ts'
+import { SharedWorker, type Tenant } from './shared-worker.ts'
 
 interface Options {
   /** How many Workers there are to be. */
@@ -29,12 +29,16 @@ export class Pool {
   }
 
   /** mediasoup's createWorker() for a session. */
-  async createWorker(tenant: Tenant, { appData, ...settings }: ms.WorkerSettings = {}): Promise<ms.Worker> {
-    if (appData && typeof appData !== 'object') throw new TypeError('if given, appData must be an object')
+  async createWorker(
+    tenant: Tenant,
+    { appData, ...settings }: ms.WorkerSettings = {}
+  ): Promise<ms.Worker> {
+    if (appData && typeof appData !== 'object')
+      throw new TypeError('if given, appData must be an object')
     for (;;) {
       const joined = this.#place(tenant, settingsKey(settings))
       const worker = joined ?? this.#start(settings)
-      const lease = new WorkerLease(worker, tenant, appData)
+      const lease = new WorkerShare(worker, tenant, appData)
       try {
         await lease.open()
         return lease
@@ -53,14 +57,20 @@ export class Pool {
 
   /** Where there is a Worker for a lease; undefined when there is to be another one. */
   #place(tenant: Tenant, key: string): SharedWorker | undefined {
-    const candidates = [...this.#workers].filter(worker => worker.key === key && !hasLease(worker, tenant))
+    const candidates = [...this.#workers].filter(
+      worker => worker.key === key && !hasLease(worker, tenant)
+    )
     const idle = candidates.find(({ idle }) => idle)
     const used = [...this.#workers].filter(({ idle }) => !idle).length
     if (idle || used < this.#options.size) return idle
-    return candidates.reduce<SharedWorker | undefined>((least, worker) => least && least.leases.size <= worker.leases.size ? least : worker, undefined)
+    return candidates.reduce<SharedWorker | undefined>(
+      (least, worker) => (least && least.shares.size <= worker.shares.size ? least : worker),
+      undefined
+    )
   }
 
-  // More than there are to be only when no Worker will do, because mediasoup gives as many as one asks for.
+  // More than there are to be only when no Worker will do, because mediasoup gives as many as one
+  // asks for.
   #start(settings: Settings): SharedWorker {
     const { size, linger, meter } = this.#options
     if (this.#workers.size >= size) [...this.#workers].find(({ idle }) => idle)?.close()
@@ -69,11 +79,14 @@ export class Pool {
       onClosed: () => this.#workers.delete(worker)
     })
     this.#workers.add(worker)
-    worker.started.then(real => meter.addWorker(real), () => {}) // Whoever asked for it is told.
+    worker.started.then(
+      real => meter.addWorker(real),
+      () => {}
+    ) // Whoever asked for it is told.
     return worker
   }
 }
 
-function hasLease({ leases }: SharedWorker, tenant: Tenant) {
+function hasLease({ shares: leases }: SharedWorker, tenant: Tenant) {
   return [...leases].some(lease => lease.tenant === tenant && !lease.closed)
 }

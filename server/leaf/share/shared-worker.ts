@@ -2,12 +2,14 @@
 
 import type * as ms from 'mediasoup/types'
 import { isolateMessages } from '../channel.ts'
-import type { Tenant } from '../context.ts'
 import type { Mediasoup } from '../../../lib/mediasoup.ts'
 import { type LogSettings, type Settings, logSettings, settingsKey } from './settings-key.ts'
 
+/** Who shares Workers with others: a session, of which only the identity counts. */
+export type Tenant = object
+
 /** A session's share of a Worker. */
-export interface Lease {
+export interface Share {
   readonly tenant: Tenant
   readonly closed: boolean
   /** Whether nobody else is on the Worker. */
@@ -21,7 +23,7 @@ interface Options {
 }
 
 export class SharedWorker {
-  readonly leases = new Set<Lease>()
+  readonly shares = new Set<Share>()
   /** Rejects with what createWorker() does. */
   readonly started: Promise<ms.Worker>
   /** A lease with these settings can be had here; with none while they change. */
@@ -58,7 +60,7 @@ export class SharedWorker {
 
   /** Whether no session uses it, and it may be closed. */
   get idle() {
-    return [...this.leases].every(({ closed }) => closed)
+    return [...this.shares].every(({ closed }) => closed)
   }
 
   close() {
@@ -71,20 +73,22 @@ export class SharedWorker {
     this.#options.onClosed()
   }
 
-  leave(lease: Lease) {
-    this.leases.delete(lease)
-    if (!this.leases.size) this.#closeLater()
+  leave(lease: Share) {
+    this.shares.delete(lease)
+    if (!this.shares.size) this.#closeLater()
   }
 
   #closeLater() {
-    setTimeout(() => { if (!this.leases.size) this.close() }, this.#options.linger).unref()
+    setTimeout(() => {
+      if (!this.shares.size) this.close()
+    }, this.#options.linger).unref()
   }
 
   /**
-   * What is logged is changed for a lease that is alone. For one that is not, the worker only checks the settings, and goes back to
-   * those that all of them came for.
+   * What is logged is changed for a lease that is alone. For one that is not, the worker only
+   * checks the settings, and goes back to those that all of them came for.
    */
-  async updateSettings(lease: Lease, settings?: ms.WorkerUpdateableSettings) {
+  async updateSettings(lease: Share, settings?: ms.WorkerUpdateableSettings) {
     const worker = await this.started
     if (!lease.alone) {
       await Promise.all([worker.updateSettings(settings), worker.updateSettings(this.#logging)])

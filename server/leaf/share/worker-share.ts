@@ -1,18 +1,23 @@
-// A Worker of a session that is a share of a real one. It has what its session made, and closes no more than that.
+// A Worker of a session that is a share of a real one. It has what its session made, and closes no
+// more than that.
 
 import type { EventEmitter } from 'node:events'
 import type * as ms from 'mediasoup/types'
 import { EnhancedEventEmitter, errors } from '../../../lib/mediasoup.ts'
-import type { Tenant } from '../context.ts'
-import type { Lease, SharedWorker } from './shared-worker.ts'
+import type { Share, SharedWorker, Tenant } from './shared-worker.ts'
 
 type Reject = (error: Error) => void
 type Usage = Record<keyof ms.WorkerResourceUsage, number>
 
 /** Sizes; the rest of what a worker uses is counted from its start on. */
-const SIZES: ReadonlySet<string> = new Set<keyof Usage>(['ru_maxrss', 'ru_ixrss', 'ru_idrss', 'ru_isrss'])
+const SIZES: ReadonlySet<string> = new Set<keyof Usage>([
+  'ru_maxrss',
+  'ru_ixrss',
+  'ru_idrss',
+  'ru_isrss'
+])
 
-export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implements ms.Worker, Lease {
+export class WorkerShare extends EnhancedEventEmitter<ms.WorkerEvents> implements ms.Worker, Share {
   readonly tenant: Tenant
   readonly observer: ms.WorkerObserver = new EnhancedEventEmitter<ms.WorkerObserverEvents>()
   appData: ms.AppData
@@ -30,7 +35,7 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
     this.#shared = shared
     this.tenant = tenant
     this.appData = appData
-    shared.leases.add(this)
+    shared.shares.add(this)
   }
 
   /** @throws what createWorker() does; WorkerClosedError when the Worker died in the meantime. */
@@ -60,7 +65,7 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
 
   /** Whether nobody else is on the Worker. */
   get alone() {
-    return this.#shared.leases.size === 1 && !this.#left
+    return this.#shared.shares.size === 1 && !this.#left
   }
 
   /** Closes what the session made, which hears mediasoup's own cascade from its client. */
@@ -84,7 +89,10 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
     this.safeEmit('subprocessclose')
   }
 
-  /** A call on the Worker or on what it carries ends as on a Worker of one's own, where all that is pending fails when it is closed. */
+  /**
+   * A call on the Worker or on what it carries ends as on a Worker of one's own, where all that is
+   * pending fails when it is closed.
+   */
   during<T>(call: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#pending.add(reject)
@@ -94,10 +102,16 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
     })
   }
 
-  /** Made of dumps of the session's own objects: that of the real Worker tells of others, who may make it too large to be answered. */
+  /**
+   * Made of dumps of the session's own objects: that of the real Worker tells of others, who may
+   * make it too large to be answered.
+   */
   async dump(): Promise<ms.WorkerDump> {
     // Sent at once, so that nothing happens in between.
-    const [, ...routers] = await Promise.all([this.#worker.getResourceUsage(), ...[...this.#routers].map(router => router.dump())])
+    const [, ...routers] = await Promise.all([
+      this.#worker.getResourceUsage(),
+      ...[...this.#routers].map(router => router.dump())
+    ])
     const webRtcServerIds = [...this.#servers].map(({ id }) => id)
     const routerIds = routers.map(({ id }) => id)
     const channelNotificationHandlers = routers.flatMap(notified)
@@ -106,7 +120,12 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
       webRtcServerIds,
       routerIds,
       channelMessageHandlers: {
-        channelRequestHandlers: [...webRtcServerIds, ...routerIds, ...channelNotificationHandlers, ...routers.flatMap(onlyRequested)],
+        channelRequestHandlers: [
+          ...webRtcServerIds,
+          ...routerIds,
+          ...channelNotificationHandlers,
+          ...routers.flatMap(onlyRequested)
+        ],
         channelNotificationHandlers
       }
     }
@@ -115,7 +134,12 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
   /** That of the real Worker, whoever caused it, since the lease began. */
   async getResourceUsage(): Promise<ms.WorkerResourceUsage> {
     const usage = Object.entries(await this.#worker.getResourceUsage())
-    return Object.fromEntries(usage.map(([name, used]) => [name, SIZES.has(name) ? used : used - this.#usedBefore[name as keyof Usage]])) as Usage
+    return Object.fromEntries(
+      usage.map(([name, used]) => [
+        name,
+        SIZES.has(name) ? used : used - this.#usedBefore[name as keyof Usage]
+      ])
+    ) as Usage
   }
 
   async updateSettings(settings?: ms.WorkerUpdateableSettings) {
@@ -123,7 +147,9 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
     await this.#shared.updateSettings(this, settings)
   }
 
-  async createWebRtcServer<A extends ms.AppData>(options: ms.WebRtcServerOptions<A>): Promise<ms.WebRtcServer<A>> {
+  async createWebRtcServer<A extends ms.AppData>(
+    options: ms.WebRtcServerOptions<A>
+  ): Promise<ms.WebRtcServer<A>> {
     const server = this.#adopt(await this.#worker.createWebRtcServer(options), this.#servers)
     this.observer.safeEmit('newwebrtcserver', server)
     return server
@@ -135,7 +161,10 @@ export class WorkerLease extends EnhancedEventEmitter<ms.WorkerEvents> implement
     return router
   }
 
-  #adopt<T extends ms.Router | ms.WebRtcServer>(object: T, siblings: Set<ms.Router | ms.WebRtcServer>): T {
+  #adopt<T extends ms.Router | ms.WebRtcServer>(
+    object: T,
+    siblings: Set<ms.Router | ms.WebRtcServer>
+  ): T {
     if (this.closed) {
       object.close()
       throw closedError()
@@ -155,9 +184,23 @@ const closedError = () => new errors.WorkerClosedError('Channel closed, because 
 const keys = (map: { key: string }[]) => map.map(({ key }) => key)
 
 /** The objects of a Router to which mediasoup sends notifications and requests, */
-const notified = ({ transportIds, mapProducerIdConsumerIds, mapDataProducerIdDataConsumerIds }: ms.RouterDump) =>
-  [...transportIds, ...keys(mapProducerIdConsumerIds), ...keys(mapDataProducerIdDataConsumerIds)]
+const notified = ({
+  transportIds,
+  mapProducerIdConsumerIds,
+  mapDataProducerIdDataConsumerIds
+}: ms.RouterDump) => [
+  ...transportIds,
+  ...keys(mapProducerIdConsumerIds),
+  ...keys(mapDataProducerIdDataConsumerIds)
+]
 
 /** and those to which it sends requests only. */
-const onlyRequested = ({ rtpObserverIds, mapConsumerIdProducerId, mapDataConsumerIdDataProducerId }: ms.RouterDump) =>
-  [...rtpObserverIds, ...keys(mapConsumerIdProducerId), ...keys(mapDataConsumerIdDataProducerId)]
+const onlyRequested = ({
+  rtpObserverIds,
+  mapConsumerIdProducerId,
+  mapDataConsumerIdDataProducerId
+}: ms.RouterDump) => [
+  ...rtpObserverIds,
+  ...keys(mapConsumerIdProducerId),
+  ...keys(mapDataConsumerIdDataProducerId)
+]

@@ -30,7 +30,11 @@ export const calls: Group = {
   about: 'one call, nothing else in flight (µs)',
 
   async run() {
-    const [echo, asking, process] = await Promise.all([startEcho(), startEcho({ worker: true }), startLeaf()])
+    const [echo, asking, process] = await Promise.all([
+      startEcho(),
+      startEcho({ worker: true }),
+      startLeaf()
+    ])
     const remote = await connect(process.url)
     const mocked = await client(leaf(localMediasoup))
     const tapped = await tappedMock()
@@ -44,24 +48,51 @@ export const calls: Group = {
     for (const [what, call] of Object.entries(CALLS)) {
       const exchange = await tapped.exchangeOf(() => call(stages.tapped))
       const [echoed, asked] = [await echo.connect(exchange), await asking.connect(exchange)]
-      const samples = await rounds(ROUNDS, {
-        echo: () => oneByOne(new Durations(), CALLS_PER_ROUND, echoed.call),
-        asking: () => oneByOne(new Durations(), CALLS_PER_ROUND, asked.call), // It asks getStats(), whatever the call is.
-        local: () => measure(stages.local, call),
-        mock: () => measure(stages.mock, call),
-        leaf: () => measure(stages.leaf, call)
-      }, { warmUp: WARM_UP_ROUNDS })
+      const samples = await rounds(
+        ROUNDS,
+        {
+          echo: () => oneByOne(new Durations(), CALLS_PER_ROUND, echoed.call),
+          // It asks getStats(), whatever the call is.
+          asking: () => oneByOne(new Durations(), CALLS_PER_ROUND, asked.call),
+          local: () => measure(stages.local, call),
+          mock: () => measure(stages.mock, call),
+          leaf: () => measure(stages.leaf, call)
+        },
+        { warmUp: WARM_UP_ROUNDS }
+      )
       const bytes = `${exchange.request.length} B → ${exchange.answer.length} B`
       rows.push(
         row({ what: `echo of ${bytes}`, unit: 'µs', samples: samples.echo }),
         row({ what: `${what}, local`, unit: 'µs', samples: samples.local }),
-        row({ what: `${what}, mock`, unit: 'µs', samples: samples.mock, to: { local: samples.local } }),
-        row({ what: `${what}, leaf`, unit: 'µs', samples: samples.leaf, to: { echo: samples.echo, local: samples.local }, target: { of: 'ratio', atMost: 1.25 } })
+        row({
+          what: `${what}, mock`,
+          unit: 'µs',
+          samples: samples.mock,
+          to: { local: samples.local }
+        }),
+        row({
+          what: `${what}, leaf`,
+          unit: 'µs',
+          samples: samples.leaf,
+          to: { echo: samples.echo, local: samples.local },
+          target: { of: 'ratio', atMost: 1.25 }
+        })
       )
-      if (what === GET_STATS) rows.push(
-        row({ what: 'echo that asks mediasoup first', unit: 'µs', samples: samples.asking, to: { echo: samples.echo, local: samples.local } }),
-        row({ what: `${what}, leaf`, unit: 'µs', samples: samples.leaf, to: { 'echo that asks': samples.asking } })
-      )
+      if (what === GET_STATS)
+        rows.push(
+          row({
+            what: 'echo that asks mediasoup first',
+            unit: 'µs',
+            samples: samples.asking,
+            to: { echo: samples.echo, local: samples.local }
+          }),
+          row({
+            what: `${what}, leaf`,
+            unit: 'µs',
+            samples: samples.leaf,
+            to: { 'echo that asks': samples.asking }
+          })
+        )
     }
     for (const stage of Object.values(stages)) stage.worker.close()
     for (const mediasoup of [remote, mocked, tapped.mediasoup]) mediasoup.close()
@@ -73,7 +104,9 @@ export const calls: Group = {
 /** What the calls of a round made is closed after it. */
 async function measure(stage: Stage, call: Call) {
   const made: { close?(): void }[] = []
-  const sample = await oneByOne(new Durations(), CALLS_PER_ROUND, async () => made.push(await call(stage) as object))
+  const sample = await oneByOne(new Durations(), CALLS_PER_ROUND, async () =>
+    made.push((await call(stage)) as object)
+  )
   for (const object of made) object.close?.()
   await stage.worker.getResourceUsage()
   return sample

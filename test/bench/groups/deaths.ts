@@ -1,5 +1,5 @@
-// How long it takes until a death is noticed by the application, or is no more than latency: that of a Worker, of a leaf, and of the
-// proxy between. All are real processes, killed with SIGKILL.
+// How long it takes until a death is noticed by the application, or is no more than latency: that
+// of a Worker, of a leaf, and of the proxy between. All are real processes, killed with SIGKILL.
 
 import { once } from 'node:events'
 import type * as ms from 'mediasoup/types'
@@ -12,27 +12,32 @@ const ROUNDS = quick ? 1 : 7
 
 export const deaths: Group = {
   name: 'deaths',
-  about: 'from a SIGKILL until the application has heard of it; of a proxy, from when another one listens until a call is answered (p50 and p99 in µs)',
+  about:
+    'from a SIGKILL until the application has heard of it; of a proxy, from when another one listens until a call is answered (p50 and p99 in µs)',
 
   async run() {
     const leaf = await startLeaf()
     let proxy = await startLeaf([leaf.url])
     const mediasoup = await connect(proxy.url)
-    const { died, replaced } = await rounds(ROUNDS, {
-      died: async () => {
-        const worker = await mediasoup.createWorker()
-        return timed(once(worker, 'died'), () => process.kill(worker.pid, 'SIGKILL'))
+    const { died, replaced } = await rounds(
+      ROUNDS,
+      {
+        died: async () => {
+          const worker = await mediasoup.createWorker()
+          return timed(once(worker, 'died'), () => process.kill(worker.pid, 'SIGKILL'))
+        },
+        replaced: async () => {
+          const worker = await mediasoup.createWorker()
+          const { host } = new URL(proxy.url)
+          await kill(proxy)
+          proxy = await startLeaf([leaf.url], host)
+          const sample = await timed(worker.getResourceUsage(), () => {})
+          worker.close()
+          return sample
+        }
       },
-      replaced: async () => {
-        const worker = await mediasoup.createWorker()
-        const { host } = new URL(proxy.url)
-        await kill(proxy)
-        proxy = await startLeaf([leaf.url], host)
-        const sample = await timed(worker.getResourceUsage(), () => {})
-        worker.close()
-        return sample
-      }
-    }, { warmUp: 0 })
+      { warmUp: 0 }
+    )
     const gone = await rounds(ROUNDS, { leaf: () => loseLeaf() }, { warmUp: 0 })
     mediasoup.close()
     for (const { child } of [proxy, leaf]) await end(child)
@@ -41,7 +46,11 @@ export const deaths: Group = {
     return [
       row({ what: 'a Worker is killed, seen through a proxy', unit, samples: died }),
       row({ what: 'a leaf is killed, seen through a proxy', unit, samples: gone.leaf }),
-      row({ what: 'a proxy was killed, and another one listens: a call is answered', unit, samples: replaced })
+      row({
+        what: 'a proxy was killed, and another one listens: a call is answered',
+        unit,
+        samples: replaced
+      })
     ]
   }
 }

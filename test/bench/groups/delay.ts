@@ -1,5 +1,5 @@
-// What a pipe adds to the delay of a packet: a Consumer on another Worker of the host, or on another host, against one where its
-// Producer is. Hosts are network namespaces.
+// What a pipe adds to the delay of a packet: a Consumer on another Worker of the host, or on
+// another host, against one where its Producer is. Hosts are network namespaces.
 
 import type { ChildProcess } from 'node:child_process'
 import * as localMediasoup from 'mediasoup'
@@ -21,18 +21,26 @@ const SLACK_MS = 100
 
 export const delay: Group = {
   name: 'delay',
-  about: 'from a sender through a Producer and a Consumer to a receiver (µs); the Consumer is where the Producer is, or behind a pipe',
+  about:
+    'from a sender through a Producer and a Consumer to a receiver (µs); the Consumer is where the Producer is, or behind a pipe',
 
   async run() {
-    const rows = await within(vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: 2 }), startEndpoints, 'one host')
+    const rows = await within(
+      vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: 2 }),
+      startEndpoints,
+      'one host'
+    )
     const reason = obstacle()
-    if (!reason) return [...rows, ...await betweenHosts()]
+    if (!reason) return [...rows, ...(await betweenHosts())]
     console.log(`skipped, because ${reason}: delay between two hosts`)
     return rows
   }
 }
 
-/** The receiver is on the second host for both Consumers: what they have in common is not the pipe's. */
+/**
+ * The receiver is on the second host for both Consumers: what they have in common is not the
+ * pipe's.
+ */
 async function betweenHosts(): Promise<Row[]> {
   try {
     const hosts = startHosts(['one', 'two']) as [Host, Host]
@@ -43,11 +51,17 @@ async function betweenHosts(): Promise<Row[]> {
       cluster.add(remote(url))
       await up
     }
-    const endpoints = await Promise.all(hosts.map(async host => {
-      const { child } = host.start('../bench/endpoint.ts', host.address)
-      return { child, address: host.address, port: await ask<number>(child) }
-    })) as [Endpoint, Endpoint]
-    const rows = await within(vertical(cluster, { policy: 'scatter', maxWorkers: 2 }), async () => endpoints, 'two hosts')
+    const endpoints = (await Promise.all(
+      hosts.map(async host => {
+        const { child } = host.start('../bench/endpoint.ts', host.address)
+        return { child, address: host.address, port: await ask<number>(child) }
+      })
+    )) as [Endpoint, Endpoint]
+    const rows = await within(
+      vertical(cluster, { policy: 'scatter', maxWorkers: 2 }),
+      async () => endpoints,
+      'two hosts'
+    )
     cluster.close()
     return rows
   } finally {
@@ -61,43 +75,76 @@ interface Endpoint {
   port: number
 }
 
-const startEndpoints = async () => await Promise.all([1, 2].map(async () => {
-  const child = startScript('bench/endpoint', ['127.0.0.1'])
-  return { child, address: '127.0.0.1', port: await ask<number>(child) }
-})) as [Endpoint, Endpoint]
+const startEndpoints = async () =>
+  (await Promise.all(
+    [1, 2].map(async () => {
+      const child = startScript('bench/endpoint', ['127.0.0.1'])
+      return { child, address: '127.0.0.1', port: await ask<number>(child) }
+    })
+  )) as [Endpoint, Endpoint]
 
-async function within(tier: Parameters<typeof client>[0], start: () => Promise<[Endpoint, Endpoint]>, where: string): Promise<Row[]> {
+async function within(
+  tier: Parameters<typeof client>[0],
+  start: () => Promise<[Endpoint, Endpoint]>,
+  where: string
+): Promise<Row[]> {
   const [sender, receiver] = await start()
   const mediasoup = await client(tier)
   const { worker, router, rtpCapabilities } = await openRoom(mediasoup as Mediasoup)
-  const listenInfo = { protocol: 'udp', ip: sender.address === receiver.address ? '127.0.0.1' : '0.0.0.0' } as const
+  const listenInfo = {
+    protocol: 'udp',
+    ip: sender.address === receiver.address ? '127.0.0.1' : '0.0.0.0'
+  } as const
   const source = await router.createPlainTransport({ listenInfo, comedia: true })
   const producer = await source.produce(audio())
   // Each transport is on another Worker than the one before.
   const [piped, direct] = [await consume(), await consume()]
 
-  const samples = await rounds(ROUNDS, { direct: () => measure(direct), piped: () => measure(piped) })
+  const samples = await rounds(ROUNDS, {
+    direct: () => measure(direct),
+    piped: () => measure(piped)
+  })
   worker.close()
   mediasoup.close()
   const added = samples.piped.map((sample, i) => difference(sample, samples.direct[i]!))
   return [
     row({ what: `${where}: direct`, unit: 'µs', samples: samples.direct }),
-    row({ what: `${where}: through a pipe`, unit: 'µs', samples: samples.piped, to: { direct: samples.direct } }),
+    row({
+      what: `${where}: through a pipe`,
+      unit: 'µs',
+      samples: samples.piped,
+      to: { direct: samples.direct }
+    }),
     row({ what: `${where}: added by the pipe`, unit: 'µs', samples: added })
   ]
 
   async function consume() {
     const transport = await router.createPlainTransport({ listenInfo })
     await transport.connect({ ip: receiver.address, port: receiver.port })
-    const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities, paused: true })
+    const consumer = await transport.consume({
+      producerId: producer.id,
+      rtpCapabilities,
+      paused: true
+    })
     return { transport, consumer }
   }
 
   /** Only this Consumer gets the packets. */
-  async function measure({ transport, consumer }: { transport: ms.PlainTransport; consumer: ms.Consumer }): Promise<Sample> {
+  async function measure({
+    transport,
+    consumer
+  }: {
+    transport: ms.PlainTransport
+    consumer: ms.Consumer
+  }): Promise<Sample> {
     await consumer.resume()
     await ask(receiver.child, { take: true } satisfies Order)
-    await ask(sender.child, { send: PACKETS, ...PACKET, address: sender.address, port: source.tuple.localPort } satisfies Order)
+    await ask(sender.child, {
+      send: PACKETS,
+      ...PACKET,
+      address: sender.address,
+      port: source.tuple.localPort
+    } satisfies Order)
     await new Promise(resolve => setTimeout(resolve, SLACK_MS))
     const delays = await ask<Delays>(receiver.child, { take: true } satisfies Order)
     await consumer.pause()
@@ -107,4 +154,8 @@ async function within(tier: Parameters<typeof client>[0], start: () => Promise<[
   }
 }
 
-const difference = (one: Sample, other: Sample): Sample => ({ value: one.value - other.value, p50: one.p50! - other.p50!, p99: one.p99! - other.p99! })
+const difference = (one: Sample, other: Sample): Sample => ({
+  value: one.value - other.value,
+  p50: one.p50! - other.p50!,
+  p99: one.p99! - other.p99!
+})

@@ -27,7 +27,9 @@ async function messages(mediasoup: Mediasoup): Promise<Source> {
   const { worker, router } = await openRoom(mediasoup)
   const transport = await router.createDirectTransport()
   const producer = await transport.produceData()
-  const consumers = await Promise.all(Array.from({ length: LISTENERS }, () => transport.consumeData({ dataProducerId: producer.id })))
+  const consumers = await Promise.all(
+    Array.from({ length: LISTENERS }, () => transport.consumeData({ dataProducerId: producer.id }))
+  )
   const message = Buffer.alloc(MESSAGE_BYTES)
   return {
     send: () => producer.send(message),
@@ -40,13 +42,18 @@ async function messages(mediasoup: Mediasoup): Promise<Source> {
 async function traces(mediasoup: Mediasoup): Promise<Source> {
   const { worker, router, rtpCapabilities } = await openRoom(mediasoup)
   const producer = await (await router.createDirectTransport()).produce(audio())
-  const receiving = await router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '127.0.0.1' } })
-  await receiving.connect({ ip: '127.0.0.1', port: 9 }) // Nobody listens: what counts is told of it.
-  const consumers = await Promise.all(Array.from({ length: LISTENERS }, async () => {
-    const consumer = await receiving.consume({ producerId: producer.id, rtpCapabilities })
-    await consumer.enableTraceEvent(['rtp'])
-    return consumer
-  }))
+  const receiving = await router.createPlainTransport({
+    listenInfo: { protocol: 'udp', ip: '127.0.0.1' }
+  })
+  // Nobody listens: what counts is told of it.
+  await receiving.connect({ ip: '127.0.0.1', port: 9 })
+  const consumers = await Promise.all(
+    Array.from({ length: LISTENERS }, async () => {
+      const consumer = await receiving.consume({ producerId: producer.id, rtpCapabilities })
+      await consumer.enableTraceEvent(['rtp'])
+      return consumer
+    })
+  )
   let sequence = 0
   return {
     send: () => producer.send(rtpPacket(++sequence, MESSAGE_BYTES)),
@@ -56,7 +63,12 @@ async function traces(mediasoup: Mediasoup): Promise<Source> {
 }
 
 export const KINDS = [
-  { what: 'DataConsumer message', open: messages, isEvent: '"DataConsumer.message"', each: LISTENERS },
+  {
+    what: 'DataConsumer message',
+    open: messages,
+    isEvent: '"DataConsumer.message"',
+    each: LISTENERS
+  },
   { what: 'Consumer trace', open: traces, isEvent: '"Consumer.trace"', each: 2 * LISTENERS }
 ]
 
@@ -76,16 +88,24 @@ export const events: Group = {
         local: await open(localMediasoup),
         leaf: await open(remote)
       }
-      const bursts = { echo: burstsOf(sources.echo, each), local: burstsOf(sources.local, each), leaf: burstsOf(sources.leaf, each) }
-      const run = (inFlight: number, sampleOf: (durations: Durations) => Sample) => rounds(ROUNDS, {
-        echo: async () => sampleOf(await bursts.echo(inFlight)),
-        local: async () => sampleOf(await bursts.local(inFlight)),
-        leaf: async () => sampleOf(await bursts.leaf(inFlight))
-      })
+      const bursts = {
+        echo: burstsOf(sources.echo, each),
+        local: burstsOf(sources.local, each),
+        leaf: burstsOf(sources.leaf, each)
+      }
+      const run = (inFlight: number, sampleOf: (durations: Durations) => Sample) =>
+        rounds(ROUNDS, {
+          echo: async () => sampleOf(await bursts.echo(inFlight)),
+          local: async () => sampleOf(await bursts.local(inFlight)),
+          leaf: async () => sampleOf(await bursts.leaf(inFlight))
+        })
       const [many, one] = [await run(BURSTS_IN_FLIGHT, rate), await run(1, latency)]
       for (const source of Object.values(sources)) source.close()
       const bytes = `${exchange.answer.length} B`
-      rows.push(...compare('events/s', `echo of ${bytes}`, what, many), ...compare('µs', `delay, echo of ${bytes}`, `delay, ${what}`, one))
+      rows.push(
+        ...compare('events/s', `echo of ${bytes}`, what, many),
+        ...compare('µs', `delay, echo of ${bytes}`, `delay, ${what}`, one)
+      )
     }
     for (const mediasoup of [remote, tapped.mediasoup]) mediasoup.close()
     await Promise.all([echo.end(), end(process.child)])
@@ -93,7 +113,12 @@ export const events: Group = {
   }
 }
 
-function compare(unit: string, echo: string, what: string, samples: Record<'echo' | 'local' | 'leaf', Sample[]>): Row[] {
+function compare(
+  unit: string,
+  echo: string,
+  what: string,
+  samples: Record<'echo' | 'local' | 'leaf', Sample[]>
+): Row[] {
   return [
     row({ what: echo, unit, samples: samples.echo }),
     row({ what: `${what}, local`, unit, samples: samples.local, to: { echo: samples.echo } }),
@@ -101,12 +126,20 @@ function compare(unit: string, echo: string, what: string, samples: Record<'echo
   ]
 }
 
-async function exchangeOf({ mediasoup, exchangeOf }: Awaited<ReturnType<typeof tappedMock>>, open: typeof messages, isEvent: string) {
+async function exchangeOf(
+  { mediasoup, exchangeOf }: Awaited<ReturnType<typeof tappedMock>>,
+  open: typeof messages,
+  isEvent: string
+) {
   const source = await open(mediasoup)
-  const exchange = await exchangeOf(() => new Promise<void>(resolve => {
-    source.onEvent(resolve)
-    source.send()
-  }), frame => frame.includes(isEvent))
+  const exchange = await exchangeOf(
+    () =>
+      new Promise<void>(resolve => {
+        source.onEvent(resolve)
+        source.send()
+      }),
+    frame => frame.includes(isEvent)
+  )
   source.close()
   return exchange
 }
@@ -118,23 +151,24 @@ export function burstsOf(source: Source, each: number) {
   let onEvent = () => {}
   source.onEvent(() => onEvent())
 
-  return (inFlight: number) => new Promise<Durations>(resolve => {
-    const durations = new Durations()
-    const deadline = performance.now() + ROUND_MS
-    const sent: number[] = []
-    let heard = 0
-    onEvent = () => {
-      const now = performance.now()
-      durations.add(now - sent[0]!)
-      if (++heard % each) return
-      sent.shift()
-      if (now < deadline) send()
-      else if (!sent.length) resolve(durations.stop())
-    }
-    function send() {
-      sent.push(performance.now())
-      source.send()
-    }
-    for (let i = 0; i < inFlight; i++) send()
-  })
+  return (inFlight: number) =>
+    new Promise<Durations>(resolve => {
+      const durations = new Durations()
+      const deadline = performance.now() + ROUND_MS
+      const sent: number[] = []
+      let heard = 0
+      onEvent = () => {
+        const now = performance.now()
+        durations.add(now - sent[0]!)
+        if (++heard % each) return
+        sent.shift()
+        if (now < deadline) send()
+        else if (!sent.length) resolve(durations.stop())
+      }
+      function send() {
+        sent.push(performance.now())
+        source.send()
+      }
+      for (let i = 0; i < inFlight; i++) send()
+    })
 }

@@ -1,5 +1,6 @@
-// How many function calls of the product one call takes, from the client through an aggregated tree to the leaf and back,
-// all in this process: what each tier does anew for a frame shows here, also where a clock is too coarse.
+// How many function calls of the product one call takes, from the client through an aggregated tree
+// to the leaf and back, all in this process: what each tier does anew for a frame shows here, also
+// where a clock is too coarse.
 
 import * as mediasoup from 'mediasoup'
 import { Session } from 'node:inspector/promises'
@@ -46,6 +47,8 @@ async function countCalls(call: () => Promise<unknown>): Promise<number> {
   const { result } = await session.post('Profiler.takePreciseCoverage')
   await session.post('Profiler.stopPreciseCoverage')
   session.disconnect()
-  const counts = result.filter(({ url }) => PRODUCT.test(url)).flatMap(({ functions }) => functions.map(({ ranges }) => ranges[0]!.count))
+  const counts = result
+    .filter(({ url }) => PRODUCT.test(url))
+    .flatMap(({ functions }) => functions.map(({ ranges }) => ranges[0]!.count))
   return counts.reduce((sum, count) => sum + count, 0) / CALLS
 }

@@ -13,8 +13,14 @@ const PACKETS = quick ? 50 : 1_000
 const EVERY_MS = quick ? 10 : 2
 // What is under way for longer waits for a Worker that cannot keep up.
 const SLACK_MS = quick ? 5_000 : 40
-// CPU time is measured with what a fifth of a core can do, so that it matters less who else wants the core.
-const CALM = { consumers: quick ? FIRST : 300, packets: quick ? 50 : 300, everyMs: 15, slackMs: 5_000 }
+// CPU time is measured with what a fifth of a core can do, so that it matters less who else wants
+// the core.
+const CALM = {
+  consumers: quick ? FIRST : 300,
+  packets: quick ? 50 : 300,
+  everyMs: 15,
+  slackMs: 5_000
+}
 
 type Figure = 'value' | 'loss' | 'consumers' | 'perCpuSecond'
 
@@ -36,10 +42,17 @@ export const growth: Group = {
       return growth
     }
     await rounds(ROUNDS, { one: grow('one', 1), two: grow('two', 2) }, { warmUp: 0 })
-    const of = (key: 'one' | 'two', member: Figure, factor = 1) => grown[key].map(growth => ({ value: growth[member] * factor }))
+    const of = (key: 'one' | 'two', member: Figure, factor = 1) =>
+      grown[key].map(growth => ({ value: growth[member] * factor }))
     const compare = (what: string, unit: string, member: Figure, target?: Target) => [
       row({ what: `${what}, 1 Worker`, unit, samples: of('one', member) }),
-      row({ what: `${what}, 2 Workers`, unit, samples: of('two', member), to: { '1 Worker': of('one', member) }, target })
+      row({
+        what: `${what}, 2 Workers`,
+        unit,
+        samples: of('two', member),
+        to: { '1 Worker': of('one', member) },
+        target
+      })
     ]
     const target = { of: 'ratio', atLeast: 1.8 } as const
     return [
@@ -47,14 +60,26 @@ export const growth: Group = {
       ...compare('packets that arrive', '/s', 'value', target),
       row({ what: 'loss then, 1 Worker', unit: '%', samples: of('one', 'loss', 100) }),
       row({ what: 'loss then, 2 Workers', unit: '%', samples: of('two', 'loss', 100) }),
-      ...compare(`packets for a second of CPU, at least ${CALM.consumers} Consumers`, '', 'perCpuSecond'),
-      row({ what: 'computed from these: 2 Workers with a free core each', unit: '/s', samples: of('two', 'perCpuSecond', 2), to: { '1 Worker': of('one', 'perCpuSecond') }, target })
+      ...compare(
+        `packets for a second of CPU, at least ${CALM.consumers} Consumers`,
+        '',
+        'perCpuSecond'
+      ),
+      row({
+        what: 'computed from these: 2 Workers with a free core each',
+        unit: '/s',
+        samples: of('two', 'perCpuSecond', 2),
+        to: { '1 Worker': of('one', 'perCpuSecond') },
+        target
+      })
     ]
   }
 }
 
 async function growOn(workers: number): Promise<Growth> {
-  const mediasoup = await client(vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: workers }))
+  const mediasoup = await client(
+    vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: workers })
+  )
   const audience = await openAudience(mediasoup, workers)
   const perform = () => audience.perform(PACKETS, EVERY_MS, SLACK_MS)
   let best: Omit<Growth, 'perCpuSecond'> | undefined

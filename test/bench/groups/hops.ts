@@ -1,4 +1,5 @@
-// What each tier adds to one call with nothing else in flight, to what a relay adds that copies frames.
+// What each tier adds to one call with nothing else in flight, to what a relay adds that copies
+// frames.
 
 import { Durations } from '../../kit/durations.ts'
 import { type Group, type Row, oneByOne, rounds, row } from '../measure.ts'
@@ -26,22 +27,38 @@ export const hops: Group = {
   async run() {
     const leaf = await startLeaf()
     const served: Record<string, Served> = { leaf }
-    for (const role of ['relay', 'cluster', 'vertical'] as const) Object.assign(served, await startChain(role, leaf))
+    for (const role of ['relay', 'cluster', 'vertical'] as const)
+      Object.assign(served, await startChain(role, leaf))
     const stages: Record<string, Stage> = {}
-    for (const [name, { url }] of Object.entries(served)) stages[name] = await openStage(await connect(url))
+    for (const [name, { url }] of Object.entries(served))
+      stages[name] = await openStage(await connect(url))
 
     const rows: Row[] = []
     for (const [what, call] of Object.entries(CALLS)) {
-      const candidates = Object.entries(stages).map(([name, stage]) => [name, () => oneByOne(new Durations(), CALLS_PER_ROUND, () => call(stage))] as const)
-      const samples = await rounds(ROUNDS, Object.fromEntries(candidates), { warmUp: WARM_UP_ROUNDS })
-      const added = (name: string) => samples[name]!.map(({ value }, i) => ({ value: value - samples.leaf![i]!.value }))
+      const candidates = Object.entries(stages).map(
+        ([name, stage]) =>
+          [name, () => oneByOne(new Durations(), CALLS_PER_ROUND, () => call(stage))] as const
+      )
+      const samples = await rounds(ROUNDS, Object.fromEntries(candidates), {
+        warmUp: WARM_UP_ROUNDS
+      })
+      const added = (name: string) =>
+        samples[name]!.map(({ value }, i) => ({ value: value - samples.leaf![i]!.value }))
       const unit = 'µs'
       rows.push(row({ what: `${what}, leaf`, unit, samples: samples.leaf! }))
       for (const n of HOPS) {
         const relays = added(`${n} × relay`)
         rows.push(row({ what: `${what}, added by ${n} × relay`, unit, samples: relays }))
         for (const tier of ['cluster', 'vertical']) {
-          rows.push(row({ what: `${what}, added by ${n} × ${tier}`, unit, samples: added(`${n} × ${tier}`), to: { relay: relays }, target: { of: 'ratio', atMost: 1.5 } }))
+          rows.push(
+            row({
+              what: `${what}, added by ${n} × ${tier}`,
+              unit,
+              samples: added(`${n} × ${tier}`),
+              to: { relay: relays },
+              target: { of: 'ratio', atMost: 1.5 }
+            })
+          )
         }
       }
     }

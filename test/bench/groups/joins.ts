@@ -18,19 +18,32 @@ export const joins: Group = {
   async run() {
     const process = await startLeaf()
     const remote = await connect(process.url)
-    const samples = await rounds(ROUNDS, { local: () => storm(localMediasoup), leaf: () => storm(remote) }, { warmUp: 1 })
+    const samples = await rounds(
+      ROUNDS,
+      { local: () => storm(localMediasoup), leaf: () => storm(remote) },
+      { warmUp: 1 }
+    )
     remote.close()
     await end(process.child)
     const unit = 'ms'
     return [
       row({ what: 'join storm, local', unit, samples: samples.local }),
-      row({ what: 'join storm, leaf', unit, samples: samples.leaf, to: { local: samples.local }, target: { of: 'ratio', atMost: 1.6 } })
+      row({
+        what: 'join storm, leaf',
+        unit,
+        samples: samples.leaf,
+        to: { local: samples.local },
+        target: { of: 'ratio', atMost: 1.6 }
+      })
     ]
   }
 }
 
 /** @param atEnd is given those who joined, before they leave */
-export async function storm(mediasoup: Mediasoup, atEnd?: (joined: Participant[]) => Promise<void>): Promise<Sample> {
+export async function storm(
+  mediasoup: Mediasoup,
+  atEnd?: (joined: Participant[]) => Promise<void>
+): Promise<Sample> {
   const room = await openRoom(mediasoup)
   const join = participants(room)
   for (let i = 0; i < IN_FLIGHT; i++) await join() // Those whom the first ones see.
@@ -38,13 +51,15 @@ export async function storm(mediasoup: Mediasoup, atEnd?: (joined: Participant[]
 
   const durations = new Durations()
   let left = PARTICIPANTS
-  await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
-    while (left-- > 0) {
-      const start = performance.now()
-      joined.push(await join())
-      durations.add(performance.now() - start)
-    }
-  }))
+  await Promise.all(
+    Array.from({ length: IN_FLIGHT }, async () => {
+      while (left-- > 0) {
+        const start = performance.now()
+        joined.push(await join())
+        durations.add(performance.now() - start)
+      }
+    })
+  )
   const { seconds, p50, p99 } = durations.stop()
   await atEnd?.(joined)
   const gone = new Promise<void>(resolve => room.worker.once('subprocessclose', () => resolve()))

@@ -1,4 +1,5 @@
-// What it costs that sessions outlive their connections, and TLS: against the same calls on sessions that end with theirs, in the clear.
+// What it costs that sessions outlive their connections, and TLS: against the same calls on
+// sessions that end with theirs, in the clear.
 
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
@@ -39,11 +40,22 @@ export const links: Group = {
   async run() {
     const { ca, issue } = await authority()
     const [host, app] = [await issue('host'), await issue('app')]
-    const leaves = await Promise.all([startLeaf(), startLeaf([], undefined, ['--tls-cert', host.cert, '--tls-key', host.key, '--tls-ca', ca])])
+    const leaves = await Promise.all([
+      startLeaf(),
+      startLeaf([], undefined, ['--tls-cert', host.cert, '--tls-key', host.key, '--tls-ca', ca])
+    ])
     const [clear, secure] = leaves
-    const tiers = { plain: plain(clear.url), ws: remote(clear.url), wss: remote(secure.url, { tls: { ca, ...app } }) }
+    const tiers = {
+      plain: plain(clear.url),
+      ws: remote(clear.url),
+      wss: remote(secure.url, { tls: { ca, ...app } })
+    }
     const remotes = await Promise.all(Object.values(tiers).map(tier => client(tier)))
-    const [bare, kept, encrypted] = await Promise.all(remotes.map(openStage)) as [Stage, Stage, Stage]
+    const [bare, kept, encrypted] = (await Promise.all(remotes.map(openStage))) as [
+      Stage,
+      Stage,
+      Stage
+    ]
 
     // What TLS costs by itself.
     const echoes = await Promise.all([startEcho(), startEcho({ tls: { ca, ...host } })])
@@ -53,7 +65,9 @@ export const links: Group = {
     const rows: Row[] = []
     for (const [what, call] of Object.entries(CALLED)) {
       const exchange = await tapped.exchangeOf(() => call(tap))
-      const [echo, secureEcho] = await Promise.all(echoes.map(({ connect }) => connect(exchange))) as [Echo, Echo]
+      const [echo, secureEcho] = (await Promise.all(
+        echoes.map(({ connect }) => connect(exchange))
+      )) as [Echo, Echo]
       const latencies = await rounds(ROUNDS, {
         echo: () => oneByOne(new Durations(), CALLS, echo.call),
         secureEcho: () => oneByOne(new Durations(), CALLS, secureEcho.call),
@@ -69,14 +83,18 @@ export const links: Group = {
         wss: () => inFlight(new Durations(), IN_FLIGHT, ROUND_MS, () => call(encrypted))
       })
       const bytes = `${exchange.request.length} B → ${exchange.answer.length} B`
-      for (const [unit, { echo, secureEcho, plain, ws, wss }, target] of [['µs', latencies, SLOWER], ['calls/s', rates, FEWER]] as const) rows.push(
-        row({ what: `echo of ${bytes}, plain`, unit, samples: echo }),
-        row({ what: `echo of ${bytes}, wss`, unit, samples: secureEcho, to: { plain: echo } }),
-        row({ what: `${what}, plain`, unit, samples: plain }),
-        row({ what: `${what}, ws`, unit, samples: ws, to: { plain }, target }),
-        row({ what: `${what}, wss`, unit, samples: wss, to: { plain }, target }),
-        row({ what: `${what}, wss`, unit, samples: wss, to: { ws } })
-      )
+      for (const [unit, { echo, secureEcho, plain, ws, wss }, target] of [
+        ['µs', latencies, SLOWER],
+        ['calls/s', rates, FEWER]
+      ] as const)
+        rows.push(
+          row({ what: `echo of ${bytes}, plain`, unit, samples: echo }),
+          row({ what: `echo of ${bytes}, wss`, unit, samples: secureEcho, to: { plain: echo } }),
+          row({ what: `${what}, plain`, unit, samples: plain }),
+          row({ what: `${what}, ws`, unit, samples: ws, to: { plain }, target }),
+          row({ what: `${what}, wss`, unit, samples: wss, to: { plain }, target }),
+          row({ what: `${what}, wss`, unit, samples: wss, to: { ws } })
+        )
     }
     const openings = await rounds(ROUNDS, {
       ws: () => oneByOne(new Durations(), OPENINGS, () => openAndClose(tiers.ws)),
@@ -84,7 +102,12 @@ export const links: Group = {
     })
     rows.push(
       row({ what: 'a session is opened, ws', unit: 'µs', samples: openings.ws }),
-      row({ what: 'a session is opened, wss, certificates on both sides', unit: 'µs', samples: openings.wss, to: { ws: openings.ws } })
+      row({
+        what: 'a session is opened, wss, certificates on both sides',
+        unit: 'µs',
+        samples: openings.wss,
+        to: { ws: openings.ws }
+      })
     )
     tap.worker.close()
     for (const mediasoup of [...remotes, tapped.mediasoup]) mediasoup.close()
@@ -104,7 +127,10 @@ const plain = (url: string): Tier => ({
   async open(): Promise<Link> {
     const socket = new WebSocket(url, PROTOCOL, webSocketOptions)
     // 'open' comes in the same turn as 'upgrade'.
-    const [[{ socket: stream }]] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')])
+    const [[{ socket: stream }]] = await Promise.all([
+      once(socket, 'upgrade'),
+      once(socket, 'open')
+    ])
     return new SocketLink(socket, stream, socketDefaults)
   },
   close() {}

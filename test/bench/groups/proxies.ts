@@ -1,5 +1,6 @@
-// How much passes through one proxy, to how much passes through a relay that copies frames. Client, proxy and leaf share the cores, so
-// it is also told how much each could pass in a second of its own CPU time.
+// How much passes through one proxy, to how much passes through a relay that copies frames. Client,
+// proxy and leaf share the cores, so it is also told how much each could pass in a second of its
+// own CPU time.
 
 import { Durations } from '../../kit/durations.ts'
 import { type Group, type Row, type Sample, inFlight, rate, rounds, row } from '../measure.ts'
@@ -17,7 +18,11 @@ type Traffic = () => Promise<Durations>
 
 const TRAFFIC: { what: string; unit: string; open(mediasoup: Mediasoup): Promise<Traffic> }[] = [
   { what: 'DirectTransport.connect', unit: 'calls/s', open: calls },
-  ...KINDS.map(({ what, open, each }) => ({ what, unit: 'events/s', open: async (mediasoup: Mediasoup) => events(await open(mediasoup), each) }))
+  ...KINDS.map(({ what, open, each }) => ({
+    what,
+    unit: 'events/s',
+    open: async (mediasoup: Mediasoup) => events(await open(mediasoup), each)
+  }))
 ]
 
 export const proxies: Group = {
@@ -26,7 +31,11 @@ export const proxies: Group = {
 
   async run() {
     const leaf = await startLeaf()
-    const [relay, cluster, vertical] = await Promise.all([startHop('relay', [leaf.url]), startHop('cluster', [leaf.url]), startHop('vertical', [leaf.url])])
+    const [relay, cluster, vertical] = await Promise.all([
+      startHop('relay', [leaf.url]),
+      startHop('cluster', [leaf.url]),
+      startHop('vertical', [leaf.url])
+    ])
     const hops = { leaf, relay, cluster, vertical }
     const rows: Row[] = []
     for (const { what, unit, open } of TRAFFIC) {
@@ -40,10 +49,32 @@ export const proxies: Group = {
       })
       for (const remote of remotes) remote.close()
 
-      rows.push(row({ what: `${what}, leaf`, unit, samples: samples.leaf }), row({ what: `${what}, relay`, unit, samples: samples.relay }))
-      for (const tier of TIERS) rows.push(row({ what: `${what}, ${tier}`, unit, samples: samples[tier], to: { relay: samples.relay }, target: { of: 'ratio', atLeast: 0.7 } }))
-      rows.push(row({ what: `${what}, relay, per CPU second`, unit, samples: perCpuSecond(samples.relay) }))
-      for (const tier of TIERS) rows.push(row({ what: `${what}, ${tier}, per CPU second`, unit, samples: perCpuSecond(samples[tier]), to: { relay: perCpuSecond(samples.relay) } }))
+      rows.push(
+        row({ what: `${what}, leaf`, unit, samples: samples.leaf }),
+        row({ what: `${what}, relay`, unit, samples: samples.relay })
+      )
+      for (const tier of TIERS)
+        rows.push(
+          row({
+            what: `${what}, ${tier}`,
+            unit,
+            samples: samples[tier],
+            to: { relay: samples.relay },
+            target: { of: 'ratio', atLeast: 0.7 }
+          })
+        )
+      rows.push(
+        row({ what: `${what}, relay, per CPU second`, unit, samples: perCpuSecond(samples.relay) })
+      )
+      for (const tier of TIERS)
+        rows.push(
+          row({
+            what: `${what}, ${tier}, per CPU second`,
+            unit,
+            samples: perCpuSecond(samples[tier]),
+            to: { relay: perCpuSecond(samples.relay) }
+          })
+        )
     }
     await Promise.all(Object.values(hops).map(({ child }) => end(child)))
     return rows
@@ -73,7 +104,12 @@ interface Measured extends Sample {
 async function measure({ child }: Served, traffic: Traffic): Promise<Measured> {
   const before = await ask<number>(child, 'cpu')
   const durations = await traffic()
-  return { ...rate(durations), cpu: (await ask<number>(child, 'cpu') - before) / 1e6, count: durations.count }
+  return {
+    ...rate(durations),
+    cpu: ((await ask<number>(child, 'cpu')) - before) / 1e6,
+    count: durations.count
+  }
 }
 
-const perCpuSecond = (samples: Measured[]): Sample[] => samples.map(({ count, cpu }) => ({ value: count / cpu }))
+const perCpuSecond = (samples: Measured[]): Sample[] =>
+  samples.map(({ count, cpu }) => ({ value: count / cpu }))

@@ -22,10 +22,21 @@ export const routes: Group = {
   about: `bytes of heap in a proxy per object, of ${OBJECTS}`,
 
   async run() {
-    const samples = await rounds(ROUNDS, { cluster: () => measure('cluster'), vertical: () => measure('vertical') }, { warmUp: 0 })
-    return Object.entries(samples).flatMap(([role, samples]) => KINDS.map(kind => row({
-      what: `${kind}, ${role}`, unit: 'B', samples: samples.map(({ sizes }) => ({ value: sizes[kind]! })), target: { of: 'value', atMost: 300 }
-    })))
+    const samples = await rounds(
+      ROUNDS,
+      { cluster: () => measure('cluster'), vertical: () => measure('vertical') },
+      { warmUp: 0 }
+    )
+    return Object.entries(samples).flatMap(([role, samples]) =>
+      KINDS.map(kind =>
+        row({
+          what: `${kind}, ${role}`,
+          unit: 'B',
+          samples: samples.map(({ sizes }) => ({ value: sizes[kind]! })),
+          target: { of: 'value', atMost: 300 }
+        })
+      )
+    )
   }
 }
 
@@ -35,12 +46,16 @@ async function measure(role: Role): Promise<Measured> {
   const hop = await startHop(role, [leaf.url])
   const remote = await connect(hop.url)
   const room = await openRoom(remote)
-  const [sending, receiving, direct] = [await createTransport(room), await createTransport(room), await room.router.createDirectTransport()]
+  const [sending, receiving, direct] = [
+    await createTransport(room),
+    await createTransport(room),
+    await room.router.createDirectTransport()
+  ]
   const { id: producerId } = await sending.produce(video())
   let ssrc = 10_000
   const makers: Record<(typeof KINDS)[number], () => Promise<unknown>> = {
     Consumer: () => receiving.consume({ producerId, rtpCapabilities: room.rtpCapabilities }),
-    Producer: () => direct.produce(manyLike(video(ssrc += 10))),
+    Producer: () => direct.produce(manyLike(video((ssrc += 10)))),
     DirectTransport: () => room.router.createDirectTransport()
   }
   const sizes: Record<string, number> = {}
@@ -48,7 +63,7 @@ async function measure(role: Role): Promise<Measured> {
     await make(WARM_UP_OBJECTS, makers[kind])
     const before = await settledHeap(hop)
     await make(OBJECTS, makers[kind])
-    sizes[kind] = (await settledHeap(hop) - before) / OBJECTS
+    sizes[kind] = ((await settledHeap(hop)) - before) / OBJECTS
   }
   remote.close()
   await Promise.all([end(hop.child), end(leaf.child)])
@@ -62,8 +77,12 @@ async function settledHeap({ child }: Served): Promise<number> {
 }
 
 // A mid names one Producer of a transport.
-const manyLike = ({ rtpParameters, ...options }: ms.ProducerOptions) => ({ ...options, rtpParameters: { ...rtpParameters, mid: undefined } })
+const manyLike = ({ rtpParameters, ...options }: ms.ProducerOptions) => ({
+  ...options,
+  rtpParameters: { ...rtpParameters, mid: undefined }
+})
 
 async function make(count: number, one: () => Promise<unknown>) {
-  for (let made = 0; made < count; made += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, one))
+  for (let made = 0; made < count; made += AT_ONCE)
+    await Promise.all(Array.from({ length: AT_ONCE }, one))
 }

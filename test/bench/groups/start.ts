@@ -15,36 +15,51 @@ export const start: Group = {
 
   async run() {
     let router: Sample | undefined
-    const samples = await rounds(ROUNDS, {
-      nothing: () => timed(runNothing),
-      local: () => timed(createRouter),
-      process: () => timed(async () => {
-        const child = startScript('bench/start-local')
-        await ask(child)
-        return () => end(child)
-      }),
-      ready: async () => {
-        const start = performance.now()
-        const { child, url } = await startLeaf()
-        const ready = { value: performance.now() - start }
-        const remote = await connect(url)
-        await (await remote.createWorker()).createRouter()
-        router = { value: performance.now() - start }
-        remote.close()
-        await end(child)
-        return ready
+    const samples = await rounds(
+      ROUNDS,
+      {
+        nothing: () => timed(runNothing),
+        local: () => timed(createRouter),
+        process: () =>
+          timed(async () => {
+            const child = startScript('bench/start-local')
+            await ask(child)
+            return () => end(child)
+          }),
+        ready: async () => {
+          const start = performance.now()
+          const { child, url } = await startLeaf()
+          const ready = { value: performance.now() - start }
+          const remote = await connect(url)
+          await (await remote.createWorker()).createRouter()
+          router = { value: performance.now() - start }
+          remote.close()
+          await end(child)
+          return ready
+        },
+        router: async () => router!
       },
-      router: async () => router!
-    }, { warmUp: 1 })
+      { warmUp: 1 }
+    )
     const unit = 'ms'
     const to = { 'node -e 0': samples.nothing }
     const target = { of: 'value', atMost: 400 } as const
     return [
       row({ what: 'node -e 0, to its end', unit, samples: samples.nothing }),
       row({ what: 'createWorker and createRouter, local', unit, samples: samples.local, to }),
-      row({ what: 'a process with mediasoup, to its first Router', unit, samples: samples.process, to }),
+      row({
+        what: 'a process with mediasoup, to its first Router',
+        unit,
+        samples: samples.process,
+        to
+      }),
       row({ what: 'leaf, to "listening"', unit, samples: samples.ready, to, target }),
-      row({ what: 'leaf, to its first Router', unit, samples: samples.router, to: { 'node -e 0': samples.nothing, local: samples.local } })
+      row({
+        what: 'leaf, to its first Router',
+        unit,
+        samples: samples.router,
+        to: { 'node -e 0': samples.nothing, local: samples.local }
+      })
     ]
   }
 }

@@ -1,4 +1,5 @@
-// Calls per second, with 64 in flight. DirectTransport.connect() does not reach the worker: it is what the protocol costs.
+// Calls per second, with 64 in flight. DirectTransport.connect() does not reach the worker: it is
+// what the protocol costs.
 
 import * as localMediasoup from 'mediasoup'
 import { Durations } from '../../kit/durations.ts'
@@ -13,17 +14,26 @@ const ROUNDS = 9
 const ROUND_MS = 400
 const IN_FLIGHT = 64
 
-const measure = (call: () => Promise<unknown>) => () => inFlight(new Durations(), IN_FLIGHT, ROUND_MS, call)
+const measure = (call: () => Promise<unknown>) => () =>
+  inFlight(new Durations(), IN_FLIGHT, ROUND_MS, call)
 
 export const throughput: Group = {
   name: 'throughput',
   about: `calls per second, ${IN_FLIGHT} in flight (p50 and p99 in µs)`,
 
   async run() {
-    const [echo, asking, process] = await Promise.all([startEcho(), startEcho({ worker: true }), startLeaf()])
+    const [echo, asking, process] = await Promise.all([
+      startEcho(),
+      startEcho({ worker: true }),
+      startLeaf()
+    ])
     const remote = await connect(process.url)
     const tapped = await tappedMock()
-    const [local, leaf, tap] = [await openStage(localMediasoup), await openStage(remote), await openStage(tapped.mediasoup)]
+    const [local, leaf, tap] = [
+      await openStage(localMediasoup),
+      await openStage(remote),
+      await openStage(tapped.mediasoup)
+    ]
     const stats = await tapped.exchangeOf(() => tap.consumer.getStats())
     const connects = await tapped.exchangeOf(() => tap.direct.connect())
 
@@ -42,14 +52,54 @@ export const throughput: Group = {
     const unit = 'calls/s'
     const target = { of: 'ratio', atLeast: 0.6 } as const
     return [
-      row({ what: `echo of ${connects.request.length} B → ${connects.answer.length} B`, unit, samples: samples.connectEcho }),
-      row({ what: 'DirectTransport.connect, leaf', unit, samples: samples.connectLeaf, to: { echo: samples.connectEcho }, target }),
-      row({ what: `echo of ${stats.request.length} B → ${stats.answer.length} B`, unit, samples: samples.statsEcho }),
-      row({ what: 'echo that asks mediasoup first', unit, samples: samples.statsAsking, to: { echo: samples.statsEcho } }),
-      row({ what: 'Consumer.getStats, local', unit, samples: samples.statsLocal, to: { echo: samples.statsEcho } }),
-      row({ what: 'Consumer.getStats, leaf', unit, samples: samples.statsLeaf, to: { echo: samples.statsEcho }, target }),
-      row({ what: 'Consumer.getStats, leaf', unit, samples: samples.statsLeaf, to: { local: samples.statsLocal } }),
-      row({ what: 'Consumer.getStats, leaf', unit, samples: samples.statsLeaf, to: { 'echo that asks': samples.statsAsking } })
+      row({
+        what: `echo of ${connects.request.length} B → ${connects.answer.length} B`,
+        unit,
+        samples: samples.connectEcho
+      }),
+      row({
+        what: 'DirectTransport.connect, leaf',
+        unit,
+        samples: samples.connectLeaf,
+        to: { echo: samples.connectEcho },
+        target
+      }),
+      row({
+        what: `echo of ${stats.request.length} B → ${stats.answer.length} B`,
+        unit,
+        samples: samples.statsEcho
+      }),
+      row({
+        what: 'echo that asks mediasoup first',
+        unit,
+        samples: samples.statsAsking,
+        to: { echo: samples.statsEcho }
+      }),
+      row({
+        what: 'Consumer.getStats, local',
+        unit,
+        samples: samples.statsLocal,
+        to: { echo: samples.statsEcho }
+      }),
+      row({
+        what: 'Consumer.getStats, leaf',
+        unit,
+        samples: samples.statsLeaf,
+        to: { echo: samples.statsEcho },
+        target
+      }),
+      row({
+        what: 'Consumer.getStats, leaf',
+        unit,
+        samples: samples.statsLeaf,
+        to: { local: samples.statsLocal }
+      }),
+      row({
+        what: 'Consumer.getStats, leaf',
+        unit,
+        samples: samples.statsLeaf,
+        to: { 'echo that asks': samples.statsAsking }
+      })
     ]
   }
 }

@@ -1,4 +1,5 @@
-// The storm of joins.ts on trees of two leaves: how long it takes, and how evenly the Workers carry what it leaves behind.
+// The storm of joins.ts on trees of two leaves: how long it takes, and how evenly the Workers carry
+// what it leaves behind.
 
 import { median } from '../../kit/durations.ts'
 import { type Group, type Sample, rounds, row } from '../measure.ts'
@@ -10,7 +11,10 @@ const ROUNDS = 5
 
 interface Stormed extends Sample {
   workers: number
-  /** Transports and Consumers on the Worker that has most of them, to the mean of those that have any. */
+  /**
+   * Transports and Consumers on the Worker that has most of them, to the mean of those that have
+   * any.
+   */
   spread: number
 }
 
@@ -22,8 +26,14 @@ export const trees: Group = {
     const leaves = [await startLeaf(), await startLeaf()] as const
     const urls = leaves.map(({ url }) => url)
     const hops = [await startHop('cluster', urls), await startHop('vertical', urls)] as const
-    const [leaf, cluster, tree] = await Promise.all([leaves[0], ...hops].map(({ url }) => connect(url)))
-    const samples = await rounds(ROUNDS, { leaf: () => measure(leaf!), cluster: () => measure(cluster!), tree: () => measure(tree!) }, { warmUp: 1 })
+    const [leaf, cluster, tree] = await Promise.all(
+      [leaves[0], ...hops].map(({ url }) => connect(url))
+    )
+    const samples = await rounds(
+      ROUNDS,
+      { leaf: () => measure(leaf!), cluster: () => measure(cluster!), tree: () => measure(tree!) },
+      { warmUp: 1 }
+    )
     for (const mediasoup of [leaf, cluster, tree]) mediasoup!.close()
     await Promise.all([...hops, ...leaves].map(({ child }) => end(child)))
 
@@ -34,7 +44,12 @@ export const trees: Group = {
       row({ what: 'join storm, leaf', unit: 'ms', samples: samples.leaf }),
       row({ what: 'join storm, cluster', unit: 'ms', samples: samples.cluster, to }),
       row({ what: 'join storm, spanning the cluster', unit: 'ms', samples: samples.tree, to }),
-      row({ what: `transports and Consumers on the fullest of ${workers} Workers to their mean`, unit: '×', samples: spread, target: { of: 'value', atMost: 1.2 } })
+      row({
+        what: `transports and Consumers on the fullest of ${workers} Workers to their mean`,
+        unit: '×',
+        samples: spread,
+        target: { of: 'value', atMost: 1.2 }
+      })
     ]
   }
 }
@@ -42,9 +57,19 @@ export const trees: Group = {
 async function measure(mediasoup: Awaited<ReturnType<typeof connect>>): Promise<Stormed> {
   let counts: number[] = []
   const sample = await storm(mediasoup, async joined => {
-    const objects = joined.flatMap(({ sending, receiving, consumers }) => [sending, receiving, ...consumers])
-    const workers = await Promise.all(objects.map(async object => (await mediasoup.connection.locate(object)).pid))
+    const objects = joined.flatMap(({ sending, receiving, consumers }) => [
+      sending,
+      receiving,
+      ...consumers
+    ])
+    const workers = await Promise.all(
+      objects.map(async object => (await mediasoup.connection.locate(object)).pid)
+    )
     counts = Object.values(Object.groupBy(workers, String)).map(pids => pids!.length)
   })
-  return { ...sample, workers: counts.length, spread: Math.max(...counts) * counts.length / counts.reduce((sum, count) => sum + count) }
+  return {
+    ...sample,
+    workers: counts.length,
+    spread: (Math.max(...counts) * counts.length) / counts.reduce((sum, count) => sum + count)
+  }
 }

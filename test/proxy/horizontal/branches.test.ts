@@ -22,14 +22,22 @@ async function startRegion() {
     return proxy
   }
   const proxy = await start()
-  return { leaf, node: JSON.parse(leaf.lines.find(line => line.includes('"listening"'))!).node as string, proxy, start }
+  return {
+    leaf,
+    node: JSON.parse(leaf.lines.find(line => line.includes('"listening"'))!).node as string,
+    proxy,
+    start
+  }
 }
 
 /** A client over regions, with a Worker in each. */
 async function stage(count: number) {
   const regions: Awaited<ReturnType<typeof startRegion>>[] = []
   while (regions.length < count) regions.push(await startRegion())
-  const world = horizontal(regions.map(({ proxy }) => remote(proxy.url)), { policy: 'scatter' })
+  const world = horizontal(
+    regions.map(({ proxy }) => remote(proxy.url)),
+    { policy: 'scatter' }
+  )
   afterTest(() => world.close())
   let up = 0
   world.on('up', () => up++)
@@ -45,11 +53,17 @@ async function stage(count: number) {
 }
 
 test('while the proxy of one region is replaced and the leaf of another one stands still, a third answers', async () => {
-  const { regions: [eu, us], world, workers: [inEu, inUs, inAsia] } = await stage(3)
+  const {
+    regions: [eu, us],
+    world,
+    workers: [inEu, inUs, inAsia]
+  } = await stage(3)
   const { capacity } = world.load
   us!.leaf.child.kill('SIGSTOP')
   let isAnswered = false
-  const asked = inUs!.getResourceUsage().then(() => { isAnswered = true })
+  const asked = inUs!.getResourceUsage().then(() => {
+    isAnswered = true
+  })
   eu!.proxy.child.kill('SIGSTOP')
   const inFlight = rejection(inEu!.getResourceUsage())
   await inAsia!.getResourceUsage() // What was asked before has left.
@@ -62,7 +76,8 @@ test('while the proxy of one region is replaced and the leaf of another one stan
   await eu!.start()
   assert.instance(await inFlight, UnknownOutcomeError)
   assert.is((await waiting).pid, inEu!.pid)
-  for (let i = 0; i < 100; i++) await Promise.all([inAsia!.getResourceUsage(), inEu!.getResourceUsage()])
+  for (let i = 0; i < 100; i++)
+    await Promise.all([inAsia!.getResourceUsage(), inEu!.getResourceUsage()])
   assert.not.ok(isAnswered)
   us!.leaf.child.kill('SIGCONT')
   await asked
@@ -78,13 +93,19 @@ test('a proxy that takes over asks only the leaves that a session has something 
     afterTest(() => server.close())
     leaves.push({ url: server.url, tier: remote(server.url) })
   }
-  const counted = ({ tier, url }: { tier: Tier; url: string }): Tier => Object.create(tier, {
-    open: { value: (options?: OpenOptions) => {
-      if (options?.key) dials.push(url)
-      return tier.open(options)
-    } }
-  }) as Tier
-  const clusters = [horizontal(leaves.map(counted), { policy: 'scatter' }), horizontal(leaves.map(counted))]
+  const counted = ({ tier, url }: { tier: Tier; url: string }): Tier =>
+    Object.create(tier, {
+      open: {
+        value: (options?: OpenOptions) => {
+          if (options?.key) dials.push(url)
+          return tier.open(options)
+        }
+      }
+    }) as Tier
+  const clusters = [
+    horizontal(leaves.map(counted), { policy: 'scatter' }),
+    horizontal(leaves.map(counted))
+  ]
   const ups = clusters.map(cluster => {
     afterTest(() => cluster.close())
     const up = new Set<Tier>()
@@ -94,11 +115,16 @@ test('a proxy that takes over asks only the leaves that a session has something 
   await until(() => ups.every(({ size }) => size === LEAVES))
   const servers = [await serve(clusters[0]!), await serve(clusters[1]!)] as const
   for (const server of servers) afterTest(() => server.close())
-  const sessions = await Promise.all(Array.from({ length: SESSIONS }, async () => {
-    const mediasoup = await client(remote(servers.map(({ url }) => url)))
-    afterTest(() => mediasoup.close())
-    return { mediasoup, workers: [await mediasoup.createWorker(), await mediasoup.createWorker()] }
-  }))
+  const sessions = await Promise.all(
+    Array.from({ length: SESSIONS }, async () => {
+      const mediasoup = await client(remote(servers.map(({ url }) => url)))
+      afterTest(() => mediasoup.close())
+      return {
+        mediasoup,
+        workers: [await mediasoup.createWorker(), await mediasoup.createWorker()]
+      }
+    })
+  )
   const before = dials.splice(0).toSorted()
   assert.is(before.length, 2 * SESSIONS)
 
@@ -106,7 +132,8 @@ test('a proxy that takes over asks only the leaves that a session has something 
   await servers[0].close({ comesBack: true })
   for (const [isResumed] of await Promise.all(regained)) assert.is(isResumed, true)
   assert.equal(dials.toSorted(), before)
-  for (const { workers } of sessions) for (const worker of workers) assert.is((await worker.dump()).pid, worker.pid)
+  for (const { workers } of sessions)
+    for (const worker of workers) assert.is((await worker.dump()).pid, worker.pid)
 })
 
 /** A leaf whose answers come later than its cluster waits for them, when it is told to. */
@@ -134,7 +161,9 @@ async function slowStage() {
   afterTest(() => mediasoup.close())
   return {
     mediasoup,
-    hold: () => { isHeld = true },
+    hold: () => {
+      isHeld = true
+    },
     held,
     letGo() {
       isHeld = false

@@ -6,11 +6,24 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type RemoteMediasoup, client, connect, remote } from '../../../client/index.ts'
 import type { Hello } from '../../../lib/hello.ts'
-import { type Link, type Tier, join, pair } from '../../../lib/tier.ts'
+import { type Link, type Tier, join, channel } from '../../../lib/tier.ts'
 import { decode, encodeNotification, encodeResult } from '../../../lib/wire.ts'
 import { type HorizontalOptions, horizontal } from '../../../proxy/index.ts'
 import { leaf, serve } from '../../../server/index.ts'
-import { afterTest, audio, cleanUp, createElsewhere, isAlive, opus, raw, rtp, run, slowness, startLeaf, until } from '../../helper.ts'
+import {
+  afterTest,
+  audio,
+  cleanUp,
+  createElsewhere,
+  isAlive,
+  opus,
+  raw,
+  rtp,
+  run,
+  slowness,
+  startLeaf,
+  until
+} from '../../helper.ts'
 
 cleanUp(test)
 
@@ -47,14 +60,19 @@ async function use(tier: Tier): Promise<RemoteMediasoup> {
 async function twoRouters(mediasoup: RemoteMediasoup) {
   const first = await mediasoup.createWorker()
   const workers = [first, await createElsewhere(mediasoup, first)] as const
-  const routers = [await workers[0].createRouter({ mediaCodecs: [opus] }), await workers[1].createRouter({ mediaCodecs: [opus] })] as const
+  const routers = [
+    await workers[0].createRouter({ mediaCodecs: [opus] }),
+    await workers[1].createRouter({ mediaCodecs: [opus] })
+  ] as const
   return { workers, routers }
 }
 
 /** Which of the leaves has a Worker. */
 async function hostOf(worker: ms.Worker, leaves: Awaited<ReturnType<typeof startHosts>>) {
   const { readFileSync } = await import('node:fs')
-  const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${worker.pid}/status`, 'utf8'))?.[1])
+  const parent = Number(
+    /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${worker.pid}/status`, 'utf8'))?.[1]
+  )
   return leaves.findIndex(({ child }) => child.pid === parent)
 }
 
@@ -82,13 +100,18 @@ test('Workers are spread over the hosts', async () => {
 
 test('a Producer is piped to another host, over SRTP, and its RTP arrives', async () => {
   const { tier } = await startCluster(2)
-  const { routers: [here, there] } = await twoRouters(await use(tier))
+  const {
+    routers: [here, there]
+  } = await twoRouters(await use(tier))
   const [source, sink] = [await here.createDirectTransport(), await there.createDirectTransport()]
   const producer = await source.produce({ ...audio(), appData: { speaker: 'me' } })
   const transports: ms.Transport[] = []
   there.observer.on('newtransport', transport => transports.push(transport))
 
-  const { pipeConsumer, pipeProducer } = await here.pipeToRouter({ producerId: producer.id, router: there })
+  const { pipeConsumer, pipeProducer } = await here.pipeToRouter({
+    producerId: producer.id,
+    router: there
+  })
 
   assert.is(pipeProducer!.id, producer.id)
   assert.is(pipeProducer!.appData, producer.appData)
@@ -96,7 +119,10 @@ test('a Producer is piped to another host, over SRTP, and its RTP arrives', asyn
   const [pipe] = transports as [ms.PipeTransport]
   assert.ok(pipe.srtpParameters, 'pipes between hosts are encrypted')
   assert.ok(pipe.tuple.remotePort)
-  const consumer = await sink.consume({ producerId: producer.id, rtpCapabilities: there.rtpCapabilities })
+  const consumer = await sink.consume({
+    producerId: producer.id,
+    rtpCapabilities: there.rtpCapabilities
+  })
   let received = 0
   consumer.on('rtp', () => received++)
   for (let i = 0; received < 50; i++) {
@@ -107,11 +133,22 @@ test('a Producer is piped to another host, over SRTP, and its RTP arrives', asyn
 
 test('pausing and closing cross hosts in both directions', async () => {
   const { tier } = await startCluster(2)
-  const { routers: [here, there] } = await twoRouters(await use(tier))
+  const {
+    routers: [here, there]
+  } = await twoRouters(await use(tier))
   const source = await here.createDirectTransport()
-  const [first, second, third] = await Promise.all([1, 2, 3].map(ssrc => source.produce({ ...audio(ssrc), paused: ssrc === 2 })))
-  const pipes = await Promise.all([first, second, third].map(producer => here.pipeToRouter({ producerId: producer!.id, router: there })))
-  assert.equal(pipes.map(({ pipeProducer }) => pipeProducer!.paused), [false, true, false])
+  const [first, second, third] = await Promise.all(
+    [1, 2, 3].map(ssrc => source.produce({ ...audio(ssrc), paused: ssrc === 2 }))
+  )
+  const pipes = await Promise.all(
+    [first, second, third].map(producer =>
+      here.pipeToRouter({ producerId: producer!.id, router: there })
+    )
+  )
+  assert.equal(
+    pipes.map(({ pipeProducer }) => pipeProducer!.paused),
+    [false, true, false]
+  )
 
   await first!.pause()
   await until(() => pipes[0]!.pipeProducer!.paused)
@@ -122,9 +159,12 @@ test('pausing and closing cross hosts in both directions', async () => {
   await until(() => pipes[0]!.pipeProducer!.closed && pipes[0]!.pipeConsumer!.closed)
   pipes[1]!.pipeProducer!.close()
   assert.ok(pipes[1]!.pipeConsumer!.closed, 'at once, as it would be in one process')
-  const dumped = async (router: ms.Router) => (await router.dump()).mapProducerIdConsumerIds as unknown as { key: string; values: string[] }[]
+  const dumped = async (router: ms.Router) =>
+    (await router.dump()).mapProducerIdConsumerIds as unknown as { key: string; values: string[] }[]
   await until(async () => (await dumped(there)).map(({ key }) => key).join() === third!.id)
-  await until(async () => (await dumped(here)).every(({ key, values }) => values.length === (key === third!.id ? 1 : 0)))
+  await until(async () =>
+    (await dumped(here)).every(({ key, values }) => values.length === (key === third!.id ? 1 : 0))
+  )
 
   here.close()
   assert.ok(pipes[2]!.pipeProducer!.closed)
@@ -133,9 +173,15 @@ test('pausing and closing cross hosts in both directions', async () => {
 
 test('concurrent calls share one pair of transports, whichever Router they start from', async () => {
   const { tier } = await startCluster(2)
-  const { routers: [here, there] } = await twoRouters(await use(tier))
+  const {
+    routers: [here, there]
+  } = await twoRouters(await use(tier))
   const [one, other] = [await here.createDirectTransport(), await there.createDirectTransport()]
-  const [a, b, c] = [await one.produce(audio(1)), await one.produce(audio(2)), await other.produce(audio(3))]
+  const [a, b, c] = [
+    await one.produce(audio(1)),
+    await one.produce(audio(2)),
+    await other.produce(audio(3))
+  ]
   const data = await one.produceData({ label: 'chat' })
   await Promise.all([
     here.pipeToRouter({ producerId: a.id, router: there }),
@@ -150,17 +196,32 @@ test('concurrent calls share one pair of transports, whichever Router they start
 test('a call that is wrong gets the error that mediasoup gives, and leaves nothing behind', async () => {
   const { tier } = await startCluster(2)
   const mediasoup = await use(tier)
-  const { routers: [here, there] } = await twoRouters(mediasoup)
+  const {
+    routers: [here, there]
+  } = await twoRouters(mediasoup)
   const { NotFoundError } = mediasoup.errors
-  const refused = async (options: Partial<ms.PipeToRouterOptions>, type: new (...args: never[]) => Error, message: RegExp) => {
-    const error = await here.pipeToRouter({ router: there, ...options } as ms.PipeToRouterOptions).then(() => undefined, (error: Error) => error)
+  const refused = async (
+    options: Partial<ms.PipeToRouterOptions>,
+    type: new (...args: never[]) => Error,
+    message: RegExp
+  ) => {
+    const error = await here
+      .pipeToRouter({ router: there, ...options } as ms.PipeToRouterOptions)
+      .then(
+        () => undefined,
+        (error: Error) => error
+      )
     assert.instance(error, type)
     assert.match(error!.message, message)
   }
   await refused({ producerId: 'nobody' }, NotFoundError, /Producer not found/)
   await refused({ dataProducerId: 'nobody' }, NotFoundError, /DataProducer not found/)
   await refused({}, TypeError, /missing producerId or dataProducerId/)
-  await refused({ producerId: 'a', dataProducerId: 'b' }, TypeError, /just producerId or dataProducerId/)
+  await refused(
+    { producerId: 'a', dataProducerId: 'b' },
+    TypeError,
+    /just producerId or dataProducerId/
+  )
   const producer = await (await here.createDirectTransport()).produce(audio())
   await refused({ producerId: producer.id, listenIp: '192.0.2.1' }, Error, /bind failed/)
   await until(async () => (await there.dump()).transportIds.length === 0)
@@ -173,7 +234,10 @@ test('a host that dies takes its own Workers with it, and nothing else', async (
   const victim = workers[0]
   const host = leaves[await hostOf(victim, leaves)]!
   const producer = await (await routers[0].createDirectTransport()).produce(audio())
-  const { pipeProducer } = await routers[0].pipeToRouter({ producerId: producer.id, router: routers[1] })
+  const { pipeProducer } = await routers[0].pipeToRouter({
+    producerId: producer.id,
+    router: routers[1]
+  })
   const died = new Promise<Error>(resolve => victim.on('died', resolve))
 
   host.child.kill('SIGKILL')
@@ -185,7 +249,13 @@ test('a host that dies takes its own Workers with it, and nothing else', async (
   await until(async () => (await routers[1].dump()).transportIds.length === 0)
   await until(() => up.size === 1)
   assert.not((await mediasoup.createWorker()).closed, 'new Workers go to the host that is left')
-  assert.is(await routers[0].dump().then(() => undefined, error => error.name), 'WorkerClosedError')
+  assert.is(
+    await routers[0].dump().then(
+      () => undefined,
+      error => error.name
+    ),
+    'WorkerClosedError'
+  )
 })
 
 test('calls that are in flight when a host dies are rejected', async () => {
@@ -193,7 +263,10 @@ test('calls that are in flight when a host dies are rejected', async () => {
   const mediasoup = await use(tier)
   const worker = await mediasoup.createWorker()
   process.kill(leaves[0]!.child.pid!, 'SIGSTOP')
-  const call = worker.getResourceUsage().then(() => undefined, (error: Error) => error.name)
+  const call = worker.getResourceUsage().then(
+    () => undefined,
+    (error: Error) => error.name
+  )
   leaves[0]!.child.kill('SIGKILL')
   assert.is(await call, 'WorkerClosedError')
   process.kill(worker.pid, 'SIGKILL') // Its leaf could not.
@@ -209,7 +282,10 @@ test('a host that cannot be reached at the start joins when it appears, and come
   const failures: string[] = []
   tier.on('failed', (child, { message }) => failures.push(`${child.name}: ${message}`))
   await until(() => up.size === 1 && failures.length)
-  assert.match(failures[0]!, `${second.url}/: cannot connect to ${second.url}/: connect ECONNREFUSED`)
+  assert.match(
+    failures[0]!,
+    `${second.url}/: cannot connect to ${second.url}/: connect ECONNREFUSED`
+  )
 
   const listen = ['serve', '--listen', `127.0.0.1:${port}`]
   let again = run(listen)
@@ -239,7 +315,9 @@ test('a new host takes its share at once; one that is taken out keeps its Worker
   assert.ok((await first.createRouter()).id, 'a draining host still serves the Workers that it has')
 
   const [child] = tier
-  const died = Promise.all([second, third].map(worker => new Promise<Error>(resolve => worker.on('died', resolve))))
+  const died = Promise.all(
+    [second, third].map(worker => new Promise<Error>(resolve => worker.on('died', resolve)))
+  )
   tier.delete(child!)
   for (const error of await died) assert.match(error.message, /taken out of the cluster/)
   assert.not(first.closed)
@@ -248,7 +326,10 @@ test('a new host takes its share at once; one that is taken out keeps its Worker
 
 test('without hosts it refuses sessions with a sentence', async () => {
   const { tier } = cluster([remote('ws://127.0.0.1:1')], { patience: 50 })
-  const error = await client(tier).then(() => undefined, (error: Error) => error)
+  const error = await client(tier).then(
+    () => undefined,
+    (error: Error) => error
+  )
   assert.is(error?.name, 'ConnectionError')
   assert.match(error!.message, /none of the 1 hosts of the cluster can be reached/)
 })
@@ -259,13 +340,13 @@ function impostor(tier: Tier, changes: Partial<Hello>): Tier {
     close: () => tier.close(),
     async open() {
       const inner = await tier.open()
-      const [ours, theirs] = pair()
+      const [ours, theirs] = channel()
       ours.on('frame', frame => inner.send(frame))
       ours.on('close', () => inner.close())
       inner.on('close', error => ours.close(error))
       inner.on('frame', frame => {
         const message = decode(frame)
-        const hello = 'result' in message ? message.result as Hello : undefined
+        const hello = 'result' in message ? (message.result as Hello) : undefined
         ours.send(hello?.protocol ? encodeResult(message.id!, { ...hello, ...changes }) : frame)
       })
       return theirs
@@ -292,14 +373,20 @@ test('a host that is not like its siblings is refused, and the difference is nam
 
 test('of hosts that are not alike and come up at once, one is refused', async () => {
   const [host] = await startHosts(1)
-  const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0', node: 'another' })])
+  const { up, refused } = cluster([
+    remote(host!.url),
+    impostor(remote(host!.url), { mediasoup: '3.26.0', node: 'another' })
+  ])
   await until(() => up.size === 1 && refused.length === 1)
   assert.match(refused[0]!.message, /and its siblings have/)
 })
 
 test('versions may differ if the operator says so', async () => {
   const [host] = await startHosts(1)
-  const { up, refused } = cluster([remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0', node: 'another' })], { mixedVersions: true })
+  const { up, refused } = cluster(
+    [remote(host!.url), impostor(remote(host!.url), { mediasoup: '3.26.0', node: 'another' })],
+    { mixedVersions: true }
+  )
   await until(() => up.size === 2)
   assert.is(refused.length, 0)
 })
@@ -307,7 +394,9 @@ test('versions may differ if the operator says so', async () => {
 test('its load is the sum of that of its hosts, and a client can ask for it', async () => {
   const { tier } = await startCluster(2)
   const mediasoup = await use(tier)
-  const { routers: [router] } = await twoRouters(mediasoup)
+  const {
+    routers: [router]
+  } = await twoRouters(mediasoup)
   const transport = await router.createDirectTransport()
   const producer = await transport.produce(audio())
   await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
@@ -324,7 +413,10 @@ test('mafalda serve with URLs is a cluster, and clusters nest', async () => {
   const outer = await startLeaf([inner.url])
   const mediasoup = await connect(outer.url)
   afterTest(() => mediasoup.close())
-  const { workers, routers: [here, there] } = await twoRouters(mediasoup)
+  const {
+    workers,
+    routers: [here, there]
+  } = await twoRouters(mediasoup)
   assert.is.not(await hostOf(workers[0], leaves), await hostOf(workers[1], leaves))
   const producer = await (await here.createDirectTransport()).produce(audio())
   const { pipeProducer } = await here.pipeToRouter({ producerId: producer.id, router: there })
@@ -341,19 +433,23 @@ test('a cycle of URLs is refused with a sentence', async () => {
   // Each is a child of the other.
   const second = await startLeaf(['--vertical', first.url])
   const again = run(['serve', '--listen', `127.0.0.1:${port}`, second.url])
-  const refused = (lines: string[]) => lines.some(line => /host refused/.test(line) && /must not form a cycle/.test(line))
+  const refused = (lines: string[]) =>
+    lines.some(line => /host refused/.test(line) && /must not form a cycle/.test(line))
   await until(() => refused(second.lines) || refused(again.lines))
 })
 
 test('a host that does not answer fails its own calls, by name, and stalls nobody else', async () => {
   const { tier, leaves, children } = await startCluster(2)
   for (const child of children) tier.delete(child)
-  const impatient = cluster(children, { timeout: 4_000 * await slowness() })
+  const impatient = cluster(children, { timeout: 4_000 * (await slowness()) })
   await until(() => impatient.up.size === 2)
   const { workers } = await twoRouters(await use(impatient.tier))
   const sleeper = leaves[await hostOf(workers[0], leaves)]!
   sleeper.child.kill('SIGSTOP')
-  const error = await workers[0].getResourceUsage().then(() => undefined, (error: Error) => error)
+  const error = await workers[0].getResourceUsage().then(
+    () => undefined,
+    (error: Error) => error
+  )
   assert.match(error!.message, new RegExp(`${sleeper.url}/ did not answer Worker.getResourceUsage`))
   assert.ok(await workers[1].getResourceUsage(), 'while the other one still sleeps')
   sleeper.child.kill('SIGCONT')
@@ -367,7 +463,7 @@ function talkative(tier: Tier): Tier & { sessions: Link[] } {
     sessions,
     close: () => tier.close(),
     async open() {
-      const [ours, theirs] = pair()
+      const [ours, theirs] = channel()
       join(ours, await tier.open())
       sessions.push(ours)
       return theirs
@@ -385,7 +481,10 @@ test('a host that floods a client that does not read has to wait, loses nothing,
   await until(() => up.size === 2)
 
   const slow = await raw(entry.url)
-  const workers = [await slow.call('mediasoup.createWorker', {}), await slow.call('mediasoup.createWorker', {})]
+  const workers = [
+    await slow.call('mediasoup.createWorker', {}),
+    await slow.call('mediasoup.createWorker', {})
+  ]
   const flood = noisy.sessions.at(-1)!
   const bystander = await use(remote(entry.url))
   const [theirs] = [await bystander.createWorker(), await bystander.createWorker()]
@@ -398,7 +497,8 @@ test('a host that floods a client that does not read has to wait, loses nothing,
 
   slow.socket.resume()
   await until(() => slow.heard.filter(({ method }) => method === 'Worker.noise').length === 48)
-  for (const { result } of workers as { result: { $: string } }[]) assert.ok((await slow.call('Worker.getResourceUsage', result.$)).result)
+  for (const { result } of workers as { result: { $: string } }[])
+    assert.ok((await slow.call('Worker.getResourceUsage', result.$)).result)
 })
 
 test('sessions end with their client, on every host', async () => {

@@ -1,4 +1,5 @@
-// Where a cluster puts Workers, and what it tells of its load. Its children are without media; what they say of themselves is simulated.
+// Where a cluster puts Workers, and what it tells of its load. Its children are without media; what
+// they say of themselves is simulated.
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -36,7 +37,10 @@ test('no host gets more Workers than it has cores while another one has a free c
   for (let i = 0; i < 12; i++) await mediasoup.createWorker()
   assert.equal(workersOf(leaves), [8, 1, 3])
   for (let i = 0; i < 12; i++) await mediasoup.createWorker()
-  assert.is(leaves.reduce((sum, leaf) => sum + leaf.of('Worker').length, 0), 24)
+  assert.is(
+    leaves.reduce((sum, leaf) => sum + leaf.of('Worker').length, 0),
+    24
+  )
 })
 
 test('nor do sessions that ask at the same time, whatever the hosts report meanwhile', async () => {
@@ -49,7 +53,11 @@ test('nor do sessions that ask at the same time, whatever the hosts report meanw
   const { used } = cluster.load
   for (const leaf of leaves) leaf.report()
   await until(() => cluster.load.used !== used)
-  assert.is(cluster.load.workers, 8, 'what is on its way counts, although the hosts do not know of it')
+  assert.is(
+    cluster.load.workers,
+    8,
+    'what is on its way counts, although the hosts do not know of it'
+  )
   creating.push(...sessions.map(session => session.createWorker()))
   await until(() => held.length === 12)
   for (const release of held) release()
@@ -122,7 +130,10 @@ test('when no host can be reached, each is tried once', async () => {
     }
   })
   const mediasoup = await use(await startCluster(leaves.map(full)))
-  const error = await mediasoup.createWorker().then(() => undefined, (error: Error) => error)
+  const error = await mediasoup.createWorker().then(
+    () => undefined,
+    (error: Error) => error
+  )
   assert.match(error!.message, /too many connections/)
   assert.is(sessions, 2 * leaves.length)
 })
@@ -165,7 +176,9 @@ test('when all connections are lost, a Worker waits for the first that is regain
   const watching = links.slice(0, 2)
   for (const link of watching) link.emit('lost', new Error('the network is down'))
   let isMade = false
-  const worker = mediasoup.createWorker().then(() => { isMade = true })
+  const worker = mediasoup.createWorker().then(() => {
+    isMade = true
+  })
   await mediasoup.connection.getLoad()
   assert.not.ok(isMade)
   watching[1]!.emit('regained', false)
@@ -174,7 +187,10 @@ test('when all connections are lost, a Worker waits for the first that is regain
 
   // Those that are given up are not waited for.
   watching[1]!.emit('lost', new Error('the network is down'))
-  const late = mediasoup.createWorker().then(() => undefined, (error: Error) => error)
+  const late = mediasoup.createWorker().then(
+    () => undefined,
+    (error: Error) => error
+  )
   await mediasoup.connection.getLoad()
   for (const link of watching) link.emit('close', new Error('the network is down for good'))
   assert.match((await late)?.message ?? '', 'no host of the cluster can be reached')
@@ -191,7 +207,15 @@ test('its load is that of its hosts, also after they came, reported and went', a
   cluster.delete(leaves[3]!)
   assert.is(cluster.load.capacity, 7)
   cluster.close()
-  assert.equal(cluster.load, { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0, draining: 0 })
+  assert.equal(cluster.load, {
+    capacity: 0,
+    used: 0,
+    workers: 0,
+    shared: 0,
+    routers: 0,
+    consumers: 0,
+    draining: 0
+  })
 })
 
 test('many reports of its hosts are one of its own', async () => {

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { client, connect, remote } from '../../../client/index.ts'
 import { ConnectionError, IncompatibleError } from '../../../lib/errors.ts'
 import type { Hello } from '../../../lib/hello.ts'
-import { type Link, type Tier, pair } from '../../../lib/tier.ts'
+import { type Link, type Tier, channel } from '../../../lib/tier.ts'
 import { decode, encodeResult } from '../../../lib/wire.ts'
 import { type HorizontalOptions, horizontal } from '../../../proxy/index.ts'
 import { leaf, serve } from '../../../server/index.ts'
@@ -38,7 +38,7 @@ function host(name: string, said: Partial<Hello>): Host {
     async open() {
       if (!isThere) throw new ConnectionError(`${name} is away`)
       const inner = await tier.open()
-      const [ours, theirs] = pair()
+      const [ours, theirs] = channel()
       links.add(ours)
       ours.on('frame', frame => inner.send(frame))
       ours.on('close', () => {
@@ -48,7 +48,7 @@ function host(name: string, said: Partial<Hello>): Host {
       inner.on('close', error => ours.close(error))
       inner.on('frame', frame => {
         const message = decode(frame)
-        const hello = 'result' in message ? message.result as Hello | null : undefined
+        const hello = 'result' in message ? (message.result as Hello | null) : undefined
         ours.send(hello?.protocol ? encodeResult(message.id!, { ...hello, ...said }) : frame)
       })
       return theirs
@@ -135,7 +135,10 @@ test('a host that is refused again and again for the same reason is told once', 
   for (let i = 0; i < 3; i++) c.restart(NEW)
   c.restart({ mediasoup: '3.26.2' })
   await until(() => refused.length === 2)
-  assert.equal(refused.map(why => why.slice(0, 32)), ['c: the host has mediasoup 3.26.1', 'c: the host has mediasoup 3.26.2'])
+  assert.equal(
+    refused.map(why => why.slice(0, 32)),
+    ['c: the host has mediasoup 3.26.1', 'c: the host has mediasoup 3.26.2']
+  )
   c.restart(OLD)
   await are('a', 'b', 'c')
 })
@@ -149,7 +152,10 @@ test('a session gets no Worker on a host that describes mediasoup in another way
   afterTest(() => mediasoup.close())
   a.stop()
   await are('b')
-  assert.match((await rejection(mediasoup.createWorker())).message, /^the host b describes mediasoup in another way than those that the session began on$/)
+  assert.match(
+    (await rejection(mediasoup.createWorker())).message,
+    /^the host b describes mediasoup in another way than those that the session began on$/
+  )
 })
 
 test('mafalda serve --mixed-versions gives Workers to hosts with different versions of mediasoup', async () => {
@@ -158,7 +164,11 @@ test('mafalda serve --mixed-versions gives Workers to hosts with different versi
   const urls = servers.map(({ url }) => url)
 
   const strict = await startLeaf(urls)
-  await until(() => strict.lines.some(line => line.includes('host refused') && line.includes('and its siblings have')))
+  await until(() =>
+    strict.lines.some(
+      line => line.includes('host refused') && line.includes('and its siblings have')
+    )
+  )
   const mixed = await startLeaf(['--mixed-versions', ...urls])
   await until(() => mixed.lines.filter(line => line.includes('host is up')).length === 2)
   const mediasoup = await connect(mixed.url)
@@ -172,9 +182,15 @@ test('a host that is there twice is refused with a sentence', async () => {
   const server = await serve(leaf(localMediasoup))
   afterTest(() => server.close())
   const twice = [remote(server.url), remote(`${server.url}/`)]
-  assert.throws(() => horizontal(twice), new RegExp(`^a cluster has each host once \\(got ${server.url}/ twice\\)$`))
+  assert.throws(
+    () => horizontal(twice),
+    new RegExp(`^a cluster has each host once \\(got ${server.url}/ twice\\)$`)
+  )
 
-  const { refused, are } = cluster([Object.assign(remote(server.url), { name: 'a' }), Object.assign(remote(server.url), { name: 'b' })] as Host[])
+  const { refused, are } = cluster([
+    Object.assign(remote(server.url), { name: 'a' }),
+    Object.assign(remote(server.url), { name: 'b' })
+  ] as Host[])
   await until(() => refused.length === 1)
   const [[one], [other]] = [refused[0]!.split(':'), [refused[0]!.startsWith('a') ? 'b' : 'a']]
   await are(other!)

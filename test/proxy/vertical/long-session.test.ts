@@ -28,7 +28,7 @@ async function left(round: () => Promise<unknown>): Promise<number> {
   for (let i = 0; i < WARM_UP; i++) await round()
   const before = await heap()
   for (let i = 0; i < ROUNDS; i++) await round()
-  return (await heap() - before) / ROUNDS
+  return ((await heap()) - before) / ROUNDS
 }
 
 async function heap() {
@@ -47,7 +47,12 @@ async function stage() {
   const [worker, other] = [await mediasoup.createWorker(), await mediasoup.createWorker()]
   const router = await worker.createRouter({ mediaCodecs: [opus] })
   const producer = await (await router.createDirectTransport()).produce(audio())
-  return { worker, other, router, options: { producerId: producer.id, rtpCapabilities: router.rtpCapabilities } }
+  return {
+    worker,
+    other,
+    router,
+    options: { producerId: producer.id, rtpCapabilities: router.rtpCapabilities }
+  }
 }
 
 test('Routers that are closed leave nothing', async () => {
@@ -57,7 +62,11 @@ test('Routers that are closed leave nothing', async () => {
 })
 
 test('nor do Routers to which one that stays was piped', async () => {
-  const { other, router, options: { producerId } } = await stage()
+  const {
+    other,
+    router,
+    options: { producerId }
+  } = await stage()
   const bytes = await left(async () => {
     const room = await other.createRouter({ mediaCodecs: [opus] })
     await router.pipeToRouter({ producerId, router: room })
@@ -80,8 +89,15 @@ test('nor do participants of a Router that stays, whose Consumers are piped', as
 test('nor does what is made while its parent is closed', async () => {
   const { worker, router, options } = await stage()
   const bytes = await left(async () => {
-    const [transport, room] = [await router.createDirectTransport(), await worker.createRouter({ mediaCodecs: [opus] })]
-    const calls = [transport.produce(audio()), transport.consume(options), room.createDirectTransport()]
+    const [transport, room] = [
+      await router.createDirectTransport(),
+      await worker.createRouter({ mediaCodecs: [opus] })
+    ]
+    const calls = [
+      transport.produce(audio()),
+      transport.consume(options),
+      room.createDirectTransport()
+    ]
     transport.close()
     room.close()
     await Promise.allSettled(calls)

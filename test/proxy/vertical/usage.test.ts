@@ -51,7 +51,9 @@ test('idle sessions ask nothing, and hear the load of the tier below on one sess
   sent.length = 0
   let reports = 0
   const [, ...others] = links
-  others[0]!.on('frame', frame => { if (headerOf(frame)?.method === 'tier.usage') reports++ })
+  others[0]!.on('frame', frame => {
+    if (headerOf(frame)?.method === 'tier.usage') reports++
+  })
   await until(() => reports >= 3)
   assert.equal(sent, [])
   for (const mediasoup of sessions) mediasoup.close()
@@ -63,13 +65,15 @@ test('a Worker goes by what it was told to use, until it is told otherwise', asy
   const mediasoup = await use(vertical(tier, { maxWorkers: 2, watermark: 0.5 }))
   const worker = await mediasoup.createWorker()
   const router = await worker.createRouter({ mediaCodecs: [opus] })
-  const pidOf = async (transport: ms.Transport) => (await mediasoup.connection.locate(transport)).pid
+  const pidOf = async (transport: ms.Transport) =>
+    (await mediasoup.connection.locate(transport)).pid
   const below = [...links][1]!
   const handle = await new Promise<string>(resolve => {
     below.on('frame', frame => resolve(/"of":"([^"]+)"/.exec(String(frame))?.[1] ?? ''))
     void worker.createRouter()
   })
-  const tell = (cores: number) => below.emit('frame', encodeNotification('tier.usage', [{ [handle]: cores }]))
+  const tell = (cores: number) =>
+    below.emit('frame', encodeNotification('tier.usage', [{ [handle]: cores }]))
   assert.is(await pidOf(await router.createDirectTransport()), worker.pid)
   tell(0.9)
   assert.is.not(await pidOf(await router.createDirectTransport()), worker.pid)
@@ -85,7 +89,12 @@ test('a Worker over several uses what these use together, on any number of tiers
   const mediasoup = await use(tree)
   const link = await tree.open()
   afterTest(() => link.close())
-  const heard: { id?: number; method?: string; result?: Record<string, number> & { $?: string }; params?: [Record<string, number>] }[] = []
+  const heard: {
+    id?: number
+    method?: string
+    result?: Record<string, number> & { $?: string }
+    params?: [Record<string, number>]
+  }[] = []
   link.on('frame', frame => heard.push(JSON.parse(String(frame))))
   let id = 0
   const call = async (method: string, ...params: unknown[]) => {
@@ -98,7 +107,12 @@ test('a Worker over several uses what these use together, on any number of tiers
   const { $: router } = await call('Worker.createRouter', worker, {})
   for (let i = 0; i < 4; i++) await call('Router.createDirectTransport', router, {})
   // Two on each host, and each as the simulated leaf says.
-  await until(() => heard.some(({ method, params }) => method === 'tier.usage' && Math.abs(params![0][worker!]! - 0.008) < 1e-9))
+  await until(() =>
+    heard.some(
+      ({ method, params }) =>
+        method === 'tier.usage' && Math.abs(params![0][worker!]! - 0.008) < 1e-9
+    )
+  )
   mediasoup.close()
 })
 

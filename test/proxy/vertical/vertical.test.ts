@@ -14,7 +14,7 @@ import { leaf } from '../../../server/index.ts'
 import { afterTest, audio, cleanUp, isAlive, opus, rtp, startLeaf, until } from '../../helper.ts'
 
 cleanUp(test)
-test.before.each(async () => void await until(() => workersOf().length === 0))
+test.before.each(async () => void (await until(() => workersOf().length === 0)))
 
 async function use(tier: Tier): Promise<RemoteMediasoup> {
   const mediasoup = await client(tier)
@@ -22,11 +22,15 @@ async function use(tier: Tier): Promise<RemoteMediasoup> {
   return mediasoup
 }
 
-const scattered = (options?: VerticalOptions) => use(vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: 3, linger: 0, ...options }))
+const scattered = (options?: VerticalOptions) =>
+  use(vertical(leaf(localMediasoup), { policy: 'scatter', maxWorkers: 3, linger: 0, ...options }))
 
 /** The pids of the workers of this process, or of another. */
 function workersOf(pid = process.pid): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .split(' ')
+    .filter(Boolean)
+    .map(Number)
 }
 
 /** The Worker below that carries a transport, found by what it uses of the network. */
@@ -38,8 +42,19 @@ async function stage(mediasoup: RemoteMediasoup, count: number) {
   return { worker, router, transports: transports as [ms.DirectTransport, ...ms.DirectTransport[]] }
 }
 
-const pcmuCodec: ms.RouterRtpCodecCapability = { kind: 'audio', mimeType: 'audio/PCMU', clockRate: 8000, preferredPayloadType: 0 }
-const pcmu: ms.ProducerOptions = { kind: 'audio', rtpParameters: { codecs: [{ mimeType: 'audio/PCMU', payloadType: 0, clockRate: 8000 }], encodings: [{ ssrc: 5 }] } }
+const pcmuCodec: ms.RouterRtpCodecCapability = {
+  kind: 'audio',
+  mimeType: 'audio/PCMU',
+  clockRate: 8000,
+  preferredPayloadType: 0
+}
+const pcmu: ms.ProducerOptions = {
+  kind: 'audio',
+  rtpParameters: {
+    codecs: [{ mimeType: 'audio/PCMU', payloadType: 0, clockRate: 8000 }],
+    encodings: [{ ssrc: 5 }]
+  }
+}
 
 /** RTP goes from a Producer until each Consumer has some. */
 async function flows(producer: ms.Producer, consumers: ms.Consumer[], ssrc?: number) {
@@ -52,14 +67,18 @@ async function flows(producer: ms.Producer, consumers: ms.Consumer[], ssrc?: num
   })
 }
 
-const consumeOn = (transport: ms.Transport, router: ms.Router, { id }: ms.Producer) => transport.consume({ producerId: id, rtpCapabilities: router.rtpCapabilities })
+const consumeOn = (transport: ms.Transport, router: ms.Router, { id }: ms.Producer) =>
+  transport.consume({ producerId: id, rtpCapabilities: router.rtpCapabilities })
 
 test('one Worker of the application grows over several below it, and its Router over their Routers', async () => {
   const before = workersOf().length
   const { worker, router, transports } = await stage(await scattered(), 3)
   assert.is(workersOf().length - before, 3)
   assert.equal((await worker.dump()).routerIds, [router.id])
-  assert.equal((await router.dump()).transportIds.toSorted(), transports.map(({ id }) => id).toSorted())
+  assert.equal(
+    (await router.dump()).transportIds.toSorted(),
+    transports.map(({ id }) => id).toSorted()
+  )
   worker.close()
   await until(() => worker.subprocessClosed && workersOf().length === before)
 })
@@ -68,16 +87,20 @@ test('a Worker below that dies after it was given back, and before it was closed
   const host = leaf(localMediasoup)
   const seen: string[] = []
   const late: Tier = Object.create(host, {
-    open: { value: async () => {
-      const link = await host.open()
-      const send = link.send.bind(link)
-      link.send = (frame, head) => {
-        if (String(frame).includes('"Worker.close"')) seen.push('close')
-        else send(frame, head)
+    open: {
+      value: async () => {
+        const link = await host.open()
+        const send = link.send.bind(link)
+        link.send = (frame, head) => {
+          if (String(frame).includes('"Worker.close"')) seen.push('close')
+          else send(frame, head)
+        }
+        link.on('frame', frame => {
+          if (String(frame).includes('"Worker.died"')) seen.push('died')
+        })
+        return link
       }
-      link.on('frame', frame => { if (String(frame).includes('"Worker.died"')) seen.push('died') })
-      return link
-    } }
+    }
   })
   const mediasoup = await use(vertical(late, { policy: 'scatter', maxWorkers: 2, linger: 0 }))
   const worker = await mediasoup.createWorker()
@@ -122,7 +145,8 @@ test('what a storm brought has cost nothing yet, and counts in full nevertheless
   const mediasoup = await scattered({ policy: 'pack', watermark: 0.1 })
   const worker = await mediasoup.createWorker()
   const router = await worker.createRouter({ mediaCodecs: [opus] })
-  for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 13 }, () => router.createDirectTransport()))
+  for (let i = 0; i < 10; i++)
+    await Promise.all(Array.from({ length: 13 }, () => router.createDirectTransport()))
   assert.is(workersOf().length, 3)
 })
 
@@ -137,14 +161,21 @@ test('joins at once do not start more Workers than they fill', async () => {
 test('RTP flows from one Worker to Consumers on all others, and dumps show no pipes', async () => {
   const { worker, router, transports } = await stage(await scattered(), 3)
   const producer = await transports[0].produce(audio())
-  const consumers = await Promise.all(transports.map(transport => consumeOn(transport, router, producer)))
+  const consumers = await Promise.all(
+    transports.map(transport => consumeOn(transport, router, producer))
+  )
   await flows(producer, consumers)
   const dump = await router.dump()
   assert.is(dump.transportIds.length, 3)
-  const { key, values } = (dump.mapProducerIdConsumerIds as unknown as { key: string; values: string[] }[])[0]!
+  const { key, values } = (
+    dump.mapProducerIdConsumerIds as unknown as { key: string; values: string[] }[]
+  )[0]!
   assert.is(key, producer.id)
   assert.equal(values.toSorted(), consumers.map(({ id }) => id).toSorted())
-  assert.is((await worker.dump()).channelMessageHandlers.channelRequestHandlers.length, 1 + 3 + 1 + 3)
+  assert.is(
+    (await worker.dump()).channelMessageHandlers.channelRequestHandlers.length,
+    1 + 3 + 1 + 3
+  )
 })
 
 test('a Producer is piped once to a Worker, also by concurrent calls, and until after its last Consumer there', async () => {
@@ -166,8 +197,15 @@ test('a Producer is piped once to a Worker, also by concurrent calls, and until 
   const mediasoup = await use(vertical(watched, { policy: 'scatter', maxWorkers: 2, linger: 0 }))
   const { router, transports } = await stage(mediasoup, 2)
   const producer = await transports[0].produce(audio())
-  const consumers = await Promise.all([1, 2, 3].map(() => consumeOn(transports[1]!, router, producer)))
-  assert.equal(piped.toSorted(), ['PipeTransport.connect', 'PipeTransport.connect', 'PipeTransport.consume', 'PipeTransport.produce'])
+  const consumers = await Promise.all(
+    [1, 2, 3].map(() => consumeOn(transports[1]!, router, producer))
+  )
+  assert.equal(piped.toSorted(), [
+    'PipeTransport.connect',
+    'PipeTransport.connect',
+    'PipeTransport.consume',
+    'PipeTransport.produce'
+  ])
 
   for (const consumer of consumers) consumer.close()
   // Those of the application, and that of the pipe.
@@ -207,7 +245,10 @@ test('a Consumer that is created while its Producer closes fails cleanly', async
   const { router, transports } = await stage(mediasoup, 2)
   for (let i = 0; i < 10; i++) {
     const producer = await transports[0].produce(audio(1000 + i))
-    const consuming = consumeOn(transports[1]!, router, producer).then(consumer => until(() => consumer.closed), (error: Error) => error.name)
+    const consuming = consumeOn(transports[1]!, router, producer).then(
+      consumer => until(() => consumer.closed),
+      (error: Error) => error.name
+    )
     producer.close()
     assert.ok([true, 'NotFoundError'].includes(await consuming))
   }
@@ -215,15 +256,30 @@ test('a Consumer that is created while its Producer closes fails cleanly', async
 
 test('observers hear Producers of any Worker, and name the originals', async () => {
   const { router, transports } = await stage(await scattered(), 2)
-  const observer = await router.createAudioLevelObserver({ interval: 250, threshold: -127, maxEntries: 5 })
+  const observer = await router.createAudioLevelObserver({
+    interval: 250,
+    threshold: -127,
+    maxEntries: 5
+  })
   // Header extension 10 is ssrc-audio-level.
   const options = audio(7)
-  options.rtpParameters.headerExtensions = [{ uri: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level', id: 10 }]
-  const producers = [await transports[0].produce(options), await transports[1]!.produce({ ...options, rtpParameters: { ...options.rtpParameters, encodings: [{ ssrc: 8 }] } })]
+  options.rtpParameters.headerExtensions = [
+    { uri: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level', id: 10 }
+  ]
+  const producers = [
+    await transports[0].produce(options),
+    await transports[1]!.produce({
+      ...options,
+      rtpParameters: { ...options.rtpParameters, encodings: [{ ssrc: 8 }] }
+    })
+  ]
   const added: ms.Producer[] = []
   observer.observer.on('addproducer', producer => added.push(producer))
   for (const { id } of producers) await observer.addProducer({ producerId: id })
-  assert.ok(producers.every((producer, i) => added[i] === producer), 'the observer names the Producers that the application knows')
+  assert.ok(
+    producers.every((producer, i) => added[i] === producer),
+    'the observer names the Producers that the application knows'
+  )
   const heard = new Set<ms.Producer>()
   observer.on('volumes', volumes => volumes.forEach(({ producer }) => heard.add(producer)))
   let sequence = 0
@@ -247,16 +303,29 @@ test('one logical WebRtcServer is on each Worker that needs it, at the next port
   const mediasoup = await scattered({ maxWorkers: 2 })
   const worker = await mediasoup.createWorker()
   const router = await worker.createRouter({ mediaCodecs: [opus] })
-  const probe = await router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '127.0.0.1' } })
+  const probe = await router.createPlainTransport({
+    listenInfo: { protocol: 'udp', ip: '127.0.0.1' }
+  })
   const { localPort: port } = probe.tuple
   probe.close()
-  const server = await worker.createWebRtcServer({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', port }] })
+  const server = await worker.createWebRtcServer({
+    listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', port }]
+  })
   const handled: ms.WebRtcTransport[] = []
   server.observer.on('webrtctransporthandled', transport => handled.push(transport))
-  const transports = [await router.createWebRtcTransport({ webRtcServer: server }), await router.createWebRtcTransport({ webRtcServer: server })]
-  assert.equal(transports.map(({ iceCandidates }) => iceCandidates[0]!.port), [port, port + 1])
+  const transports = [
+    await router.createWebRtcTransport({ webRtcServer: server }),
+    await router.createWebRtcTransport({ webRtcServer: server })
+  ]
+  assert.equal(
+    transports.map(({ iceCandidates }) => iceCandidates[0]!.port),
+    [port, port + 1]
+  )
   assert.equal(handled, transports)
-  assert.equal((await server.dump()).webRtcTransportIds.toSorted(), transports.map(({ id }) => id).toSorted())
+  assert.equal(
+    (await server.dump()).webRtcTransportIds.toSorted(),
+    transports.map(({ id }) => id).toSorted()
+  )
   assert.equal((await worker.dump()).webRtcServerIds, [server.id])
   server.close()
   assert.ok(transports.every(({ closed }) => closed))
@@ -267,7 +336,9 @@ test('one logical WebRtcServer is on each Worker that needs it, at the next port
 /** A Worker with a WebRtcServer at a port of which the next ones are free. */
 async function serverAt(mediasoup: RemoteMediasoup, port?: number) {
   const worker = await mediasoup.createWorker()
-  const webRtcServer = await worker.createWebRtcServer({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', port: port ?? await freeUdpPort() }] })
+  const webRtcServer = await worker.createWebRtcServer({
+    listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', port: port ?? (await freeUdpPort()) }]
+  })
   return { worker, webRtcServer }
 }
 
@@ -293,7 +364,10 @@ test('the ports of WebRtcServers that are derived are not those that another one
   const { worker, webRtcServer } = await serverAt(mediasoup, port)
   await serverAt(mediasoup, port + 1)
   const router = await worker.createRouter({ mediaCodecs: [opus] })
-  const transports = [await router.createWebRtcTransport({ webRtcServer }), await router.createWebRtcTransport({ webRtcServer })]
+  const transports = [
+    await router.createWebRtcTransport({ webRtcServer }),
+    await router.createWebRtcTransport({ webRtcServer })
+  ]
   assert.is(portOf(transports[0]!), port)
   assert.ok(portOf(transports[1]!) > port + 1)
 })
@@ -305,28 +379,53 @@ test('where a WebRtcServer cannot be, because its ports are in use, no transport
   const first = await router.createWebRtcTransport({ webRtcServer })
   const others = await Promise.all([1, 2, 3, 4].map(offset => openSocket(portOf(first) + offset)))
   afterTest(() => others.forEach(socket => socket.close()))
-  for (let i = 0; i < 3; i++) assert.is(portOf(await router.createWebRtcTransport({ webRtcServer })), portOf(first))
+  for (let i = 0; i < 3; i++)
+    assert.is(portOf(await router.createWebRtcTransport({ webRtcServer })), portOf(first))
   const { pid } = await mediasoup.connection.locate(await router.createDirectTransport())
-  assert.is.not(pid, (await mediasoup.connection.locate(first)).pid, 'what needs no WebRtcServer may go there')
+  assert.is.not(
+    pid,
+    (await mediasoup.connection.locate(first)).pid,
+    'what needs no WebRtcServer may go there'
+  )
 })
 
 /** A tier that answers some requests with an error, or later. */
-const intercepting = (tier: Tier, intercept: (frame: string, send: () => void, link: Link) => void): Tier => Object.create(tier, {
-  open: { value: async (options?: OpenOptions) => {
-    const link = await tier.open(options)
-    const send = link.send.bind(link)
-    link.send = (frame, head) => intercept(String(frame), () => send(frame, head), link)
-    return link
-  } }
-})
+const intercepting = (
+  tier: Tier,
+  intercept: (frame: string, send: () => void, link: Link) => void
+): Tier =>
+  Object.create(tier, {
+    open: {
+      value: async (options?: OpenOptions) => {
+        const link = await tier.open(options)
+        const send = link.send.bind(link)
+        link.send = (frame, head) => intercept(String(frame), () => send(frame, head), link)
+        return link
+      }
+    }
+  })
 
 test('when no further Worker can be made, the one that is there has room', async () => {
   let workers = 0
-  const mediasoup = await use(vertical(intercepting(leaf(localMediasoup), (frame, send, link) => {
-    if (!frame.includes('"mediasoup.createWorker"') || !workers++) return send()
-    const { id } = JSON.parse(frame)
-    queueMicrotask(() => link.emit('frame', JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32013, message: 'no more Workers', data: { name: 'LimitError' } } })))
-  }), { policy: 'scatter', maxWorkers: 3 }))
+  const mediasoup = await use(
+    vertical(
+      intercepting(leaf(localMediasoup), (frame, send, link) => {
+        if (!frame.includes('"mediasoup.createWorker"') || !workers++) return send()
+        const { id } = JSON.parse(frame)
+        queueMicrotask(() =>
+          link.emit(
+            'frame',
+            JSON.stringify({
+              jsonrpc: '2.0',
+              id,
+              error: { code: -32013, message: 'no more Workers', data: { name: 'LimitError' } }
+            })
+          )
+        )
+      }),
+      { policy: 'scatter', maxWorkers: 3 }
+    )
+  )
   const { router, transports } = await stage(mediasoup, 3)
   assert.is(workers, 3)
   assert.equal((await router.dump()).transportIds.length, transports.length)
@@ -335,10 +434,15 @@ test('when no further Worker can be made, the one that is there has room', async
 test('codecs that are updated while a part of the Router is being made are those of that part, too', async () => {
   let routers = 0
   let release = () => {}
-  const mediasoup = await use(vertical(intercepting(leaf(localMediasoup), (frame, send) => {
-    if (frame.includes('"Worker.createRouter"') && routers++) release = send
-    else send()
-  }), { policy: 'scatter', maxWorkers: 2 }))
+  const mediasoup = await use(
+    vertical(
+      intercepting(leaf(localMediasoup), (frame, send) => {
+        if (frame.includes('"Worker.createRouter"') && routers++) release = send
+        else send()
+      }),
+      { policy: 'scatter', maxWorkers: 2 }
+    )
+  )
   const { router } = await stage(mediasoup, 1)
   const joining = router.createDirectTransport()
   await until(() => routers === 2)
@@ -351,11 +455,17 @@ test('so are the settings of a Worker that are updated while a part of it is bei
   let workers = 0
   let release = () => {}
   const updated: string[] = []
-  const mediasoup = await use(vertical(intercepting(leaf(localMediasoup), (frame, send) => {
-    if (frame.includes('"Worker.updateSettings"')) updated.push(JSON.parse(frame).params[1].logLevel)
-    if (frame.includes('"mediasoup.createWorker"') && workers++) release = send
-    else send()
-  }), { policy: 'scatter', maxWorkers: 2 }))
+  const mediasoup = await use(
+    vertical(
+      intercepting(leaf(localMediasoup), (frame, send) => {
+        if (frame.includes('"Worker.updateSettings"'))
+          updated.push(JSON.parse(frame).params[1].logLevel)
+        if (frame.includes('"mediasoup.createWorker"') && workers++) release = send
+        else send()
+      }),
+      { policy: 'scatter', maxWorkers: 2 }
+    )
+  )
   const { worker, router } = await stage(mediasoup, 1)
   const joining = router.createDirectTransport()
   await until(() => workers === 2)
@@ -370,9 +480,14 @@ test('when one Worker below dies, what was on it is closed, and the rest lives o
   const { worker, router, transports } = await stage(await scattered(), 3)
   const [first, second, third] = workersOf().filter(pid => !before.has(pid))
   const events: string[] = []
-  transports.forEach((transport, i) => transport.on('routerclose', () => events.push(`routerclose ${i}`)))
+  transports.forEach((transport, i) =>
+    transport.on('routerclose', () => events.push(`routerclose ${i}`))
+  )
   const producer = await transports[0].produce(audio())
-  const consumers = [await consumeOn(transports[1]!, router, producer), await consumeOn(transports[2]!, router, producer)]
+  const consumers = [
+    await consumeOn(transports[1]!, router, producer),
+    await consumeOn(transports[2]!, router, producer)
+  ]
 
   process.kill(second!, 'SIGKILL')
   await until(() => events.length)
@@ -393,7 +508,10 @@ test('when one Worker below dies, what was on it is closed, and the rest lives o
 test('a Router whose only part below dies is as good as new', async () => {
   const mediasoup = await scattered()
   const worker = await mediasoup.createWorker()
-  const [router, other] = [await worker.createRouter({ mediaCodecs: [opus] }), await worker.createRouter({ mediaCodecs: [opus] })]
+  const [router, other] = [
+    await worker.createRouter({ mediaCodecs: [opus] }),
+    await worker.createRouter({ mediaCodecs: [opus] })
+  ]
   for (let i = 0; i < 2; i++) await other.createDirectTransport()
   process.kill((await mediasoup.connection.locate(router)).pid, 'SIGKILL')
   await until(() => workersOf().length === 1)
@@ -402,17 +520,30 @@ test('a Router whose only part below dies is as good as new', async () => {
   assert.equal(empty.transportIds, [])
   const transport = await router.createDirectTransport()
   assert.equal((await router.dump()).transportIds, [transport.id])
-  assert.is((await mediasoup.connection.locate(router)).pid, (await mediasoup.connection.locate(transport)).pid)
+  assert.is(
+    (await mediasoup.connection.locate(router)).pid,
+    (await mediasoup.connection.locate(transport)).pid
+  )
 })
 
 test('Routers of different Workers are piped together, once, wherever their transports are', async () => {
   const mediasoup = await scattered()
   const [one, other] = [await stage(mediasoup, 2), await stage(mediasoup, 2)]
-  const producers = await Promise.all(one.transports.map((transport, i) => transport.produce(audio(100 + i))))
-  const pipes = await Promise.all(producers.map(({ id }) => one.router.pipeToRouter({ producerId: id, router: other.router })))
+  const producers = await Promise.all(
+    one.transports.map((transport, i) => transport.produce(audio(100 + i)))
+  )
+  const pipes = await Promise.all(
+    producers.map(({ id }) => one.router.pipeToRouter({ producerId: id, router: other.router }))
+  )
   assert.is((await one.router.dump()).transportIds.length, 3)
   assert.is((await other.router.dump()).transportIds.length, 3)
-  await flows(producers[1]!, await Promise.all(other.transports.map(transport => consumeOn(transport, other.router, pipes[1]!.pipeProducer!))), 101)
+  await flows(
+    producers[1]!,
+    await Promise.all(
+      other.transports.map(transport => consumeOn(transport, other.router, pipes[1]!.pipeProducer!))
+    ),
+    101
+  )
   one.router.close()
   assert.ok(pipes.every(({ pipeProducer }) => pipeProducer!.closed))
 })
@@ -421,12 +552,18 @@ test('updateMediaCodecs reaches Workers that come later', async () => {
   const { router, transports } = await stage(await scattered(), 1)
   router.updateMediaCodecs([pcmuCodec])
   const producer = await (await router.createDirectTransport()).produce(pcmu)
-  assert.is((await consumeOn(transports[0], router, producer)).rtpParameters.codecs[0]!.mimeType, 'audio/PCMU')
+  assert.is(
+    (await consumeOn(transports[0], router, producer)).rtpParameters.codecs[0]!.mimeType,
+    'audio/PCMU'
+  )
 })
 
 test('over a cluster a Router spans hosts, and each Producer crosses to a host once', async () => {
   const leaves = await Promise.all([startLeaf(), startLeaf()])
-  const cluster = horizontal(leaves.map(({ url }) => remote(url)), { policy: 'scatter' })
+  const cluster = horizontal(
+    leaves.map(({ url }) => remote(url)),
+    { policy: 'scatter' }
+  )
   afterTest(() => cluster.close())
   let up = 0
   cluster.on('up', () => up++)
@@ -434,13 +571,20 @@ test('over a cluster a Router spans hosts, and each Producer crosses to a host o
   const mediasoup = await use(vertical(cluster, { policy: 'scatter', maxWorkers: 4, linger: 0 }))
   const { router, transports } = await stage(mediasoup, 4)
   const workers = leaves.map(({ child }) => workersOf(child.pid))
-  assert.equal(workers.map(({ length }) => length), [2, 2])
-  const places = await Promise.all(transports.map(transport => mediasoup.connection.locate(transport)))
+  assert.equal(
+    workers.map(({ length }) => length),
+    [2, 2]
+  )
+  const places = await Promise.all(
+    transports.map(transport => mediasoup.connection.locate(transport))
+  )
   assert.equal(places.map(({ pid }) => pid).toSorted(), workers.flat().toSorted())
   assert.is(new Set(places.map(({ node }) => node)).size, 2)
   assert.ok(workers.flat().includes((await mediasoup.connection.locate(router)).pid))
   const producer = await transports[0].produce(audio())
-  const consumers = await Promise.all(transports.map(transport => consumeOn(transport, router, producer)))
+  const consumers = await Promise.all(
+    transports.map(transport => consumeOn(transport, router, producer))
+  )
   await flows(producer, consumers)
 })
 

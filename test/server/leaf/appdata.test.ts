@@ -53,11 +53,21 @@ async function speaker(url: string) {
   const texts: string[] = []
   peer.socket.on('message', data => texts.push(String(data)))
   let id = 0
-  return async function create(method: string, handle: string | undefined, options: object, appData: string) {
+  return async function create(
+    method: string,
+    handle: string | undefined,
+    options: object,
+    appData: string
+  ) {
     const { appData: _, ...others } = { appData: undefined, ...options }
-    const params = [...handle ? [JSON.stringify(handle)] : [], `{"appData":${appData},${JSON.stringify(others).slice(1)}`]
+    const params = [
+      ...(handle ? [JSON.stringify(handle)] : []),
+      `{"appData":${appData},${JSON.stringify(others).slice(1)}`
+    ]
     const start = `{"jsonrpc":"2.0","id":${++id},`
-    peer.send(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":[${params.join(',').replace(',}', '}')}]}`)
+    peer.send(
+      `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":[${params.join(',').replace(',}', '}')}]}`
+    )
     const text = await until(() => texts.find(text => text.startsWith(start)))
     const { result, error } = JSON.parse(text)
     assert.is(error, undefined, text)
@@ -69,18 +79,31 @@ async function speaker(url: string) {
 
 for (const [name, url] of [
   ...Object.entries(leaves).map(([name, tier]) => [name, () => open(tier())] as const),
-  ...Object.entries(above).map(([name, tier]) => [name, async () => open(tier(await open(leaf(localMediasoup))))] as const)
+  ...Object.entries(above).map(
+    ([name, tier]) => [name, async () => open(tier(await open(leaf(localMediasoup))))] as const
+  )
 ]) {
   test(`any JSON comes back the same: ${name}`, async () => {
     const create = await speaker(await url())
     for (const text of texts) {
       const worker = await create('mediasoup.createWorker', undefined, {}, text)
-      const router = await create('Worker.createRouter', worker.handle, { mediaCodecs: [opus] }, text)
+      const router = await create(
+        'Worker.createRouter',
+        worker.handle,
+        { mediaCodecs: [opus] },
+        text
+      )
       const transport = await create('Router.createDirectTransport', router.handle, {}, text)
       const producer = await create('DirectTransport.produce', transport.handle, audio(), text)
       const { rtpCapabilities } = router.result.members
-      const consumer = await create('DirectTransport.consume', transport.handle, { producerId: producer.result.members.id, rtpCapabilities }, text)
-      for (const { appData, result } of [worker, router, transport, producer, consumer]) assert.is(appData, text, result.kind)
+      const consumer = await create(
+        'DirectTransport.consume',
+        transport.handle,
+        { producerId: producer.result.members.id, rtpCapabilities },
+        text
+      )
+      for (const { appData, result } of [worker, router, transport, producer, consumer])
+        assert.is(appData, text, result.kind)
     }
   })
 }

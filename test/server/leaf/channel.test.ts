@@ -1,4 +1,5 @@
-// A call whose arguments mediasoup cannot encode fails alone: no later call on any Worker fails because of it.
+// A call whose arguments mediasoup cannot encode fails alone: no later call on any Worker fails
+// because of it.
 
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
@@ -11,12 +12,18 @@ import { afterTest, audio, cleanUp, opus, rejection } from '../../helper.ts'
 
 cleanUp(test)
 
-const wrong = { protocol: 'udp', ip: '127.0.0.1', sendBufferSize: { $: 'bigint', value: '1' } } as unknown as ms.TransportListenInfo
+const wrong = {
+  protocol: 'udp',
+  ip: '127.0.0.1',
+  sendBufferSize: { $: 'bigint', value: '1' }
+} as unknown as ms.TransportListenInfo
 
 /** Two Workers with a Router each. */
 async function furnish(mediasoup: RemoteMediasoup) {
   const workers = [await mediasoup.createWorker(), await mediasoup.createWorker()]
-  const routers = await Promise.all(workers.map(worker => worker.createRouter({ mediaCodecs: [opus] })))
+  const routers = await Promise.all(
+    workers.map(worker => worker.createRouter({ mediaCodecs: [opus] }))
+  )
   return { workers, routers }
 }
 
@@ -29,7 +36,10 @@ for (const shareWorkers of [true, false]) {
       afterTest(() => mediasoup.close())
       return furnish(mediasoup)
     }
-    const { workers: [, farWorker], routers } = await open()
+    const {
+      workers: [, farWorker],
+      routers
+    } = await open()
     const near = routers[0]!
     const others = shareWorkers ? (await open()).routers : routers
     const { id: producerId } = await (await near.createDirectTransport()).produce(audio())
@@ -46,20 +56,33 @@ for (const shareWorkers of [true, false]) {
 test('calls that arrive with one that fails are answered', async () => {
   const mediasoup = await client(leaf(localMediasoup))
   afterTest(() => mediasoup.close())
-  const { routers: [near, far] } = await furnish(mediasoup)
+  const {
+    routers: [near, far]
+  } = await furnish(mediasoup)
   const producer = await (await near!.createDirectTransport()).produce(audio())
   const calls = [
     near!.pipeToRouter({ producerId: producer.id, router: far!, listenInfo: wrong }),
-    far!.dump(), near!.createPlainTransport({ listenInfo: wrong }), near!.dump(), far!.createDirectTransport()
+    far!.dump(),
+    near!.createPlainTransport({ listenInfo: wrong }),
+    near!.dump(),
+    far!.createDirectTransport()
   ]
   const outcomes = await Promise.allSettled(calls)
-  assert.equal(outcomes.map(({ status }) => status), ['rejected', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+  assert.equal(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled']
+  )
 })
 
 test('what follows half a message in the same turn is encoded as if there was none', async () => {
   const worker = await isolateMessages(await localMediasoup.createWorker())
   afterTest(() => worker.close())
-  interface Builder { startObject(fields: number): void; createString(text: string): number; clear(): void; asUint8Array(): Uint8Array }
+  interface Builder {
+    startObject(fields: number): void
+    createString(text: string): number
+    clear(): void
+    asUint8Array(): Uint8Array
+  }
   const encoded: string[] = []
   const item = {
     pack(builder: Builder) {

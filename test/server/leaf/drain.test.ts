@@ -4,9 +4,23 @@ import * as localMediasoup from 'mediasoup'
 import { once } from 'node:events'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type DrainingHost, DrainingError, type RemoteMediasoup, client } from '../../../client/index.ts'
+import {
+  type DrainingHost,
+  DrainingError,
+  type RemoteMediasoup,
+  client
+} from '../../../client/index.ts'
 import { leaf } from '../../../server/index.ts'
-import { afterTest, cleanUp, connectLeaf, isAlive, raw, rejection, run, until } from '../../helper.ts'
+import {
+  afterTest,
+  cleanUp,
+  connectLeaf,
+  isAlive,
+  raw,
+  rejection,
+  run,
+  until
+} from '../../helper.ts'
 
 cleanUp(test)
 
@@ -43,7 +57,15 @@ test('a host that drains refuses Workers and Routers by a class of its own, and 
   }
   assert.not((await router.createDirectTransport()).closed)
   assert.equal(await isReady(url), { status: 'draining' })
-  assert.equal(await mediasoup.connection.getLoad(), { capacity: 0, used: 0, workers: 0, shared: 0, routers: 1, consumers: 0, draining: 2 })
+  assert.equal(await mediasoup.connection.getLoad(), {
+    capacity: 0,
+    used: 0,
+    workers: 0,
+    shared: 0,
+    routers: 1,
+    consumers: 0,
+    draining: 2
+  })
 })
 
 test('it ends when it is empty, and the command shows what is left until then', async () => {
@@ -55,7 +77,9 @@ test('it ends when it is empty, and the command shows what is left until then', 
   router.close()
   await until(() => command.lines.includes('1 Workers, 0 Routers, 0 Consumers left'))
   let died = false
-  worker.on('died', () => { died = true })
+  worker.on('died', () => {
+    died = true
+  })
   worker.close()
   assert.equal(await exited, [0, null])
   assert.equal(await command.exited, [0, null])
@@ -72,7 +96,10 @@ test('at the deadline it ends with what is on it', async () => {
   await died
   assert.equal(await exited, [0, null])
   assert.equal(await command.exited, [0, null])
-  assert.is(command.lines.at(-1), 'the deadline has come: the host ends with 1 Workers, 0 Routers, 0 Consumers')
+  assert.is(
+    command.lines.at(-1),
+    'the deadline has come: the host ends with 1 Workers, 0 Routers, 0 Consumers'
+  )
   await until(() => !isAlive(worker.pid))
 })
 
@@ -122,7 +149,11 @@ test('a session with Workers there is told what it has to move, and again when t
   const { node } = await mediasoup.connection.locate(worker)
   const [{ workers, transports, rtpObservers, ...host }] = told as [DrainingHost]
   assert.equal(host, { node, deadline: undefined })
-  for (const [objects, expected] of [[workers, worker], [transports, transport], [rtpObservers, observer]] as const) {
+  for (const [objects, expected] of [
+    [workers, worker],
+    [transports, transport],
+    [rtpObservers, observer]
+  ] as const) {
     assert.is(objects.length, 1)
     assert.is(objects[0], expected)
   }
@@ -158,7 +189,10 @@ test('a deadline that is none is refused', async () => {
   const { url } = await connectLeaf()
   const peer = await raw(url)
   for (const deadline of [-1, 'soon', {}]) {
-    assert.match((await peer.call('tier.drain', { deadline })).error!.message, /^deadline must be from 0 to 2147483647 ms/)
+    assert.match(
+      (await peer.call('tier.drain', { deadline })).error!.message,
+      /^deadline must be from 0 to 2147483647 ms/
+    )
   }
   assert.equal(await isReady(url), { status: 'ready' })
 })

@@ -1,4 +1,5 @@
-// Ids that applications choose for Producers and DataProducers never reach what mediasoup and Node.js treat specially.
+// Ids that applications choose for Producers and DataProducers never reach what mediasoup and
+// Node.js treat specially.
 
 import fc from 'fast-check'
 import { test } from 'uvu'
@@ -26,7 +27,10 @@ async function stage(url: string) {
 }
 
 /** Lets the worker tell something about a Producer that is closed by then. */
-async function closeUnderNotifications({ peer, worker }: { peer: Peer; worker: string }, producer: string) {
+async function closeUnderNotifications(
+  { peer, worker }: { peer: Peer; worker: string },
+  producer: string
+) {
   await peer.call('Producer.enableTraceEvent', producer, ['rtp'])
   for (let i = 0; i < 100; i++) peer.send(encodeNotification('Producer.send', [producer, rtp(i)]))
   peer.send(encodeNotification('Producer.close', [producer]))
@@ -34,18 +38,32 @@ async function closeUnderNotifications({ peer, worker }: { peer: Peer; worker: s
   for (let i = 0; i < 2; i++) await peer.call('Worker.getResourceUsage', worker)
 }
 
-const reserved = ['error', 'newListener', 'removeListener', 'listenererror', '__proto__', '@close', '@producerclose']
+const reserved = [
+  'error',
+  'newListener',
+  'removeListener',
+  'listenererror',
+  '__proto__',
+  '@close',
+  '@producerclose'
+]
 
 test('a Producer cannot have the name of an internal event, and the leaf lives', async () => {
   const { url, child } = await startLeaf()
   const { peer, worker, transport } = await stage(url)
   for (const id of reserved) {
-    const { result, error } = await peer.call('DirectTransport.produce', transport, { id, ...audio() })
+    const { result, error } = await peer.call('DirectTransport.produce', transport, {
+      id,
+      ...audio()
+    })
     if (result) await closeUnderNotifications({ peer, worker }, (result as { $: string }).$)
     assert.is(child.exitCode, null, `the leaf ended when a Producer was called ${id}`)
     assert.is(error?.data?.name, 'TypeError')
     assert.match(error!.message, 'id must not be the name of an internal event')
-    assert.is((await peer.call('DirectTransport.produceData', transport, { id })).error?.message, error!.message)
+    assert.is(
+      (await peer.call('DirectTransport.produceData', transport, { id })).error?.message,
+      error!.message
+    )
   }
   assert.ok((await (await raw(url)).call('tier.hello')).result)
 })
@@ -62,13 +80,19 @@ test('an id is a well-formed string of at most 255 bytes', async () => {
     [7, 'id must be a string (got number)']
   ]
   for (const [id, message] of refused) {
-    for (const [method, options] of [['produce', audio()], ['produceData', {}]] as const) {
+    for (const [method, options] of [
+      ['produce', audio()],
+      ['produceData', {}]
+    ] as const) {
       const { error } = await peer.call(`DirectTransport.${method}`, transport, { ...options, id })
       assert.match(error!.message, message)
     }
   }
   for (const id of ['x'.repeat(255), 'p 1', '日本']) {
-    const { result } = await peer.call('DirectTransport.produce', transport, { ...audio(id.length), id })
+    const { result } = await peer.call('DirectTransport.produce', transport, {
+      ...audio(id.length),
+      id
+    })
     assert.is((result as { members: { id: string } }).members.id, id)
   }
 })
@@ -77,19 +101,29 @@ test('whatever string is chosen, a Producer has it or is refused, and nobody els
   const { url, child } = await startLeaf()
   const [{ peer, worker, transport }, bystander] = [await stage(url), await stage(url)]
   let ssrc = 1
-  const strings = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...reserved, 'constructor', 'toString', '', ' ', '\0', '1'), fc.string({ minLength: 250, maxLength: 300 }))
-  await fc.assert(fc.asyncProperty(strings, fc.boolean(), async (id, isData) => {
-    const { result, error } = isData
-      ? await peer.call('DirectTransport.produceData', transport, { id })
-      : await peer.call('DirectTransport.produce', transport, { id, ...audio(++ssrc) })
-    const made = result as { $: string; members: { id: string } } | undefined
-    assert.ok(made || error?.data?.name === 'TypeError' || error?.data?.name === 'Error', JSON.stringify(error))
-    if (made) assert.is(made.members.id, id || made.members.id)
-    if (made && isData) peer.send(encodeNotification('DataProducer.close', [made.$]))
-    if (made && !isData) await closeUnderNotifications({ peer, worker }, made.$)
-    assert.is(child.exitCode, null)
-    assert.ok((await bystander.peer.call('Worker.getResourceUsage', bystander.worker)).result)
-  }), { numRuns: 60 })
+  const strings = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom(...reserved, 'constructor', 'toString', '', ' ', '\0', '1'),
+    fc.string({ minLength: 250, maxLength: 300 })
+  )
+  await fc.assert(
+    fc.asyncProperty(strings, fc.boolean(), async (id, isData) => {
+      const { result, error } = isData
+        ? await peer.call('DirectTransport.produceData', transport, { id })
+        : await peer.call('DirectTransport.produce', transport, { id, ...audio(++ssrc) })
+      const made = result as { $: string; members: { id: string } } | undefined
+      assert.ok(
+        made || error?.data?.name === 'TypeError' || error?.data?.name === 'Error',
+        JSON.stringify(error)
+      )
+      if (made) assert.is(made.members.id, id || made.members.id)
+      if (made && isData) peer.send(encodeNotification('DataProducer.close', [made.$]))
+      if (made && !isData) await closeUnderNotifications({ peer, worker }, made.$)
+      assert.is(child.exitCode, null)
+      assert.ok((await bystander.peer.call('Worker.getResourceUsage', bystander.worker)).result)
+    }),
+    { numRuns: 60 }
+  )
 })
 
 test.run()

@@ -36,14 +36,28 @@ async function stage(url: string) {
     DirectTransport: transport.$,
     Producer: producer.$,
     DataProducer: dataProducer.$,
-    Consumer: (await create(peer, 'DirectTransport.consume', transport.$, { producerId: producer.members.id, rtpCapabilities: router.members.rtpCapabilities })).$,
-    DataConsumer: (await create(peer, 'DirectTransport.consumeData', transport.$, { dataProducerId: dataProducer.members.id })).$,
-    WebRtcServer: (await create(peer, 'Worker.createWebRtcServer', worker.$, { listenInfos: [listenInfo] })).$,
-    WebRtcTransport: (await create(peer, 'Router.createWebRtcTransport', router.$, { listenInfos: [listenInfo] })).$,
+    Consumer: (
+      await create(peer, 'DirectTransport.consume', transport.$, {
+        producerId: producer.members.id,
+        rtpCapabilities: router.members.rtpCapabilities
+      })
+    ).$,
+    DataConsumer: (
+      await create(peer, 'DirectTransport.consumeData', transport.$, {
+        dataProducerId: dataProducer.members.id
+      })
+    ).$,
+    WebRtcServer: (
+      await create(peer, 'Worker.createWebRtcServer', worker.$, { listenInfos: [listenInfo] })
+    ).$,
+    WebRtcTransport: (
+      await create(peer, 'Router.createWebRtcTransport', router.$, { listenInfos: [listenInfo] })
+    ).$,
     PlainTransport: (await create(peer, 'Router.createPlainTransport', router.$, { listenInfo })).$,
     PipeTransport: (await create(peer, 'Router.createPipeTransport', router.$, { listenInfo })).$,
     AudioLevelObserver: (await create(peer, 'Router.createAudioLevelObserver', router.$, {})).$,
-    ActiveSpeakerObserver: (await create(peer, 'Router.createActiveSpeakerObserver', router.$, {})).$
+    ActiveSpeakerObserver: (await create(peer, 'Router.createActiveSpeakerObserver', router.$, {}))
+      .$
   }
   return { peer, handles }
 }
@@ -51,11 +65,14 @@ async function stage(url: string) {
 const expressions: [name: string, tier: (url: string) => Tier][] = [
   ['a leaf', () => leaf(localMediasoup)],
   ['a vertical tier', url => vertical(remote(url))],
-  ['an aggregator', url => {
-    const cluster = horizontal([remote(url)])
-    afterTest(() => cluster.close())
-    return vertical(cluster)
-  }]
+  [
+    'an aggregator',
+    url => {
+      const cluster = horizontal([remote(url)])
+      afterTest(() => cluster.close())
+      return vertical(cluster)
+    }
+  ]
 ]
 
 for (const [name, tier] of expressions) {
@@ -71,7 +88,9 @@ for (const [name, tier] of expressions) {
       const { error, result } = await peer.call(method, handle, ...params)
       return JSON.stringify({ error, result }).replaceAll(handle, 'HANDLE')
     }
-    const called = [...methods].filter(([, { kind }]) => kind !== 'mediasoup').map(([method, { kind }]) => [method, owner.handles[kind]!] as const)
+    const called = [...methods]
+      .filter(([, { kind }]) => kind !== 'mediasoup')
+      .map(([method, { kind }]) => [method, owner.handles[kind]!] as const)
     for (const [method, handle] of [...called, ['tier.locate', owner.handles.Router!] as const]) {
       const answer = await answerTo(method, handle, {})
       assert.match(answer, /"name":"NotFoundError"/, method)
@@ -80,20 +99,41 @@ for (const [name, tier] of expressions) {
     }
     // As an argument, too.
     const own = owner.handles.WebRtcServer!
-    const router = (await create(peer, 'Worker.createRouter', (await create(peer, 'mediasoup.createWorker', {})).$, {})).$
-    const [alien, random] = await Promise.all([own, `${own}000`].map(async handle =>
-      JSON.stringify(await peer.call('Router.createWebRtcTransport', router, { webRtcServer: { $: handle } }).then(({ error }) => error)).replaceAll(handle, 'HANDLE')))
+    const router = (
+      await create(
+        peer,
+        'Worker.createRouter',
+        (
+          await create(peer, 'mediasoup.createWorker', {})
+        ).$,
+        {}
+      )
+    ).$
+    const [alien, random] = await Promise.all(
+      [own, `${own}000`].map(async handle =>
+        JSON.stringify(
+          await peer
+            .call('Router.createWebRtcTransport', router, { webRtcServer: { $: handle } })
+            .then(({ error }) => error)
+        ).replaceAll(handle, 'HANDLE')
+      )
+    )
     assert.match(alien!, /not found/)
     assert.is(alien, random)
 
     // What is one's own is closed by a request, too, and answered.
-    assert.equal(await peer.call('Router.close', router).then(({ error, result }) => [error, result]), [undefined, null])
+    assert.equal(
+      await peer.call('Router.close', router).then(({ error, result }) => [error, result]),
+      [undefined, null]
+    )
 
     // And nothing of it has happened to the other session.
-    for (const [kind, handle] of Object.entries(owner.handles)) peer.send({ jsonrpc: '2.0', method: `${kind}.close`, params: [handle] })
+    for (const [kind, handle] of Object.entries(owner.handles))
+      peer.send({ jsonrpc: '2.0', method: `${kind}.close`, params: [handle] })
     await peer.call('tier.hello')
     for (const [kind, handle] of Object.entries(owner.handles)) {
-      if (methods.has(`${kind}.dump`)) assert.is((await owner.peer.call(`${kind}.dump`, handle)).error, undefined, kind)
+      if (methods.has(`${kind}.dump`))
+        assert.is((await owner.peer.call(`${kind}.dump`, handle)).error, undefined, kind)
     }
   })
 }

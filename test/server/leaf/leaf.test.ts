@@ -1,4 +1,5 @@
-// What a leaf does not accept from its clients, what it adds, and what its sessions have to do with each other: nothing.
+// What a leaf does not accept from its clients, what it adds, and what its sessions have to do with
+// each other: nothing.
 
 import { X509Certificate } from 'node:crypto'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
@@ -12,7 +13,18 @@ import * as assert from 'uvu/assert'
 import { type RemoteMediasoup, client, connect } from '../../../client/index.ts'
 import { certificate } from '../../../conformance/certificate.ts'
 import { leaf } from '../../../server/index.ts'
-import { afterTest, audio, cleanUp, connectLeaf, isAlive, mock, opus, rejection, startLeaf, until } from '../../helper.ts'
+import {
+  afterTest,
+  audio,
+  cleanUp,
+  connectLeaf,
+  isAlive,
+  mock,
+  opus,
+  rejection,
+  startLeaf,
+  until
+} from '../../helper.ts'
 
 const { timers } = mocked
 
@@ -20,10 +32,18 @@ cleanUp(test)
 
 test('the worker is that of the host: another program is refused, its own may be named', async () => {
   const mediasoup = await mock()
-  for (const workerBin of ['/bin/sh', './mediasoup-worker', `${mediasoup.workerBin}/../mediasoup-worker-dev`, '']) {
+  for (const workerBin of [
+    '/bin/sh',
+    './mediasoup-worker',
+    `${mediasoup.workerBin}/../mediasoup-worker-dev`,
+    ''
+  ]) {
     const error = await rejection(mediasoup.createWorker({ workerBin }))
     assert.instance(error, TypeError)
-    assert.is(error.message, `workerBin must be the one of the host, ${mediasoup.workerBin}, or not be given (got ${workerBin})`)
+    assert.is(
+      error.message,
+      `workerBin must be the one of the host, ${mediasoup.workerBin}, or not be given (got ${workerBin})`
+    )
   }
   const worker = await mediasoup.createWorker({ workerBin: mediasoup.workerBin })
   assert.ok(isAlive(worker.pid))
@@ -44,11 +64,16 @@ async function openFolders() {
   return { root, allowed: await folder('allowed'), other: await folder('allowed-not') }
 }
 
-const filesIn = (folder: string): ms.WorkerSettings => ({ dtlsCertificateFile: join(folder, 'cert.pem'), dtlsPrivateKeyFile: join(folder, 'key.pem') })
+const filesIn = (folder: string): ms.WorkerSettings => ({
+  dtlsCertificateFile: join(folder, 'cert.pem'),
+  dtlsPrivateKeyFile: join(folder, 'key.pem')
+})
 
 async function fingerprintOf(worker: ms.Worker) {
   const router = await worker.createRouter()
-  const { dtlsParameters } = await router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] })
+  const { dtlsParameters } = await router.createWebRtcTransport({
+    listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }]
+  })
   return dtlsParameters.fingerprints.find(({ algorithm }) => algorithm === 'sha-256')!.value
 }
 
@@ -58,7 +83,10 @@ test('no file of the host may be named, unless its operator allows the folder', 
   for (const [name, file] of Object.entries(filesIn(allowed.path))) {
     const error = await rejection(mediasoup.createWorker({ [name]: file }))
     assert.instance(error, TypeError)
-    assert.is(error.message, `${name} must be in a folder that the operator of the host allows (--allow-files): ${file} is not`)
+    assert.is(
+      error.message,
+      `${name} must be in a folder that the operator of the host allows (--allow-files): ${file} is not`
+    )
   }
 })
 
@@ -73,8 +101,14 @@ test('an allowed folder may be a symbolic link itself', async () => {
   const { root, allowed } = await openFolders()
   await symlink(allowed.path, join(root, 'link'))
   const mediasoup = await mock({ allowFiles: [join(root, 'link')] })
-  assert.is(await fingerprintOf(await mediasoup.createWorker(filesIn(join(root, 'link')))), allowed.fingerprint)
-  assert.is(await fingerprintOf(await mediasoup.createWorker(filesIn(allowed.path))), allowed.fingerprint)
+  assert.is(
+    await fingerprintOf(await mediasoup.createWorker(filesIn(join(root, 'link')))),
+    allowed.fingerprint
+  )
+  assert.is(
+    await fingerprintOf(await mediasoup.createWorker(filesIn(allowed.path))),
+    allowed.fingerprint
+  )
 })
 
 test('no path leads out of an allowed folder', async () => {
@@ -88,19 +122,37 @@ test('no path leads out of an allowed folder', async () => {
     join(allowed.path, 'file-link.pem'),
     join(allowed.path, 'folder-link/cert.pem'),
     allowed.path,
-    '/etc/hostname', 'cert.pem', '', 7, {}, [join(allowed.path, 'cert.pem')]
+    '/etc/hostname',
+    'cert.pem',
+    '',
+    7,
+    {},
+    [join(allowed.path, 'cert.pem')]
   ]
   for (const file of outside) {
-    const error = await rejection(mediasoup.createWorker({ dtlsCertificateFile: file as string, dtlsPrivateKeyFile: join(allowed.path, 'key.pem') }))
+    const error = await rejection(
+      mediasoup.createWorker({
+        dtlsCertificateFile: file as string,
+        dtlsPrivateKeyFile: join(allowed.path, 'key.pem')
+      })
+    )
     assert.instance(error, TypeError, String(file))
-    assert.match(error.message, 'dtlsCertificateFile must be in a folder that the operator of the host allows')
+    assert.match(
+      error.message,
+      'dtlsCertificateFile must be in a folder that the operator of the host allows'
+    )
   }
 })
 
 test("an allowed file that is missing is the worker's to complain about", async () => {
   const { allowed } = await openFolders()
   const mediasoup = await mock({ allowFiles: [allowed.path] })
-  const error = await rejection(mediasoup.createWorker({ ...filesIn(allowed.path), dtlsCertificateFile: join(allowed.path, 'nothing.pem') }))
+  const error = await rejection(
+    mediasoup.createWorker({
+      ...filesIn(allowed.path),
+      dtlsCertificateFile: join(allowed.path, 'nothing.pem')
+    })
+  )
   assert.is(error.message, 'wrong settings')
 })
 
@@ -109,44 +161,104 @@ const THEIRS = '198.51.100.9'
 
 type Listen = (router: ms.Router, worker: ms.Worker) => Promise<unknown[]>
 
-const webRtc = (options: ms.WebRtcTransportOptions): Listen => async router =>
-  (await router.createWebRtcTransport(options)).iceCandidates.map(({ address }) => address)
+const webRtc =
+  (options: ms.WebRtcTransportOptions): Listen =>
+  async router =>
+    (await router.createWebRtcTransport(options)).iceCandidates.map(({ address }) => address)
 
-const webRtcServer = (...listenInfos: ms.TransportListenInfo[]): Listen => async (router, worker) => {
-  const server = await worker.createWebRtcServer({ listenInfos })
-  return webRtc({ webRtcServer: server })(router, worker)
-}
+const webRtcServer =
+  (...listenInfos: ms.TransportListenInfo[]): Listen =>
+  async (router, worker) => {
+    const server = await worker.createWebRtcServer({ listenInfos })
+    return webRtc({ webRtcServer: server })(router, worker)
+  }
 
-const plain = (options: ms.PlainTransportOptions): Listen => async router => {
-  const { tuple, rtcpTuple } = await router.createPlainTransport(options)
-  return [tuple.localAddress, rtcpTuple?.localAddress]
-}
+const plain =
+  (options: ms.PlainTransportOptions): Listen =>
+  async router => {
+    const { tuple, rtcpTuple } = await router.createPlainTransport(options)
+    return [tuple.localAddress, rtcpTuple?.localAddress]
+  }
 
-const pipe = (options: ms.PipeTransportOptions): Listen => async router => [(await router.createPipeTransport(options)).tuple.localAddress]
+const pipe =
+  (options: ms.PipeTransportOptions): Listen =>
+  async router => [(await router.createPipeTransport(options)).tuple.localAddress]
 
-const udp = (ip: string, rest: Partial<ms.TransportListenInfo> = {}): ms.TransportListenInfo => ({ protocol: 'udp', ip, ...rest })
+const udp = (ip: string, rest: Partial<ms.TransportListenInfo> = {}): ms.TransportListenInfo => ({
+  protocol: 'udp',
+  ip,
+  ...rest
+})
 
 const announcements: [what: string, listen: Listen, addresses: unknown[]][] = [
-  ['the listenInfos of a WebRtcTransport', webRtc({ listenInfos: [udp('0.0.0.0'), { protocol: 'tcp', ip: '0.0.0.0' }] }), [OURS, OURS]],
-  ['those listenInfos that need it', webRtc({ listenInfos: [udp('0.0.0.0'), udp('127.0.0.1')] }), [OURS, '127.0.0.1']],
+  [
+    'the listenInfos of a WebRtcTransport',
+    webRtc({ listenInfos: [udp('0.0.0.0'), { protocol: 'tcp', ip: '0.0.0.0' }] }),
+    [OURS, OURS]
+  ],
+  [
+    'those listenInfos that need it',
+    webRtc({ listenInfos: [udp('0.0.0.0'), udp('127.0.0.1')] }),
+    [OURS, '127.0.0.1']
+  ],
   ['an IPv6 listenInfo', webRtc({ listenInfos: [udp('::')] }), [OURS]],
   ['the listenIps of a WebRtcTransport, as strings', webRtc({ listenIps: ['0.0.0.0'] }), [OURS]],
-  ['the listenIps of a WebRtcTransport, as objects', webRtc({ listenIps: [{ ip: '0.0.0.0' }, '127.0.0.1'] }), [OURS, '127.0.0.1']],
+  [
+    'the listenIps of a WebRtcTransport, as objects',
+    webRtc({ listenIps: [{ ip: '0.0.0.0' }, '127.0.0.1'] }),
+    [OURS, '127.0.0.1']
+  ],
   ['the listenInfos of a WebRtcServer', webRtcServer(udp('0.0.0.0')), [OURS]],
-  ['the listenInfo and the rtcpListenInfo of a PlainTransport', plain({ listenInfo: udp('0.0.0.0'), rtcpListenInfo: udp('0.0.0.0'), rtcpMux: false }), [OURS, OURS]],
-  ['the rtcpListenInfo alone', plain({ listenInfo: udp('127.0.0.1'), rtcpListenInfo: udp('0.0.0.0'), rtcpMux: false }), ['127.0.0.1', OURS]],
-  ['the listenIp of a PlainTransport, as a string', plain({ listenIp: '0.0.0.0' }), [OURS, undefined]],
-  ['the listenIp of a PlainTransport, as an object', plain({ listenIp: { ip: '0.0.0.0' } }), [OURS, undefined]],
+  [
+    'the listenInfo and the rtcpListenInfo of a PlainTransport',
+    plain({ listenInfo: udp('0.0.0.0'), rtcpListenInfo: udp('0.0.0.0'), rtcpMux: false }),
+    [OURS, OURS]
+  ],
+  [
+    'the rtcpListenInfo alone',
+    plain({ listenInfo: udp('127.0.0.1'), rtcpListenInfo: udp('0.0.0.0'), rtcpMux: false }),
+    ['127.0.0.1', OURS]
+  ],
+  [
+    'the listenIp of a PlainTransport, as a string',
+    plain({ listenIp: '0.0.0.0' }),
+    [OURS, undefined]
+  ],
+  [
+    'the listenIp of a PlainTransport, as an object',
+    plain({ listenIp: { ip: '0.0.0.0' } }),
+    [OURS, undefined]
+  ],
   ['the listenInfo of a PipeTransport', pipe({ listenInfo: udp('0.0.0.0') }), [OURS]],
   ['the listenIp of a PipeTransport', pipe({ listenIp: '0.0.0.0' }), [OURS]],
   // And what is left as it is.
   ['a specific address', webRtc({ listenInfos: [udp('127.0.0.1')] }), ['127.0.0.1']],
   ['a specific address, as a string', webRtc({ listenIps: ['127.0.0.1'] }), ['127.0.0.1']],
-  ['a specific address of a PlainTransport', plain({ listenInfo: udp('127.0.0.1') }), ['127.0.0.1', undefined]],
-  ['what the client announces', webRtc({ listenInfos: [udp('0.0.0.0', { announcedAddress: THEIRS })] }), [THEIRS]],
-  ['what the client announces by the old name', webRtc({ listenInfos: [udp('0.0.0.0', { announcedIp: THEIRS })] }), [THEIRS]],
-  ['a listenIp that the client announces', plain({ listenIp: { ip: '0.0.0.0', announcedIp: THEIRS } }), [THEIRS, undefined]],
-  ['a WebRtcServer that the client announces', webRtcServer(udp('0.0.0.0', { announcedAddress: THEIRS })), [THEIRS]]
+  [
+    'a specific address of a PlainTransport',
+    plain({ listenInfo: udp('127.0.0.1') }),
+    ['127.0.0.1', undefined]
+  ],
+  [
+    'what the client announces',
+    webRtc({ listenInfos: [udp('0.0.0.0', { announcedAddress: THEIRS })] }),
+    [THEIRS]
+  ],
+  [
+    'what the client announces by the old name',
+    webRtc({ listenInfos: [udp('0.0.0.0', { announcedIp: THEIRS })] }),
+    [THEIRS]
+  ],
+  [
+    'a listenIp that the client announces',
+    plain({ listenIp: { ip: '0.0.0.0', announcedIp: THEIRS } }),
+    [THEIRS, undefined]
+  ],
+  [
+    'a WebRtcServer that the client announces',
+    webRtcServer(udp('0.0.0.0', { announcedAddress: THEIRS })),
+    [THEIRS]
+  ]
 ]
 
 for (const [what, listen, addresses] of announcements) {
@@ -159,7 +271,10 @@ for (const [what, listen, addresses] of announcements) {
 
 test('without an announced address, nothing is added', async () => {
   const worker = await (await mock()).createWorker()
-  assert.equal(await webRtc({ listenInfos: [udp('0.0.0.0')] })(await worker.createRouter(), worker), ['0.0.0.0'])
+  assert.equal(
+    await webRtc({ listenInfos: [udp('0.0.0.0')] })(await worker.createRouter(), worker),
+    ['0.0.0.0']
+  )
 })
 
 /** A Worker is killed while participants join; all that is heard, and what becomes of the calls. */
@@ -178,7 +293,9 @@ async function killDuringJoin(mediasoup: typeof localMediasoup) {
   observer.on('routerclose', () => heard.push('RtpObserver routerclose'))
   router.on('workerclose', () => heard.push('Router workerclose'))
   router.observer.on('close', () => heard.push('Router close'))
-  worker.on('died', error => heard.push(`Worker died: ${error.name} ${error.message.replace(String(worker.pid), 'PID')}`))
+  worker.on('died', error =>
+    heard.push(`Worker died: ${error.name} ${error.message.replace(String(worker.pid), 'PID')}`)
+  )
   worker.on('subprocessclose', () => heard.push('Worker subprocessclose'))
   worker.observer.on('close', () => heard.push('Worker close'))
 
@@ -198,7 +315,12 @@ async function killDuringJoin(mediasoup: typeof localMediasoup) {
   process.kill(worker.pid, 'SIGKILL')
   const errors = await Promise.all(calls)
   await until(() => worker.subprocessClosed)
-  return { heard, errors: errors.map(({ name }) => name), closed: [worker, router, transport, producer, observer].map(({ closed }) => closed), died: worker.died }
+  return {
+    heard,
+    errors: errors.map(({ name }) => name),
+    closed: [worker, router, transport, producer, observer].map(({ closed }) => closed),
+    died: worker.died
+  }
 }
 
 test('a Worker that is killed during a join rejects every call, and dies as on plain mediasoup', async () => {
@@ -231,8 +353,15 @@ test("two sessions do not see each other's objects, and one's end is not the oth
 
   // Neither by name nor as an argument.
   const transport = await others.router.createDirectTransport()
-  assert.instance(await rejection(transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })), Error)
-  const error = await rejection(router.pipeToRouter({ producerId: producer.id, router: others.router }))
+  assert.instance(
+    await rejection(
+      transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+    ),
+    Error
+  )
+  const error = await rejection(
+    router.pipeToRouter({ producerId: producer.id, router: others.router })
+  )
   assert.instance(error, one.errors.NotFoundError)
   assert.match(error.message, /object with handle ".*" not found/)
 
@@ -255,23 +384,28 @@ test('what was closed a moment ago says what mediasoup says of it, and later is 
 
 test('what one session has closed another one cannot find', async () => {
   const tier = leaf(localMediasoup)
-  const peers = await Promise.all([1, 2].map(async () => {
-    const link = await tier.open()
-    afterTest(() => link.close())
-    const answers: { id: number; result: { $: string }; error?: { message: string } }[] = []
-    link.on('frame', frame => answers.push(JSON.parse(String(frame))))
-    return async (method: string, ...params: unknown[]) => {
-      const id = answers.length
-      link.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
-      return until(() => answers.find(answer => answer.id === id))
-    }
-  }))
-  const [owner, other] = peers as [typeof peers[0], typeof peers[0]]
+  const peers = await Promise.all(
+    [1, 2].map(async () => {
+      const link = await tier.open()
+      afterTest(() => link.close())
+      const answers: { id: number; result: { $: string }; error?: { message: string } }[] = []
+      link.on('frame', frame => answers.push(JSON.parse(String(frame))))
+      return async (method: string, ...params: unknown[]) => {
+        const id = answers.length
+        link.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
+        return until(() => answers.find(answer => answer.id === id))
+      }
+    })
+  )
+  const [owner, other] = peers as [(typeof peers)[0], (typeof peers)[0]]
   const { $: worker } = (await owner('mediasoup.createWorker')).result
   const { $: router } = (await owner('Worker.createRouter', worker)).result
   await owner('Router.close', router)
   assert.not.match((await owner('Router.dump', router)).error!.message, 'with handle')
-  assert.is((await other('Router.dump', router)).error!.message, `Router with handle "${router}" not found`)
+  assert.is(
+    (await other('Router.dump', router)).error!.message,
+    `Router with handle "${router}" not found`
+  )
 })
 
 test('a pipe whose far Worker is closed while it pauses does not end the leaf', async () => {
@@ -282,7 +416,10 @@ test('a pipe whose far Worker is closed while it pauses does not end the leaf', 
   const other = await openRouter(bystander)
   const [near, far] = [await openRouter(mediasoup), await openRouter(mediasoup)]
   const producer = await (await near.router.createDirectTransport()).produce(audio())
-  const { pipeConsumer } = await near.router.pipeToRouter({ producerId: producer.id, router: far.router })
+  const { pipeConsumer } = await near.router.pipeToRouter({
+    producerId: producer.id,
+    router: far.router
+  })
 
   // mediasoup pauses the far end by itself, and lets that fail without a handler.
   process.kill(far.worker.pid, 'SIGSTOP')
@@ -316,7 +453,10 @@ test('a call that a Worker does not answer fails, and what it makes later is clo
   const worker = await mediasoup.createWorker()
   process.kill(worker.pid, 'SIGSTOP')
   afterTest(() => process.kill(worker.pid, 'SIGCONT'))
-  assert.is(await failureAfterAMinute(() => worker.createRouter()), 'Worker.createRouter() was not answered within 60 s')
+  assert.is(
+    await failureAfterAMinute(() => worker.createRouter()),
+    'Worker.createRouter() was not answered within 60 s'
+  )
   process.kill(worker.pid, 'SIGCONT')
   await until(async () => (await worker.dump()).routerIds.length === 0)
   const router = await worker.createRouter()
@@ -325,10 +465,15 @@ test('a call that a Worker does not answer fails, and what it makes later is clo
 
 test('a key frame of piped audio, for which mediasoup has no answer, is not waited for for ever', async () => {
   const mediasoup = await mock()
-  const [near, far] = await Promise.all([1, 2].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })))
+  const [near, far] = await Promise.all(
+    [1, 2].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] }))
+  )
   const producer = await (await near!.createDirectTransport()).produce(audio())
   const { pipeConsumer } = await near!.pipeToRouter({ producerId: producer.id, router: far! })
-  assert.match(await failureAfterAMinute(() => pipeConsumer!.requestKeyFrame()), 'was not answered within 60 s')
+  assert.match(
+    await failureAfterAMinute(() => pipeConsumer!.requestKeyFrame()),
+    'was not answered within 60 s'
+  )
 })
 
 test.run()

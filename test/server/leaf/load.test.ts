@@ -1,4 +1,5 @@
-// The load of a leaf, and of each Worker: a rate over the time that has passed, told to who asked for it and only when it changes.
+// The load of a leaf, and of each Worker: a rate over the time that has passed, told to who asked
+// for it and only when it changes.
 
 import { once } from 'node:events'
 import * as localMediasoup from 'mediasoup'
@@ -33,12 +34,13 @@ async function burn(worker: ms.Worker, ms: number): Promise<number> {
   const before = await timeOf()
   for (;;) {
     await Promise.all(Array.from({ length: 1_000 }, () => router.dump()))
-    const used = await timeOf() - before
+    const used = (await timeOf()) - before
     if (used >= ms) return used
   }
 }
 
-const told = <T>(peer: Peer, method: string) => peer.heard.filter(message => message.method === method).map(({ params }) => (params as [T])[0])
+const told = <T>(peer: Peer, method: string) =>
+  peer.heard.filter(message => message.method === method).map(({ params }) => (params as [T])[0])
 
 test('after a pause the load is that of the last interval, and not of all the time before', async () => {
   const tier = leaf(localMediasoup)
@@ -53,13 +55,19 @@ test('after a pause the load is that of the last interval, and not of all the ti
   const peer = await raw(server.url)
   assert.is(((await peer.call('tier.load')).result as Load).used, 0)
   await worker.createRouter()
-  const report = await until(() => told<Load>(peer, 'tier.load').find(({ routers }) => routers === 2))
+  const report = await until(() =>
+    told<Load>(peer, 'tier.load').find(({ routers }) => routers === 2)
+  )
   assert.ok(report.used < used / 2_000, `an idle Worker uses ${report.used} cores`)
 })
 
 test('a Worker that does not answer is asked once, and its time is not counted twice', async () => {
   const answers: ((usage: { ru_utime: number; ru_stime: number }) => void)[] = []
-  const slow = { pid: 1, observer: { once() {} }, getResourceUsage: () => new Promise(resolve => answers.push(resolve)) } as unknown as ms.Worker
+  const slow = {
+    pid: 1,
+    observer: { once() {} },
+    getResourceUsage: () => new Promise(resolve => answers.push(resolve))
+  } as unknown as ms.Worker
   const worker = await localMediasoup.createWorker()
   afterTest(() => worker.close())
   const meter = new LoadMeter()
@@ -102,7 +110,10 @@ const clustered = async (url: string) => {
   return server.url
 }
 
-for (const [name, above] of [['a leaf', (url: string) => url], ['a cluster', clustered]] as const) {
+for (const [name, above] of [
+  ['a leaf', (url: string) => url],
+  ['a cluster', clustered]
+] as const) {
   test(`${name} tells a session what its own Workers use, when that changes`, async () => {
     const { url } = await startLeaf()
     const [busy, idle] = [await raw(await above(url)), await raw(await above(url))]
@@ -114,45 +125,63 @@ for (const [name, above] of [['a leaf', (url: string) => url], ['a cluster', clu
     const [handle] = handles
     let id = 0
     const timer = setInterval(() => {
-      for (let i = 0; i < 100; i++) busy.send({ jsonrpc: '2.0', id: ++id, method: 'Worker.dump', params: [handle] })
+      for (let i = 0; i < 100; i++)
+        busy.send({ jsonrpc: '2.0', id: ++id, method: 'Worker.dump', params: [handle] })
     }, 20)
     afterTest(() => clearInterval(timer))
-    const usage = await until(() => told<Usage>(busy, 'tier.usage').find(usage => usage[handle!]! > 0))
+    const usage = await until(() =>
+      told<Usage>(busy, 'tier.usage').find(usage => usage[handle!]! > 0)
+    )
     assert.equal(Object.keys(usage), [handle])
     clearInterval(timer)
     await until(() => told<Usage>(busy, 'tier.usage').at(-1)?.[handle!] === 0)
     await idle.call('tier.hello')
-    for (const usage of told<Usage>(idle, 'tier.usage')) assert.equal(Object.keys(usage), [handles[1]])
+    for (const usage of told<Usage>(idle, 'tier.usage'))
+      assert.equal(Object.keys(usage), [handles[1]])
   })
 }
 
 /** A tier that counts what it tells, once it is to. */
 function counting(tier: Tier) {
-  const counter = { told: 0, asked: 0, tier: { ...tier, open: async (options?: object): Promise<Link> => {
-    const link = await tier.open(options)
-    const send = link.send.bind(link)
-    link.send = (frame, head) => {
-      counter.asked++
-      send(frame, head)
-    }
-    link.on('frame', () => counter.told++)
-    return link
-  } } as Tier }
+  const counter = {
+    told: 0,
+    asked: 0,
+    tier: {
+      ...tier,
+      open: async (options?: object): Promise<Link> => {
+        const link = await tier.open(options)
+        const send = link.send.bind(link)
+        link.send = (frame, head) => {
+          counter.asked++
+          send(frame, head)
+        }
+        link.on('frame', () => counter.told++)
+        return link
+      }
+    } as Tier
+  }
   return counter
 }
 
 test('idle sessions cost a leaf at most one message a second', async () => {
-  const leaves = [1, 2].map(() => counting(leaf(localMediasoup, { shareWorkers: true, maxWorkers: 1, linger: 0 })))
-  const cluster = horizontal(leaves.map(({ tier }) => tier), { policy: 'scatter' })
+  const leaves = [1, 2].map(() =>
+    counting(leaf(localMediasoup, { shareWorkers: true, maxWorkers: 1, linger: 0 }))
+  )
+  const cluster = horizontal(
+    leaves.map(({ tier }) => tier),
+    { policy: 'scatter' }
+  )
   afterTest(() => cluster.close())
   await until(() => cluster.load.capacity === 2)
   const server = await serve(cluster)
   afterTest(() => server.close())
   const peers = await Promise.all(Array.from({ length: 40 }, () => raw(server.url)))
-  await Promise.all(peers.map(async peer => {
-    await peer.call('tier.usage')
-    await peer.call('mediasoup.createWorker', {})
-  }))
+  await Promise.all(
+    peers.map(async peer => {
+      await peer.call('tier.usage')
+      await peer.call('mediasoup.createWorker', {})
+    })
+  )
   // Until what they did to get there is told.
   let last = -1
   await until(async () => {
@@ -166,7 +195,8 @@ test('idle sessions cost a leaf at most one message a second', async () => {
   const began = performance.now()
   await until(() => performance.now() - began > 3_000)
   const seconds = Math.ceil((performance.now() - began) / 1_000)
-  for (const { told, asked } of leaves) assert.ok(told + asked <= seconds, `${told} messages up and ${asked} down in ${seconds} s`)
+  for (const { told, asked } of leaves)
+    assert.ok(told + asked <= seconds, `${told} messages up and ${asked} down in ${seconds} s`)
 })
 
 test.run()

@@ -11,7 +11,9 @@ type Log = [namespace: string, text: string]
 
 function record() {
   const logs: Log[] = []
-  const onerror = (...log: Log) => { logs.push([log[0], log[1]]) }
+  const onerror = (...log: Log) => {
+    logs.push([log[0], log[1]])
+  }
   const about = (pid: number) => logs.filter(([, text]) => text.includes(`[pid:${pid}`))
   return { listeners: { onerror }, about, logs }
 }

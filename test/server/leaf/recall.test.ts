@@ -10,18 +10,29 @@ cleanUp(test)
 test('what a call changes after all that there is was told, is told, though nobody knows what came of the call', async () => {
   const { url } = await startLeaf()
   const peer = await raw(url)
-  const create = async (method: string, ...params: unknown[]) => (await peer.call(method, ...params)).result as { $: string; members: { id: string; rtpCapabilities: unknown } }
+  const create = async (method: string, ...params: unknown[]) =>
+    (await peer.call(method, ...params)).result as {
+      $: string
+      members: { id: string; rtpCapabilities: unknown }
+    }
   const worker = await create('mediasoup.createWorker')
   const router = await create('Worker.createRouter', worker.$, { mediaCodecs: [opus] })
   const transport = await create('Router.createDirectTransport', router.$)
   const producer = await create('DirectTransport.produce', transport.$, audio())
-  const consumer = await create('DirectTransport.consume', transport.$, { producerId: producer.members.id, rtpCapabilities: router.members.rtpCapabilities })
+  const consumer = await create('DirectTransport.consume', transport.$, {
+    producerId: producer.members.id,
+    rtpCapabilities: router.members.rtpCapabilities
+  })
 
   peer.send({ jsonrpc: '2.0', id: 1, method: 'Consumer.setPriority', params: [consumer.$, 5] })
   const [node] = consumer.$.split('/')
   const { result } = await peer.call('tier.recall', { nodes: [node], members: ['producerId'] })
-  const [{ entries, done }] = peer.heard.find(({ method }) => method === 'tier.recalled')!.params as [Recalled]
-  assert.equal(entries.map(([handle]) => handle), [worker, router, transport, producer, consumer].map(({ $ }) => $))
+  const [{ entries, done }] = peer.heard.find(({ method }) => method === 'tier.recalled')!
+    .params as [Recalled]
+  assert.equal(
+    entries.map(([handle]) => handle),
+    [worker, router, transport, producer, consumer].map(({ $ }) => $)
+  )
   assert.equal(done, [node])
   assert.equal(result, { count: 5 })
   const [, kind, of, live, members] = entries.at(-1)!
@@ -39,10 +50,20 @@ test('a leaf tells nothing of nodes that are not its own, and what its peer did 
   const { $ } = worker as { $: string }
   assert.equal((await peer.call('tier.recall', { nodes: ['another'] })).result, { count: 0 })
   assert.equal((await peer.call('tier.recall', { nodes: [$.split('/')[0]] })).result, { count: 1 })
-  const told = peer.heard.filter(({ method }) => method === 'tier.recalled').map(({ params }) => params)
+  const told = peer.heard
+    .filter(({ method }) => method === 'tier.recalled')
+    .map(({ params }) => params)
   assert.is((told as [Recalled][])[0]![0].entries.length, 0)
-  assert.equal((told as [Recalled][])[1]![0].entries, [[$, 'Worker', null, { died: false, subprocessClosed: false }]])
-  for (const params of [[], [{}], [{ nodes: 'k3x' }], [{ nodes: [1] }], [{ nodes: [], members: 'id' }]]) {
+  assert.equal((told as [Recalled][])[1]![0].entries, [
+    [$, 'Worker', null, { died: false, subprocessClosed: false }]
+  ])
+  for (const params of [
+    [],
+    [{}],
+    [{ nodes: 'k3x' }],
+    [{ nodes: [1] }],
+    [{ nodes: [], members: 'id' }]
+  ]) {
     assert.is((await peer.call('tier.recall', ...params)).error!.code, -32602)
   }
 })

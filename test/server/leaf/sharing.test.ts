@@ -8,7 +8,16 @@ import { type RemoteMediasoup, client, connect } from '../../../client/index.ts'
 import type { Tier } from '../../../lib/index.ts'
 import { vertical } from '../../../proxy/index.ts'
 import { type LeafOptions, leaf } from '../../../server/index.ts'
-import { afterTest, audio, cleanUp, connectLeaf, isAlive, opus, rejection, until } from '../../helper.ts'
+import {
+  afterTest,
+  audio,
+  cleanUp,
+  connectLeaf,
+  isAlive,
+  opus,
+  rejection,
+  until
+} from '../../helper.ts'
 
 cleanUp(test)
 
@@ -16,7 +25,9 @@ const LOCAL: ms.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1' }
 
 /** Opens sessions of one leaf, which by default has a single Worker for all. */
 function shared(options?: LeafOptions, above: (tier: Tier) => Tier = tier => tier) {
-  const tier = above(leaf(localMediasoup, { shareWorkers: true, maxWorkers: 1, linger: 0, ...options }))
+  const tier = above(
+    leaf(localMediasoup, { shareWorkers: true, maxWorkers: 1, linger: 0, ...options })
+  )
   return async function open(): Promise<RemoteMediasoup> {
     const mediasoup = await client(tier)
     afterTest(() => mediasoup.close())
@@ -41,7 +52,12 @@ async function routerWithTransport(worker: ms.Worker) {
 test('sessions that want the same settings are on one Worker, and others are not', async () => {
   const open = shared({ maxWorkers: 2 })
   const pids = []
-  const tries: ms.WorkerSettings[] = [{ logLevel: 'warn' }, { logLevel: 'none' }, { logLevel: 'warn', rtcMinPort: 10000, appData: { other: true } }, { logLevel: 'none', logTags: [] }]
+  const tries: ms.WorkerSettings[] = [
+    { logLevel: 'warn' },
+    { logLevel: 'none' },
+    { logLevel: 'warn', rtcMinPort: 10000, appData: { other: true } },
+    { logLevel: 'none', logTags: [] }
+  ]
   for (const settings of tries) pids.push((await (await open()).createWorker(settings)).pid)
   assert.equal(pids, [pids[0], pids[1], pids[0], pids[1]])
   assert.is.not(pids[0], pids[1])
@@ -82,23 +98,39 @@ test('what is pending when a Worker is closed fails, as on a Worker of one’s o
   send({ method: 'Worker.close', params: [$] })
   send({ id: 3, method: 'Worker.createRouter', params: [$] })
   send({ id: 4, method: 'Worker.createRouter', params: [$, { mediaCodecs: 'none' }] })
-  for (const [id, name] of [[2, 'WorkerClosedError'], [3, 'WorkerClosedError'], [4, 'TypeError']] as const) {
+  for (const [id, name] of [
+    [2, 'WorkerClosedError'],
+    [3, 'WorkerClosedError'],
+    [4, 'TypeError']
+  ] as const) {
     assert.is((await answer(id)).error?.data.name, name)
   }
 })
 
 test('a dump tells of nothing that others have', async () => {
   const { our, their } = await twoLeases()
-  const nothing = { pid: our.pid, webRtcServerIds: [], routerIds: [], channelMessageHandlers: { channelRequestHandlers: [], channelNotificationHandlers: [] } }
-  const { liburing: _ours, ...before } = await our.dump() as ms.WorkerDump & { liburing?: unknown }
+  const nothing = {
+    pid: our.pid,
+    webRtcServerIds: [],
+    routerIds: [],
+    channelMessageHandlers: { channelRequestHandlers: [], channelNotificationHandlers: [] }
+  }
+  const { liburing: _ours, ...before } = (await our.dump()) as ms.WorkerDump & {
+    liburing?: unknown
+  }
   assert.equal(before, nothing)
 
   const server = await their.createWebRtcServer({ listenInfos: [LOCAL] })
   const { router, transport } = await routerWithTransport(their)
   const observer = await router.createAudioLevelObserver()
   const producer = await transport.produce(audio())
-  const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
-  const { liburing: _still, ...after } = await our.dump() as ms.WorkerDump & { liburing?: unknown }
+  const consumer = await transport.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
+  const { liburing: _still, ...after } = (await our.dump()) as ms.WorkerDump & {
+    liburing?: unknown
+  }
   assert.equal(after, nothing)
 
   const their1 = await their.dump()
@@ -106,7 +138,10 @@ test('a dump tells of nothing that others have', async () => {
   assert.equal(their1.webRtcServerIds, [server.id])
   const all = [server, router, transport, observer, producer, consumer].map(({ id }) => id)
   assert.equal(their1.channelMessageHandlers.channelRequestHandlers.toSorted(), all.toSorted())
-  assert.equal(their1.channelMessageHandlers.channelNotificationHandlers.toSorted(), [transport.id, producer.id].toSorted())
+  assert.equal(
+    their1.channelMessageHandlers.channelNotificationHandlers.toSorted(),
+    [transport.id, producer.id].toSorted()
+  )
 })
 
 test('a Worker that dies, dies for all, and the next one is another', async () => {
@@ -131,12 +166,24 @@ test('a session has each of its Workers in a process of its own, and what it pip
   const theirOther = await theirs.createWorker()
   assert.equal([their.pid, theirOther.pid], [our.pid, ourOther.pid])
   assert.is.not(our.pid, ourOther.pid)
-  for (const [one, other] of [[our, ourOther], [their, theirOther]] as const) {
-    const [{ router, transport }, far] = [await routerWithTransport(one), await routerWithTransport(other)]
+  for (const [one, other] of [
+    [our, ourOther],
+    [their, theirOther]
+  ] as const) {
+    const [{ router, transport }, far] = [
+      await routerWithTransport(one),
+      await routerWithTransport(other)
+    ]
     const producer = await transport.produce(audio())
     const piped = await router.pipeToRouter({ producerId: producer.id, router: far.router })
-    assert.equal([piped.pipeProducer!.id, piped.pipeConsumer!.producerId], [producer.id, producer.id])
-    const consumer = await far.transport.consume({ producerId: producer.id, rtpCapabilities: far.router.rtpCapabilities })
+    assert.equal(
+      [piped.pipeProducer!.id, piped.pipeConsumer!.producerId],
+      [producer.id, producer.id]
+    )
+    const consumer = await far.transport.consume({
+      producerId: producer.id,
+      rtpCapabilities: far.router.rtpCapabilities
+    })
     assert.is(consumer.producerId, producer.id)
     producer.close()
     await until(() => consumer.closed)
@@ -145,14 +192,28 @@ test('a session has each of its Workers in a process of its own, and what it pip
 
 test('an id that another session has chosen on the same Worker is refused with mediasoup’s own error, until it is free', async () => {
   const { our, their } = await twoLeases()
-  const first = await (await routerWithTransport(our)).transport.produce({ ...audio(), id: 'voice' })
+  const first = await (await routerWithTransport(our)).transport.produce({
+    ...audio(),
+    id: 'voice'
+  })
   const { router, transport } = await routerWithTransport(their)
   const direct = await router.createDirectTransport()
-  for (const refused of [transport.produce({ ...audio(), id: 'voice' }), direct.produceData({ id: 'voice' })]) {
-    assert.match((await rejection(refused)).message, 'Channel request handler with ID voice already exists')
+  for (const refused of [
+    transport.produce({ ...audio(), id: 'voice' }),
+    direct.produceData({ id: 'voice' })
+  ]) {
+    assert.match(
+      (await rejection(refused)).message,
+      'Channel request handler with ID voice already exists'
+    )
   }
   first.close()
-  await until(() => transport.produce({ ...audio(), id: 'voice' }).then(() => true, () => false))
+  await until(() =>
+    transport.produce({ ...audio(), id: 'voice' }).then(
+      () => true,
+      () => false
+    )
+  )
 })
 
 test('there are at most as many Workers as the host is to have, used evenly, unless one session asks for more', async () => {
@@ -161,7 +222,15 @@ test('there are at most as many Workers as the host is to have, used evenly, unl
   const workers = await Promise.all(sessions.slice(1).map(mediasoup => mediasoup.createWorker()))
   const counts = [...Map.groupBy(workers, ({ pid }) => pid).values()].map(({ length }) => length)
   assert.equal(counts, [2, 2])
-  assert.equal(await sessions[0]!.connection.getLoad(), { capacity: 2, used: 0, workers: 2, shared: 2, routers: 0, consumers: 0, draining: 0 })
+  assert.equal(await sessions[0]!.connection.getLoad(), {
+    capacity: 2,
+    used: 0,
+    workers: 2,
+    shared: 2,
+    routers: 0,
+    consumers: 0,
+    draining: 0
+  })
 
   const pids = new Set<number>()
   for (let i = 0; i < 3; i++) pids.add((await sessions[0]!.createWorker()).pid)
@@ -198,7 +267,10 @@ test('what is logged changes for a session that is alone, and wrong settings are
     await ended(worker)
   }
   await our.updateSettings({ logLevel: 'none' })
-  const [same, other] = [await (await open()).createWorker({ logLevel: 'none' }), await (await open()).createWorker()]
+  const [same, other] = [
+    await (await open()).createWorker({ logLevel: 'none' }),
+    await (await open()).createWorker()
+  ]
   assert.is(same.pid, our.pid)
   assert.is.not(other.pid, our.pid)
 })
@@ -229,11 +301,17 @@ test('arguments with which one session would break a Worker of its own do not br
   const listenInfos = [wrong as ms.TransportListenInfo]
   const own = await localMediasoup.createWorker()
   afterTest(() => process.kill(own.pid, 'SIGKILL')) // It cannot even be closed.
-  assert.match((await rejection(own.createWebRtcServer({ listenInfos }))).message, 'primitive value')
+  assert.match(
+    (await rejection(own.createWebRtcServer({ listenInfos }))).message,
+    'primitive value'
+  )
   assert.match((await rejection(own.createRouter())).message, 'FlatBuffers')
 
   const { our, their } = await twoLeases()
-  assert.match((await rejection(our.createWebRtcServer({ listenInfos }))).message, 'primitive value')
+  assert.match(
+    (await rejection(our.createWebRtcServer({ listenInfos }))).message,
+    'primitive value'
+  )
   await routerWithTransport(their)
   await routerWithTransport(our)
 })
@@ -246,16 +324,20 @@ test('a lease begins with nothing used', async () => {
   }
   await until(async () => {
     await Promise.all(Array.from({ length: 100 }, async () => (await our.createRouter()).close()))
-    return await timeOf(our) > 10
+    return (await timeOf(our)) > 10
   })
   const late = await (await open()).createWorker()
   assert.is(late.pid, our.pid)
-  assert.ok(await timeOf(late) < await timeOf(our))
+  assert.ok((await timeOf(late)) < (await timeOf(our)))
 })
 
 test('a Router spans Workers that other sessions are on already', async () => {
   const tier = leaf(localMediasoup, { shareWorkers: true, maxWorkers: 2, linger: 0 })
-  const [ours, ...others] = await Promise.all([client(vertical(tier, { policy: 'scatter' })), client(tier), client(tier)])
+  const [ours, ...others] = await Promise.all([
+    client(vertical(tier, { policy: 'scatter' })),
+    client(tier),
+    client(tier)
+  ])
   for (const mediasoup of [ours, ...others]) afterTest(() => mediasoup.close())
   const theirs = await Promise.all(others.map(mediasoup => mediasoup.createWorker()))
   const router = await (await ours.createWorker()).createRouter({ mediaCodecs: [opus] })
@@ -267,7 +349,9 @@ test('a Router spans Workers that other sessions are on already', async () => {
 })
 
 test('a host is to have fewer Workers than cores, also when sessions do not share them', async () => {
-  const mediasoup = await client(vertical(leaf(localMediasoup, { maxWorkers: 1 }), { policy: 'scatter' }))
+  const mediasoup = await client(
+    vertical(leaf(localMediasoup, { maxWorkers: 1 }), { policy: 'scatter' })
+  )
   afterTest(() => mediasoup.close())
   const router = await (await mediasoup.createWorker()).createRouter()
   const [one, other] = [await router.createDirectTransport(), await router.createDirectTransport()]

@@ -35,9 +35,14 @@ async function knock(url: string, headers: Record<string, string>) {
 
 test('addresses that other hosts reach are refused, with what to do, unless told that it is meant', async () => {
   for (const host of ['0.0.0.0', '::', '::ffff:0.0.0.0', '192.0.2.1', 'example.invalid']) {
-    const error = await rejection(serve(leaf(localMediasoup), { host })) as NodeJS.ErrnoException
+    const error = (await rejection(serve(leaf(localMediasoup), { host }))) as NodeJS.ErrnoException
     assert.is(error.code, 'ERR_INSECURE', host)
-    assert.ok(error.message.startsWith(`whoever reaches ${host} could use this tier: give serve() tokens, or tls`), error.message)
+    assert.ok(
+      error.message.startsWith(
+        `whoever reaches ${host} could use this tier: give serve() tokens, or tls`
+      ),
+      error.message
+    )
   }
   const { url } = await open({ host: '0.0.0.0', insecure: true })
   const mediasoup = await connect(url)
@@ -52,7 +57,10 @@ test('mafalda serve says in one sentence how to do it', async () => {
   const { exited, errors } = run(['serve', '--listen', '0.0.0.0:0'])
   assert.is((await exited)[0], 1)
   assert.is(errors.length, 1)
-  assert.match(errors[0]!, /^mafalda: whoever reaches 0\.0\.0\.0 could use this tier: .* --insecure /)
+  assert.match(
+    errors[0]!,
+    /^mafalda: whoever reaches 0\.0\.0\.0 could use this tier: .* --insecure /
+  )
   const { url } = await startLeaf(['--listen', '0.0.0.0:0', '--insecure'])
   const mediasoup = await connect(url.replace('0.0.0.0', '127.0.0.1'))
   mediasoup.close()
@@ -64,15 +72,24 @@ test('a page may not connect, whatever page; what is no browser may', async () =
   for (const origin of ['https://evil.example', `http://${host}`, 'null', '']) {
     const { status, text } = await knock(url, { origin })
     assert.is(status, 403, origin)
-    assert.is(text, `pages of ${origin} may not connect: the operator allows origins by --allow-origin\n`)
+    assert.is(
+      text,
+      `pages of ${origin} may not connect: the operator allows origins by --allow-origin\n`
+    )
   }
   assert.is((await knock(url, {})).status, 101)
 })
 
 test('pages of an allowed origin may connect, and only they', async () => {
   const { url } = await startLeaf(['--allow-origin', 'https://app.example,http://localhost:3000'])
-  for (const origin of ['https://app.example', 'http://localhost:3000']) assert.is((await knock(url, { origin })).status, 101, origin)
-  for (const origin of ['http://app.example', 'https://app.example:8443', 'https://app.example.evil.example', 'http://localhost:3001']) {
+  for (const origin of ['https://app.example', 'http://localhost:3000'])
+    assert.is((await knock(url, { origin })).status, 101, origin)
+  for (const origin of [
+    'http://app.example',
+    'https://app.example:8443',
+    'https://app.example.evil.example',
+    'http://localhost:3001'
+  ]) {
     assert.is((await knock(url, { origin })).status, 403, origin)
   }
   const { url: open } = await startLeaf(['--allow-origin', '*'])
@@ -83,7 +100,10 @@ test('an origin that could never match is wrong usage', async () => {
   for (const origin of ['app.example', 'https://app.example/', 'https://app.example/path', '']) {
     const { exited, errors } = run(['serve', '--allow-origin', `https://fine.example,${origin}`])
     assert.is((await exited)[0], 2)
-    assert.match(errors.join('\n'), `An origin is like https://app.example, without a path ("${origin}" is not).`)
+    assert.match(
+      errors.join('\n'),
+      `An origin is like https://app.example, without a path ("${origin}" is not).`
+    )
   }
 })
 

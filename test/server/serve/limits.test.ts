@@ -6,14 +6,24 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LimitError, connect, remote } from '../../../client/index.ts'
 import { codes } from '../../../lib/errors.ts'
-import { type Tier, pair } from '../../../lib/tier.ts'
+import { type Tier, channel } from '../../../lib/tier.ts'
 import { encodeNotification, encodeRequest } from '../../../lib/wire.ts'
 import { horizontal, vertical } from '../../../proxy/index.ts'
 import { type Limits, leaf, serve } from '../../../server/index.ts'
-import { Guard } from '../../../server/serve/admission.ts'
+import { AdmissionLink } from '../../../server/serve/admission.ts'
 import { sessionDefaults } from '../../../server/serve/limits.ts'
-import { Visitors, networkOf } from '../../../server/serve/connection-counter.ts'
-import { afterTest, audio, cleanUp, opus, raw, rejection, run, startLeaf, until } from '../../helper.ts'
+import { ConnectionCounter, networkOf } from '../../../server/serve/connection-counter.ts'
+import {
+  afterTest,
+  audio,
+  cleanUp,
+  opus,
+  raw,
+  rejection,
+  run,
+  startLeaf,
+  until
+} from '../../helper.ts'
 import { AUDIENCE, secretIssuer } from '../../tokens.ts'
 
 cleanUp(test)
@@ -48,7 +58,12 @@ test('more requests than may come in a second are refused, until time has passed
   const allowed = 10 * (1 + (performance.now() - begin) / 1000)
   const refused = peer.heard.filter(({ error }) => error)
   assert.ok(refused.length >= 30 - allowed - 1 && refused.length <= 20, String(refused.length))
-  for (const { error } of refused) assert.equal(error, { code: codes.rate, message: 'a session asks at most 10 times per second', data: { name: 'LimitError' } })
+  for (const { error } of refused)
+    assert.equal(error, {
+      code: codes.rate,
+      message: 'a session asks at most 10 times per second',
+      data: { name: 'LimitError' }
+    })
 
   const other = await use(url)
   assert.ok(await other.createWorker())
@@ -63,31 +78,57 @@ test('a session that sends more notifications than it may is read more slowly: a
   for (let i = 0; i < 600; i++) dataProducer.send(`position ${i}`)
   assert.ok(await other.createWorker())
   const received = async () => (await dataProducer.getStats())[0]!.messagesReceived
-  await until(() => received().then(messages => messages === 600, error => { assert.instance(error, LimitError) }))
+  await until(() =>
+    received().then(
+      messages => messages === 600,
+      error => {
+        assert.instance(error, LimitError)
+      }
+    )
+  )
 })
 
 test('a session that may send nothing ends when it does, with 4429 and the reason', async () => {
   const { url } = await open({ rate: 0 })
   const peer = await raw(url)
   peer.send({ jsonrpc: '2.0', method: 'Consumer.close', params: ['no/1'] })
-  assert.equal(await peer.closed, { code: 4429, reason: 'a session sends at most 0 messages per second' })
+  assert.equal(await peer.closed, {
+    code: 4429,
+    reason: 'a session sends at most 0 messages per second'
+  })
 })
 
 /** A guard that lets frames go nowhere: what it refuses is in `heard`. */
 function guarded(limits: Partial<Limits>) {
-  const [peer, link] = pair()
-  const guard = new Guard(link, { ...sessionDefaults, ...limits })
+  const [peer, link] = channel()
+  const guard = new AdmissionLink(link, { ...sessionDefaults, ...limits })
   const heard: unknown[] = []
   peer.on('frame', frame => heard.push(JSON.parse(String(frame))))
   let paused = 0
-  Object.assign(link, { pause: () => { paused++ } })
-  return { peer, guard, heard, get paused() { return paused } }
+  Object.assign(link, {
+    pause: () => {
+      paused++
+    }
+  })
+  return {
+    peer,
+    guard,
+    heard,
+    get paused() {
+      return paused
+    }
+  }
 }
 
 test('notifications in binary frames are counted, too, unless they carry packets or messages', async () => {
-  for (const [method, isCounted] of [['Router.updateMediaCodecs', true], ['DataProducer.send', false], ['Producer.send', false]] as const) {
+  for (const [method, isCounted] of [
+    ['Router.updateMediaCodecs', true],
+    ['DataProducer.send', false],
+    ['Producer.send', false]
+  ] as const) {
     const session = guarded({ rate: 5 })
-    for (let i = 0; i < 10; i++) session.peer.send(encodeNotification(method, ['k3x/1', Buffer.alloc(1)]))
+    for (let i = 0; i < 10; i++)
+      session.peer.send(encodeNotification(method, ['k3x/1', Buffer.alloc(1)]))
     await new Promise(resolve => setImmediate(resolve))
     assert.is(session.paused > 0, isCounted, method)
     session.guard.close()
@@ -96,7 +137,8 @@ test('notifications in binary frames are counted, too, unless they carry packets
 
 test('what is never answered does not count for ever', async () => {
   const session = guarded({ inFlight: 1, consumers: 1 })
-  const consume = (id: number) => session.peer.send(encodeRequest(id, 'WebRtcTransport.consume', ['k3x/1', {}]))
+  const consume = (id: number) =>
+    session.peer.send(encodeRequest(id, 'WebRtcTransport.consume', ['k3x/1', {}]))
   consume(1)
   consume(2)
   await until(() => session.heard.length)
@@ -109,7 +151,16 @@ test('what is never answered does not count for ever', async () => {
   } finally {
     performance.now = now
   }
-  assert.equal((session.heard as { id: number; error: { code: number } }[]).map(({ id, error }) => [id, error.code]), [[2, codes.inFlight], [4, codes.inFlight]])
+  assert.equal(
+    (session.heard as { id: number; error: { code: number } }[]).map(({ id, error }) => [
+      id,
+      error.code
+    ]),
+    [
+      [2, codes.inFlight],
+      [4, codes.inFlight]
+    ]
+  )
   session.guard.close()
 })
 
@@ -126,16 +177,25 @@ test('more requests than may be in flight are refused, by their number and by th
   const { url } = await open({ inFlight: 2, bytesInFlight: 1000 })
   const peer = await raw(url)
   // A process takes a while to start.
-  const create = (id: number, padding = '') => peer.send({ jsonrpc: '2.0', id, method: 'mediasoup.createWorker', params: [{ padding }] })
+  const create = (id: number, padding = '') =>
+    peer.send({ jsonrpc: '2.0', id, method: 'mediasoup.createWorker', params: [{ padding }] })
   for (const id of [1, 2, 3]) create(id)
   await until(() => peer.heard.length === 3)
-  assert.equal(peer.heard[0]!.error, { code: codes.inFlight, message: 'a session waits for at most 2 answers', data: { name: 'LimitError' } })
+  assert.equal(peer.heard[0]!.error, {
+    code: codes.inFlight,
+    message: 'a session waits for at most 2 answers',
+    data: { name: 'LimitError' }
+  })
   assert.is(peer.heard[0]!.id, 3)
 
   create(4, 'x'.repeat(500))
   create(5, 'x'.repeat(500))
   await until(() => peer.heard.length === 5)
-  assert.equal(peer.heard[3]!.error, { code: codes.inFlight, message: 'the requests of a session that are not answered have at most 1000 bytes', data: { name: 'LimitError' } })
+  assert.equal(peer.heard[3]!.error, {
+    code: codes.inFlight,
+    message: 'the requests of a session that are not answered have at most 1000 bytes',
+    data: { name: 'LimitError' }
+  })
   create(6, 'x'.repeat(500))
   assert.ok((await until(() => peer.heard.find(({ id }) => id === 6))).result)
 })
@@ -146,10 +206,22 @@ test('how deep a message nests is limited, if it is large enough for that to hur
   const padding = 'x'.repeat(8_192)
   assert.is((await peer.call('tier.hello', [[['[[[[[{{{{']]], padding)).error, undefined)
   assert.is((await peer.call('tier.hello', [[[[]]]])).error, undefined)
-  assert.equal((await peer.call('tier.hello', [[[[]]]], padding)).error, { code: codes.depth, message: 'a message nests at most 5 levels deep', data: { name: 'LimitError' } })
+  assert.equal((await peer.call('tier.hello', [[[[]]]], padding)).error, {
+    code: codes.depth,
+    message: 'a message nests at most 5 levels deep',
+    data: { name: 'LimitError' }
+  })
 })
 
-const ONE_EACH = { workers: 1, routers: 1, webRtcServers: 1, transports: 1, producers: 1, consumers: 1, rtpObservers: 1 }
+const ONE_EACH = {
+  workers: 1,
+  routers: 1,
+  webRtcServers: 1,
+  transports: 1,
+  producers: 1,
+  consumers: 1,
+  rtpObservers: 1
+}
 const listenInfos: ms.TransportListenInfo[] = [{ protocol: 'udp', ip: '127.0.0.1' }]
 
 /** A session that has one object of each group, and what makes another one. */
@@ -160,7 +232,10 @@ async function stage(url: string) {
   const webRtcServer = await worker.createWebRtcServer({ listenInfos })
   const transport = await router.createDirectTransport()
   const producer = await transport.produce(audio())
-  const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities })
+  const consumer = await transport.consume({
+    producerId: producer.id,
+    rtpCapabilities: router.rtpCapabilities
+  })
   const observer = await router.createAudioLevelObserver()
   const another = {
     workers: () => mediasoup.createWorker(),
@@ -168,10 +243,21 @@ async function stage(url: string) {
     webRtcServers: () => worker.createWebRtcServer({ listenInfos }),
     transports: () => router.createWebRtcTransport({ listenInfos }),
     producers: () => transport.produceData(),
-    consumers: () => transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities }),
+    consumers: () =>
+      transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities }),
     rtpObservers: () => router.createActiveSpeakerObserver()
   }
-  return { mediasoup, worker, router, webRtcServer, transport, producer, consumer, observer, another }
+  return {
+    mediasoup,
+    worker,
+    router,
+    webRtcServer,
+    transport,
+    producer,
+    consumer,
+    observer,
+    another
+  }
 }
 
 function clusterOf(url: string) {
@@ -199,7 +285,11 @@ for (const [name, tier] of expressions) {
 
     // What is closed makes room.
     for (const [object, groups] of [
-      [session.consumer, ['consumers']], [session.producer, []], [session.observer, ['rtpObservers']], [session.webRtcServer, ['webRtcServers']], [session.transport, ['transports']]
+      [session.consumer, ['consumers']],
+      [session.producer, []],
+      [session.observer, ['rtpObservers']],
+      [session.webRtcServer, ['webRtcServers']],
+      [session.transport, ['transports']]
     ] as const) {
       object.close()
       for (const group of groups) {
@@ -257,7 +347,9 @@ test('a Worker that dies makes room, and so does a Consumer whose Producer close
 test('the pipes of pipeToRouter count', async () => {
   const { url } = await open({ transports: 3 })
   const mediasoup = await use(url)
-  const [one, other] = await Promise.all([0, 1].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })))
+  const [one, other] = await Promise.all(
+    [0, 1].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] }))
+  )
   const producer = await (await one!.createDirectTransport()).produce(audio())
   await one!.pipeToRouter({ producerId: producer.id, router: other! })
   await limited(one!.createDirectTransport(), codes.objects, 'a session has at most 3 transports')
@@ -268,10 +360,16 @@ test('the pipes of pipeToRouter count', async () => {
 test('a further Producer over a pipe that is there, or is being made, needs no transports', async () => {
   const { url } = await open({ transports: 3 })
   const mediasoup = await use(url)
-  const [one, other] = await Promise.all([0, 1].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })))
+  const [one, other] = await Promise.all(
+    [0, 1].map(async () => (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] }))
+  )
   const transport = await one!.createDirectTransport()
-  const [first, second, third] = await Promise.all([1, 2, 3].map(ssrc => transport.produce(audio(ssrc))))
-  await Promise.all([first, second].map(producer => one!.pipeToRouter({ producerId: producer!.id, router: other! })))
+  const [first, second, third] = await Promise.all(
+    [1, 2, 3].map(ssrc => transport.produce(audio(ssrc)))
+  )
+  await Promise.all(
+    [first, second].map(producer => one!.pipeToRouter({ producerId: producer!.id, router: other! }))
+  )
   const { pipeProducer } = await one!.pipeToRouter({ producerId: third!.id, router: other! })
   await limited(one!.createDirectTransport(), codes.objects, 'a session has at most 3 transports')
 
@@ -284,13 +382,18 @@ test('a further Producer over a pipe that is there, or is being made, needs no t
   await one!.createDirectTransport()
   const another = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
   const producer = await (await one!.createDirectTransport()).produce(audio())
-  await limited(one!.pipeToRouter({ producerId: producer.id, router: another }), codes.objects, 'a session has at most 3 transports')
+  await limited(
+    one!.pipeToRouter({ producerId: producer.id, router: another }),
+    codes.objects,
+    'a session has at most 3 transports'
+  )
 })
 
 test('what is being made counts also after the session was recalled', async () => {
   const { url } = await open({ workers: 1 })
   const peer = await raw(url)
-  const create = (id: number) => peer.send({ jsonrpc: '2.0', id, method: 'mediasoup.createWorker', params: [{}] })
+  const create = (id: number) =>
+    peer.send({ jsonrpc: '2.0', id, method: 'mediasoup.createWorker', params: [{}] })
   create(1)
   peer.send({ jsonrpc: '2.0', id: 2, method: 'tier.recall', params: [] })
   create(3)
@@ -303,29 +406,36 @@ test('no message evades the limits', async () => {
   const peer = await raw(url)
   const { result } = await peer.call('mediasoup.createWorker', {})
   const { $: worker } = result as { $: string }
-  const { result: made } = await peer.call('Worker.createRouter', worker, { appData: { token: '{"$":"a/1","kind":"Worker"}' } })
+  const { result: made } = await peer.call('Worker.createRouter', worker, {
+    appData: { token: '{"$":"a/1","kind":"Worker"}' }
+  })
   const { $: router } = made as { $: string }
   // Closed as another kind, it is not; nor by the answer of nobody.
-  for (const method of ['Worker.close', 'WebRtcServer.close']) peer.send({ jsonrpc: '2.0', method, params: [router] })
+  for (const method of ['Worker.close', 'WebRtcServer.close'])
+    peer.send({ jsonrpc: '2.0', method, params: [router] })
   peer.send({ jsonrpc: '2.0', method: 'Router.close', params: [worker] })
   // Nor by what the host refuses.
   for (const [rest, code] of [
     [`"method":"Router.close","params":["${router}",x]`, codes.parse],
     [`"id":null,"method":"Router.close","params":["${router}"]`, codes.request]
-  ] as const) assert.is((await peer.answer(`{"jsonrpc":"2.0",${rest}}`)).error?.code, code, rest)
+  ] as const)
+    assert.is((await peer.answer(`{"jsonrpc":"2.0",${rest}}`)).error?.code, code, rest)
   assert.is((await peer.call('Worker.createRouter', worker, {})).error!.code, codes.objects)
   assert.is((await peer.call('Router.dump', router)).error, undefined)
   const create = `"method":"Worker.createRouter","params":["${worker}",{}]`
   for (const frame of [
     `{"jsonrpc":"2.0","id":1,"method":"tier.hello","params":[],${create}}`,
     `{"jsonrpc":"2.0","id":1,"result":1,${create}}`
-  ]) assert.is((await peer.answer(frame)).error?.code, codes.request, frame)
+  ])
+    assert.is((await peer.answer(frame)).error?.code, codes.request, frame)
   for (const frame of [
     `{"id":1,${create},"jsonrpc":"2.0"}`,
     `{"jsonrpc":"2.0","id":1,"method":"Worker.createRou\\u0074er","params":["${worker}",{}]}`
-  ]) assert.is((await peer.answer(frame)).error?.code, codes.objects, frame)
+  ])
+    assert.is((await peer.answer(frame)).error?.code, codes.objects, frame)
   assert.is((await peer.answer(`{"jsonrpc":"2.0",${create}}`)).error?.code, codes.request)
-  const routers = async () => ((await peer.call('Worker.dump', worker)).result as ms.WorkerDump).routerIds.length
+  const routers = async () =>
+    ((await peer.call('Worker.dump', worker)).result as ms.WorkerDump).routerIds.length
   assert.is(await routers(), 1)
   // What is counted as closed is closed, whatever else is said.
   peer.send({ jsonrpc: '2.0', method: 'Router.close', params: [router, { $: 'nobody/1' }] })
@@ -335,7 +445,10 @@ test('no message evades the limits', async () => {
 
 test('a token may lower the limits, and raise none', async () => {
   const { key, issue } = secretIssuer()
-  const server = await serve(leaf(localMediasoup), { tokens: { secret: key, audience: AUDIENCE }, limits: { workers: 2 } })
+  const server = await serve(leaf(localMediasoup), {
+    tokens: { secret: key, audience: AUDIENCE },
+    limits: { workers: 2 }
+  })
   afterTest(() => server.close())
   const few = await use(server.url, { token: await issue({ limits: { workers: 1, routers: 0 } }) })
   const worker = await few.createWorker()
@@ -346,19 +459,30 @@ test('a token may lower the limits, and raise none', async () => {
   await many.createWorker()
   await limited(many.createWorker(), codes.objects, 'a session has at most 2 workers')
   for (const limits of [{ rooms: 3 }, { workers: 'all' }, { workers: -1 }, 7]) {
-    assert.match((await rejection(use(server.url, { token: await issue({ limits }) }))).message, /it answered 401 the limits of the token cannot be kept: /)
+    assert.match(
+      (await rejection(use(server.url, { token: await issue({ limits }) }))).message,
+      /it answered 401 the limits of the token cannot be kept: /
+    )
   }
 })
 
 test('more sessions than there may be are refused, in all and of one address; who goes makes room', async () => {
-  for (const [limits, why] of [[{ sessions: 2 }, '503 this tier has its 2 sessions'], [{ sessionsPerAddress: 2 }, '429 one address has at most 2 sessions']] as const) {
+  for (const [limits, why] of [
+    [{ sessions: 2 }, '503 this tier has its 2 sessions'],
+    [{ sessionsPerAddress: 2 }, '429 one address has at most 2 sessions']
+  ] as const) {
     const { url } = await open(limits)
     const first = await use(url)
     await use(url)
     const error = await rejection(use(url))
     assert.is(error.message, `cannot connect to ${url}/: it answered ${why}`)
     first.close()
-    await until(() => use(url).then(() => true, () => false))
+    await until(() =>
+      use(url).then(
+        () => true,
+        () => false
+      )
+    )
   }
 })
 
@@ -369,8 +493,8 @@ test('a network of IPv6 counts as one address', () => {
   assert.is(networkOf('2001:db8:1:2::6'), '2001:db8:1:2')
   assert.is(networkOf('2001:db8::6'), '2001:db8:0:0')
   assert.is(networkOf('fe80::1%eth0'), 'fe80:0:0:0')
-  const visitors = new Visitors({ sessions: 9, sessionsPerAddress: 1 })
-  const leave = visitors.enter('2001:db8::1')
+  const visitors = new ConnectionCounter({ sessions: 9, sessionsPerAddress: 1 })
+  const leave = visitors.add('2001:db8::1')
   assert.is(visitors.refusal('2001:db8::2')?.[0], 429)
   assert.is(visitors.refusal('2001:db8:0:1::1'), undefined)
   leave()
@@ -387,8 +511,15 @@ test('what a host below refuses keeps its class', async () => {
 })
 
 test('a limit that is none is refused at the start', async () => {
-  assert.match((await rejection(serve(leaf(localMediasoup), { limits: { rooms: 1 } as object }))).message, /^a limit must be one of sessions, sessionsPerAddress, rate, .* \(got rooms\)$/)
-  for (const [value, code, why] of [['rate', 2, 'Limits are like rate=500,workers=4 ("rate" is not).'], ['rate=-1', 2, '("rate=-1" is not)'], ['rooms=1', 1, 'a limit must be one of']] as const) {
+  assert.match(
+    (await rejection(serve(leaf(localMediasoup), { limits: { rooms: 1 } as object }))).message,
+    /^a limit must be one of sessions, sessionsPerAddress, rate, .* \(got rooms\)$/
+  )
+  for (const [value, code, why] of [
+    ['rate', 2, 'Limits are like rate=500,workers=4 ("rate" is not).'],
+    ['rate=-1', 2, '("rate=-1" is not)'],
+    ['rooms=1', 1, 'a limit must be one of']
+  ] as const) {
     const { exited, errors } = run(['serve', '--listen', '127.0.0.1:0', '--limits', value])
     assert.is((await exited)[0], code)
     assert.ok(errors.join('\n').includes(why), errors.join('\n'))

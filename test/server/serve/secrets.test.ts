@@ -68,7 +68,9 @@ async function peerOf(url: string, ca: Buffer) {
   async function call(method: string, ...params: unknown[]) {
     const id = ++serial
     await send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
-    return results.get(id) as { $: string; members: Record<string, Record<string, string>> } | undefined
+    return results.get(id) as
+      | { $: string; members: Record<string, Record<string, string>> }
+      | undefined
   }
 
   return { socket, told, send, call }
@@ -79,15 +81,38 @@ test('no token, key or password is in what a tree logs and answers', async () =>
   const { ca, issue } = await authority()
   const [files, path, issuer] = [await issue('tier'), folder(), secretIssuer()]
   const trusted = readFileSync(ca)
-  secrets.add('the private key of the certificate', ...readFileSync(files.key, 'utf8').split('\n').filter(line => line.length > 30 && !line.startsWith('---')))
+  secrets.add(
+    'the private key of the certificate',
+    ...readFileSync(files.key, 'utf8')
+      .split('\n')
+      .filter(line => line.length > 30 && !line.startsWith('---'))
+  )
   secrets.add('the secret of tokens', issuer.secret)
   const [secretFile, tokenFile] = [join(path, 'secret'), join(path, 'token')]
   const own = await issuer.issue({ sub: 'aggregator' })
   writeFileSync(secretFile, issuer.secret)
   writeFileSync(tokenFile, own)
-  const doors = ['--tls-cert', files.cert, '--tls-key', files.key, '--token-secret', secretFile, '--token-audience', AUDIENCE]
+  const doors = [
+    '--tls-cert',
+    files.cert,
+    '--tls-key',
+    files.key,
+    '--token-secret',
+    secretFile,
+    '--token-audience',
+    AUDIENCE
+  ]
   const host = await startLeaf([...TRACE, ...doors])
-  const entry = await startLeaf([...TRACE, '--vertical', ...doors, '--ca', ca, '--token', tokenFile, host.url])
+  const entry = await startLeaf([
+    ...TRACE,
+    '--vertical',
+    ...doors,
+    '--ca',
+    ca,
+    '--token',
+    tokenFile,
+    host.url
+  ])
 
   /** A token, whose parts are secrets, too. */
   async function tokenWith(claims: Parameters<typeof issuer.issue>[0]) {
@@ -97,7 +122,14 @@ test('no token, key or password is in what a tree logs and answers', async () =>
   }
   secrets.add('the token of the aggregator', ...own.split('.').slice(1))
   const token = await tokenWith({})
-  const bad = [await tokenWith({ audience: 'else' }), await tokenWith({ expires: -1 }), await tokenWith({ scope: 'none' }), `${token}x`, `${token}.${token}`, token.slice(1)]
+  const bad = [
+    await tokenWith({ audience: 'else' }),
+    await tokenWith({ expires: -1 }),
+    await tokenWith({ scope: 'none' }),
+    `${token}x`,
+    `${token}.${token}`,
+    token.slice(1)
+  ]
   const told: string[] = []
 
   for (const { url } of [host, entry]) {
@@ -108,8 +140,13 @@ test('no token, key or password is in what a tree logs and answers', async () =>
       await until(() => peer.socket.readyState === WebSocket.CLOSED)
       told.push(...peer.told)
     }
-    for (const frame of [token, `{"jsonrpc":"2.0","id":1,"method":"tier.authenticate","params":[{"token":"${token}"`, `{"jsonrpc":"2.0","id":1,"method":"tier.authenticate","params":{"token":"${token}"}}`,
-      `{"jsonrpc":"2.0","id":1,"method":"tier.authenticate","params":["${token}"]}`, `{"jsonrpc":"2.0","id":1,"method":"tier.hello","params":["${token}"]}`]) {
+    for (const frame of [
+      token,
+      `{"jsonrpc":"2.0","id":1,"method":"tier.authenticate","params":[{"token":"${token}"`,
+      `{"jsonrpc":"2.0","id":1,"method":"tier.authenticate","params":{"token":"${token}"}}`,
+      `{"jsonrpc":"2.0","id":1,"method":"tier.authenticate","params":["${token}"]}`,
+      `{"jsonrpc":"2.0","id":1,"method":"tier.hello","params":["${token}"]}`
+    ]) {
       const peer = await peerOf(url, trusted)
       await peer.send(frame)
       await until(() => peer.socket.readyState === WebSocket.CLOSED)
@@ -118,14 +155,26 @@ test('no token, key or password is in what a tree logs and answers', async () =>
 
     const peer = await peerOf(url, trusted)
     await peer.call('tier.authenticate', { token })
-    peer.socket.send(JSON.stringify({ jsonrpc: '2.0', method: 'tier.log', params: [['debug', 'warn', 'error']] }))
+    peer.socket.send(
+      JSON.stringify({ jsonrpc: '2.0', method: 'tier.log', params: [['debug', 'warn', 'error']] })
+    )
     await provoke(peer, secrets)
     told.push(...peer.told)
     peer.socket.close()
     await until(() => peer.socket.readyState === WebSocket.CLOSED)
   }
-  for (const url of [`wss://user:${token}@host`, `http://user:${token}@host`, `user:${token}@host`, `wss://user:${token}@`]) {
-    const error = await Promise.resolve().then(() => remote(url)).then(() => new Error(''), error => error)
+  for (const url of [
+    `wss://user:${token}@host`,
+    `http://user:${token}@host`,
+    `user:${token}@host`,
+    `wss://user:${token}@`
+  ]) {
+    const error = await Promise.resolve()
+      .then(() => remote(url))
+      .then(
+        () => new Error(''),
+        error => error
+      )
     assert.ok(error.message, url)
     told.push(error.message)
   }
@@ -134,7 +183,10 @@ test('no token, key or password is in what a tree logs and answers', async () =>
   assert.ok(told.length > 60, String(told.length))
   for (const text of told) secrets.assertNoneIn(text)
   const logs = [...host.lines, ...host.errors, ...entry.lines, ...entry.errors]
-  assert.ok(logs.some(line => line.includes('"subject":"aggregator"')) && logs.some(line => line.includes('session closed')))
+  assert.ok(
+    logs.some(line => line.includes('"subject":"aggregator"')) &&
+      logs.some(line => line.includes('session closed'))
+  )
   secrets.assertNoneIn(logs.join('\n'))
 })
 
@@ -145,24 +197,54 @@ async function provoke({ call, send }: Awaited<ReturnType<typeof peerOf>>, secre
   // The parser of JSON quotes the beginning of what it cannot read.
   secrets.add('an SRTP key', srtpKey.slice(0, 8))
   secrets.add('a password', password)
-  const logTags = ['info', 'ice', 'dtls', 'rtp', 'srtp', 'rtcp', 'rtx', 'bwe', 'score', 'simulcast', 'svc', 'sctp', 'message']
+  const logTags = [
+    'info',
+    'ice',
+    'dtls',
+    'rtp',
+    'srtp',
+    'rtcp',
+    'rtx',
+    'bwe',
+    'score',
+    'simulcast',
+    'svc',
+    'sctp',
+    'message'
+  ]
   const worker = (await call('mediasoup.createWorker', { logLevel: 'debug', logTags }))!.$
   const router = (await call('Worker.createRouter', worker, { mediaCodecs: [opus] }))!.$
   const listenInfo = { protocol: 'udp', ip: '127.0.0.1' }
 
-  const webRtc = (await call('Router.createWebRtcTransport', router, { listenInfos: [listenInfo], iceConsentTimeout: 5 }))!
+  const webRtc = (await call('Router.createWebRtcTransport', router, {
+    listenInfos: [listenInfo],
+    iceConsentTimeout: 5
+  }))!
   secrets.add('an ICE password', webRtc.members.iceParameters!.password!)
   await call('WebRtcTransport.restartIce', webRtc.$)
   const fingerprints = [{ algorithm: 'sha-256', value: password }]
-  await call('WebRtcTransport.connect', webRtc.$, { dtlsParameters: { role: 'auto', fingerprints } })
-  await call('WebRtcTransport.connect', webRtc.$, { dtlsParameters: { role: 'nonsense', fingerprints } })
+  await call('WebRtcTransport.connect', webRtc.$, {
+    dtlsParameters: { role: 'auto', fingerprints }
+  })
+  await call('WebRtcTransport.connect', webRtc.$, {
+    dtlsParameters: { role: 'nonsense', fingerprints }
+  })
 
-  const plain = (await call('Router.createPlainTransport', router, { listenInfo, enableSrtp: true, comedia: true }))!
+  const plain = (await call('Router.createPlainTransport', router, {
+    listenInfo,
+    enableSrtp: true,
+    comedia: true
+  }))!
   secrets.add('an SRTP key', plain.members.srtpParameters!.keyBase64!)
   const pipe = (await call('Router.createPipeTransport', router, { listenInfo, enableSrtp: true }))!
   secrets.add('an SRTP key', pipe.members.srtpParameters!.keyBase64!)
   for (const srtpParameters of [
-    { cryptoSuite: 'AES_CM_128_HMAC_SHA1_80', keyBase64: srtpKey }, { cryptoSuite: 'none', keyBase64: srtpKey }, { cryptoSuite: 'AEAD_AES_256_GCM', keyBase64: srtpKey }, { keyBase64: srtpKey }, srtpKey, [srtpKey]
+    { cryptoSuite: 'AES_CM_128_HMAC_SHA1_80', keyBase64: srtpKey },
+    { cryptoSuite: 'none', keyBase64: srtpKey },
+    { cryptoSuite: 'AEAD_AES_256_GCM', keyBase64: srtpKey },
+    { keyBase64: srtpKey },
+    srtpKey,
+    [srtpKey]
   ]) {
     await call('PlainTransport.connect', plain.$, { srtpParameters })
     await call('PipeTransport.connect', pipe.$, { ip: '127.0.0.1', port: 9, srtpParameters })
@@ -170,10 +252,15 @@ async function provoke({ call, send }: Awaited<ReturnType<typeof peerOf>>, secre
     await call('PlainTransport.connect', { srtpParameters })
     await call('PlainTransport.connect', srtpKey, { srtpParameters })
     await call('Router.pipeToRouter', router, { producerId: 'p', router: { $: srtpKey } })
-    await call('Router.createWebRtcTransport', router, { webRtcServer: { $: { srtpParameters } }, listenInfos: [{ ...listenInfo, password }] })
+    await call('Router.createWebRtcTransport', router, {
+      webRtcServer: { $: { srtpParameters } },
+      listenInfos: [{ ...listenInfo, password }]
+    })
   }
   await call('Worker.updateSettings', worker, { logLevel: 'debug', password })
-  await send(`{"jsonrpc":"2.0","id":99,"method":"PlainTransport.connect","params":["${plain.$}",{"srtpParameters":{"keyBase64":"${srtpKey}"}}`)
+  await send(
+    `{"jsonrpc":"2.0","id":99,"method":"PlainTransport.connect","params":["${plain.$}",{"srtpParameters":{"keyBase64":"${srtpKey}"}}`
+  )
   await send(`{"keyBase64":"${srtpKey}"}`)
   await send(srtpKey)
   await call('Router.close', router)

@@ -14,7 +14,7 @@ import { WebSocket } from 'ws'
 import { ConnectionError, connect } from '../../../client/index.ts'
 import { codes } from '../../../lib/errors.ts'
 import { PROTOCOL } from '../../../lib/hello.ts'
-import { pair } from '../../../lib/tier.ts'
+import { channel } from '../../../lib/tier.ts'
 import { encodeNotification } from '../../../lib/wire.ts'
 import { type ServeOptions, leaf, serve } from '../../../server/index.ts'
 import { afterTest, audio, cleanUp, isAlive, opus, raw, rtp, until } from '../../helper.ts'
@@ -55,14 +55,28 @@ async function speak(url: string) {
   afterTest(() => socket.destroy())
   await once(socket, 'connect')
   let heard = ''
-  socket.on('data', chunk => { heard += chunk })
-  return { say: (text: string) => socket.write(text), heard: () => heard, ended: once(socket, 'end') }
+  socket.on('data', chunk => {
+    heard += chunk
+  })
+  return {
+    say: (text: string) => socket.write(text),
+    heard: () => heard,
+    ended: once(socket, 'end')
+  }
 }
 
-const upgrade = (protocol = PROTOCOL) => [
-  'GET / HTTP/1.1', 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...protocol ? [`Sec-WebSocket-Protocol: ${protocol}`] : [], '', ''
-].join('\r\n')
+const upgrade = (protocol = PROTOCOL) =>
+  [
+    'GET / HTTP/1.1',
+    'Host: localhost',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ...(protocol ? [`Sec-WebSocket-Protocol: ${protocol}`] : []),
+    '',
+    ''
+  ].join('\r\n')
 
 test('while it closes, /readyz says so, and no session is opened', async () => {
   const server = await serve(leaf(localMediasoup))
@@ -95,12 +109,19 @@ test('every other path tells what this is', async () => {
 
 test('an upgrade without the subprotocol is refused with a sentence', async () => {
   const { url } = await open()
-  for (const [offered, told] of [['', 'none'], ['mafalda.v0', 'mafalda.v0'], ['chat, mafalda', 'chat,mafalda']] as const) {
+  for (const [offered, told] of [
+    ['', 'none'],
+    ['mafalda.v0', 'mafalda.v0'],
+    ['chat, mafalda', 'chat,mafalda']
+  ] as const) {
     const peer = await speak(url)
     peer.say(upgrade(offered))
     await peer.ended
     assert.match(peer.heard(), /^HTTP\/1\.1 400 Bad Request\r\n/)
-    assert.ok(peer.heard().endsWith(`the subprotocol must be ${PROTOCOL} (got ${told})\n`), peer.heard())
+    assert.ok(
+      peer.heard().endsWith(`the subprotocol must be ${PROTOCOL} (got ${told})\n`),
+      peer.heard()
+    )
   }
 })
 
@@ -128,7 +149,9 @@ test('a session that ends takes its Workers with it, however it ends', async () 
 test('a Worker that is being created when its session ends is closed', async () => {
   const server = await open()
   const created: ms.Worker[] = []
-  const keep = (worker: ms.Worker) => { created.push(worker) }
+  const keep = (worker: ms.Worker) => {
+    created.push(worker)
+  }
   localMediasoup.observer.on('newworker', keep)
   afterTest(() => localMediasoup.observer.off('newworker', keep))
   afterTest(() => created.forEach(worker => worker.close()))
@@ -144,7 +167,10 @@ test('a Worker that is being created when its session ends is closed', async () 
 
 test('close() ends all sessions, and frees the port', async () => {
   const server = await serve(leaf(localMediasoup))
-  const clients = [await connect(server.url, { reconnect: false }), await connect(server.url, { reconnect: false })]
+  const clients = [
+    await connect(server.url, { reconnect: false }),
+    await connect(server.url, { reconnect: false })
+  ]
   const workers = await Promise.all(clients.map(client => client.createWorker()))
   assert.is(server.sessions, 2)
   await server.close()
@@ -158,7 +184,9 @@ test('close() ends all sessions, and frees the port', async () => {
 
 test('a port in use rejects with the error of the system', async () => {
   const { url } = await open()
-  const error = await serve(leaf(localMediasoup), { port: Number(new URL(url).port) }).catch(error => error)
+  const error = await serve(leaf(localMediasoup), { port: Number(new URL(url).port) }).catch(
+    error => error
+  )
   assert.is(error.code, 'EADDRINUSE')
 })
 
@@ -179,7 +207,8 @@ test('a peer that asks much and reads nothing is not read any more, and cut; its
   const { pid } = (result as { members: { pid: number } }).members
 
   slow.socket.pause()
-  for (let i = 0; i < 50_000; i++) slow.send({ jsonrpc: '2.0', id: i, method: 'rpc.discover', params: [] })
+  for (let i = 0; i < 50_000; i++)
+    slow.send({ jsonrpc: '2.0', id: i, method: 'rpc.discover', params: [] })
   await until(() => server.sessions === 1)
   await until(() => !isAlive(pid))
   assert.ok((await worker.createRouter()).id)
@@ -190,8 +219,16 @@ test('a peer that asks much and reads nothing is not read any more, and cut; its
 /** Counts the messages that the DataConsumers of this process have got from their workers. */
 function countMessages() {
   let count = 0
-  const onWorker = (worker: ms.Worker) => worker.observer.on('newrouter', router => router.observer.on('newtransport', transport =>
-    transport.observer.on('newdataconsumer', dataConsumer => dataConsumer.on('message', () => { count++ }))))
+  const onWorker = (worker: ms.Worker) =>
+    worker.observer.on('newrouter', router =>
+      router.observer.on('newtransport', transport =>
+        transport.observer.on('newdataconsumer', dataConsumer =>
+          dataConsumer.on('message', () => {
+            count++
+          })
+        )
+      )
+    )
   localMediasoup.observer.on('newworker', onWorker)
   afterTest(() => localMediasoup.observer.off('newworker', onWorker))
   return () => count
@@ -212,11 +249,18 @@ test('for a peer that reads too slowly packets are dropped, and messages are not
   const transport = await call('Router.createDirectTransport', router.$)
   const producer = await call('DirectTransport.produce', transport.$, audio())
   const dataProducer = await call('DirectTransport.produceData', transport.$)
-  await call('DirectTransport.consume', transport.$, { producerId: producer.members.id, rtpCapabilities: router.members.rtpCapabilities })
-  await call('DirectTransport.consumeData', transport.$, { dataProducerId: dataProducer.members.id })
+  await call('DirectTransport.consume', transport.$, {
+    producerId: producer.members.id,
+    rtpCapabilities: router.members.rtpCapabilities
+  })
+  await call('DirectTransport.consumeData', transport.$, {
+    dataProducerId: dataProducer.members.id
+  })
   let sequence = 0
-  const sendPacket = () => peer.send(encodeNotification('Producer.send', [producer.$, rtp(++sequence)]))
-  const sendMessage = (message: Buffer) => peer.send(encodeNotification('DataProducer.send', [dataProducer.$, message]))
+  const sendPacket = () =>
+    peer.send(encodeNotification('Producer.send', [producer.$, rtp(++sequence)]))
+  const sendMessage = (message: Buffer) =>
+    peer.send(encodeNotification('DataProducer.send', [dataProducer.$, message]))
   const heard = (method: string) => peer.heard.filter(message => message.method === method).length
   sendPacket()
   await until(() => heard('Consumer.rtp') === 1)
@@ -240,8 +284,12 @@ test('however the session on a tier below ends, that of the client ends with a c
   const { url } = await serve({
     close() {},
     async open() {
-      const [ours, theirs] = pair()
-      ours.on('frame', () => ours.close(new ConnectionError('the connection to the tier below was lost', { closeCode: code })))
+      const [ours, theirs] = channel()
+      ours.on('frame', () =>
+        ours.close(
+          new ConnectionError('the connection to the tier below was lost', { closeCode: code })
+        )
+      )
       return theirs
     }
   }).then(server => (afterTest(() => server.close()), server))
@@ -261,14 +309,18 @@ function countingTier(open: () => Promise<void> = async () => {}) {
     async open() {
       counts.opened++
       await open()
-      const [ours, theirs] = pair()
+      const [ours, theirs] = channel()
       ours.once('close', () => counts.closed++)
       return theirs
     }
   }
 }
 
-const opening = (session: number) => ({ session: `a-session-of-a-test-${session}`, secret: 'its-own-secret-0123456789', received: 0 })
+const opening = (session: number) => ({
+  session: `a-session-of-a-test-${session}`,
+  secret: 'its-own-secret-0123456789',
+  received: 0
+})
 
 /** Leaves sessions behind in their grace period: without connections. */
 async function leaveSessions(url: string, count: number) {
@@ -305,8 +357,14 @@ test('a session that is refused while the tier cannot be reached leaves no rejec
   process.on('unhandledRejection', listener)
   afterTest(() => process.off('unhandledRejection', listener))
   let reachable = true
-  const tier = countingTier(async () => { if (!reachable) throw new ConnectionError('the tier cannot be reached') })
-  const server = await serve(tier, { limits: { sessions: 1 }, grace: 60_000, logger: pino({ level: 'silent' }) })
+  const tier = countingTier(async () => {
+    if (!reachable) throw new ConnectionError('the tier cannot be reached')
+  })
+  const server = await serve(tier, {
+    limits: { sessions: 1 },
+    grace: 60_000,
+    logger: pino({ level: 'silent' })
+  })
   afterTest(() => server.close())
   await leaveSessions(server.url, 1)
   reachable = false
@@ -320,7 +378,12 @@ test('a session that is refused while the tier cannot be reached leaves no rejec
 test('a server closes although the token of an upgrade is being verified', async () => {
   const secret = randomBytes(32)
   const server = await serve(leaf(localMediasoup), { tokens: { secret, audience: 'a-test' } })
-  const token = await new SignJWT({ scope: 'create' }).setProtectedHeader({ alg: 'HS256' }).setSubject('app').setAudience('a-test').setExpirationTime('1h').sign(secret)
+  const token = await new SignJWT({ scope: 'create' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('app')
+    .setAudience('a-test')
+    .setExpirationTime('1h')
+    .sign(secret)
   const peer = await speak(server.url)
   // In the turn in which the upgrade is read, before the token is verified.
   let closed: Promise<void> | undefined
@@ -330,7 +393,9 @@ test('a server closes although the token of an upgrade is being verified', async
     if (event === 'upgrade') closed ??= server.close()
     return result
   }
-  afterTest(() => { HttpServer.prototype.emit = emit })
+  afterTest(() => {
+    HttpServer.prototype.emit = emit
+  })
   peer.say(upgrade().replace('\r\n\r\n', `\r\nAuthorization: Bearer ${token}\r\n\r\n`))
   await until(() => closed !== undefined)
   await closed

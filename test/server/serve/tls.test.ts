@@ -15,7 +15,10 @@ import { afterTest, cleanUp, rejection, startLeaf, until } from '../../helper.ts
 cleanUp(test)
 
 async function open(options: ServeOptions) {
-  const server = await serve(leaf(localMediasoup), { logger: pino({ level: 'silent' }), ...options })
+  const server = await serve(leaf(localMediasoup), {
+    logger: pino({ level: 'silent' }),
+    ...options
+  })
   afterTest(() => server.close())
   return server
 }
@@ -64,8 +67,16 @@ test('a tier that nobody vouches for, or for another name, is not believed, what
   for (const value of ['1', '0']) {
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = value
     await refused(url, undefined, /unable to (verify|get)|self-signed/)
-    await refused(url, { ca: (await authority()).ca }, /unable to (verify|get)|certificate signature failure/)
-    await refused(url.replace('127.0.0.1', 'localhost'), { ca }, /does not match certificate's altnames/)
+    await refused(
+      url,
+      { ca: (await authority()).ca },
+      /unable to (verify|get)|certificate signature failure/
+    )
+    await refused(
+      url.replace('127.0.0.1', 'localhost'),
+      { ca },
+      /does not match certificate's altnames/
+    )
   }
   await use(url, { ca })
 })
@@ -73,17 +84,23 @@ test('a tier that nobody vouches for, or for another name, is not believed, what
 test('with a ca, only who has a certificate of that authority comes in', async () => {
   const { ca, issue } = await authority()
   const stranger = await authority()
-  const { url } = await open({ tls: { ...await issue('leaf'), ca } })
-  await use(url, { ca, ...await issue('tier') })
+  const { url } = await open({ tls: { ...(await issue('leaf')), ca } })
+  await use(url, { ca, ...(await issue('tier')) })
   await refused(url, { ca }, /certificate required|ECONNRESET|hang up/)
-  await refused(url, { ca, ...await stranger.issue('tier') }, /unknown ca|decrypt error|ECONNRESET|hang up/)
+  await refused(
+    url,
+    { ca, ...(await stranger.issue('tier')) },
+    /unknown ca|decrypt error|ECONNRESET|hang up/
+  )
 })
 
 test('client certificates are authentication enough to be reached by other hosts; a certificate alone is not', async () => {
   const { ca, issue } = await authority()
   const own = await issue('leaf')
   await open({ host: '0.0.0.0', tls: { ...own, ca } })
-  const error = await rejection(serve(leaf(localMediasoup), { host: '0.0.0.0', tls: own })) as NodeJS.ErrnoException
+  const error = (await rejection(
+    serve(leaf(localMediasoup), { host: '0.0.0.0', tls: own })
+  )) as NodeJS.ErrnoException
   assert.is(error.code, 'ERR_INSECURE')
 })
 
@@ -98,7 +115,7 @@ test('certificates that change are shown without a restart, and open sessions go
   const next = await issue('after')
   renameSync(next.key, files.key)
   renameSync(next.cert, files.cert)
-  await until(async () => await nameAt(url, ca) === 'after')
+  await until(async () => (await nameAt(url, ca)) === 'after')
   assert.ok(await mediasoup.createWorker())
   await use(url, { ca })
 })
@@ -107,7 +124,10 @@ test('certificates that cannot be used are not taken, and it is said why', async
   const { ca, issue } = await authority()
   const files = await issue('before')
   const said: { msg: string; reason: string }[] = []
-  const server = await open({ tls: files, logger: pino({ level: 'error' }, { write: line => void said.push(JSON.parse(line)) }) })
+  const server = await open({
+    tls: files,
+    logger: pino({ level: 'error' }, { write: line => void said.push(JSON.parse(line)) })
+  })
   const old = readFileSync(files.key)
   writeFileSync(files.key, 'this is no key')
   server.reload()
@@ -127,7 +147,7 @@ test('certificates that cannot be used are not taken, and it is said why', async
 test('a new authority of clients is asked of whoever connects from then on', async () => {
   const [old, next] = [await authority(), await authority()]
   const ca = readFileSync(old.ca)
-  const server = await open({ tls: { ...await old.issue('leaf'), ca: old.ca } })
+  const server = await open({ tls: { ...(await old.issue('leaf')), ca: old.ca } })
   const [before, after] = [await old.issue('before'), await next.issue('after')]
   const mediasoup = await use(server.url, { ca, ...before })
   copyFileSync(next.ca, old.ca)
@@ -140,25 +160,54 @@ test('a new authority of clients is asked of whoever connects from then on', asy
 test('what cannot be meant is refused at once', async () => {
   const { ca, issue } = await authority()
   const { cert, key } = await issue('leaf')
-  assert.throws(() => remote('ws://localhost:4000', { tls: { ca } }), /tls needs a URL like wss:\/\/host:port \(got ws:\/\/localhost:4000\/\)/)
+  assert.throws(
+    () => remote('ws://localhost:4000', { tls: { ca } }),
+    /tls needs a URL like wss:\/\/host:port \(got ws:\/\/localhost:4000\/\)/
+  )
   await refused('wss://127.0.0.1:1', { cert }, /a certificate and its key are given together/)
   await refused('wss://127.0.0.1:1', { ca: '/nowhere.crt' }, /ENOENT.*\/nowhere\.crt/)
-  assert.match((await rejection(serve(leaf(localMediasoup), { tls: { cert, key: '/nowhere.key' } }))).message, /ENOENT.*\/nowhere\.key/)
-  assert.match((await rejection(serve(leaf(localMediasoup), { tls: { cert: key, key } }))).message, /PEM|no start line/)
+  assert.match(
+    (await rejection(serve(leaf(localMediasoup), { tls: { cert, key: '/nowhere.key' } }))).message,
+    /ENOENT.*\/nowhere\.key/
+  )
+  assert.match(
+    (await rejection(serve(leaf(localMediasoup), { tls: { cert: key, key } }))).message,
+    /PEM|no start line/
+  )
 })
 
 test('mafalda serve: a tree with TLS above and mutual TLS below, and SIGHUP', async () => {
   const [inner, outer] = [await authority(), await authority()]
   const hosts = await inner.issue('host')
-  const host = await startLeaf(['--tls-cert', hosts.cert, '--tls-key', hosts.key, '--tls-ca', inner.ca])
+  const host = await startLeaf([
+    '--tls-cert',
+    hosts.cert,
+    '--tls-key',
+    hosts.key,
+    '--tls-ca',
+    inner.ca
+  ])
   const [above, below] = [await outer.issue('before'), await inner.issue('tier')]
-  const entry = await startLeaf(['--vertical', '--tls-cert', above.cert, '--tls-key', above.key, '--ca', inner.ca, '--cert', below.cert, '--key', below.key, host.url])
+  const entry = await startLeaf([
+    '--vertical',
+    '--tls-cert',
+    above.cert,
+    '--tls-key',
+    above.key,
+    '--ca',
+    inner.ca,
+    '--cert',
+    below.cert,
+    '--key',
+    below.key,
+    host.url
+  ])
   const mediasoup = await use(entry.url, { ca: outer.ca })
   await refused(host.url, { ca: inner.ca }, /certificate required|ECONNRESET|hang up/)
 
   await outer.issue('after', above)
   entry.child.kill('SIGHUP')
-  await until(async () => await nameAt(entry.url, outer.ca) === 'after')
+  await until(async () => (await nameAt(entry.url, outer.ca)) === 'after')
   assert.ok(await mediasoup.createWorker())
 })
 
