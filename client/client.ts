@@ -231,13 +231,13 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
     { workers, there }: { workers: Entity[]; there: Entity[] }
   ) {
     if (cancelled) return void this.safeEmit('drainCancelled', node)
-    const ofGenus = (genus: RegExp) => there.filter(({ row }) => genus.test(row.kind)) as unknown[]
+    const ofKinds = (kinds: RegExp) => there.filter(({ row }) => kinds.test(row.kind)) as unknown[]
     this.safeEmit('draining', {
       node,
       deadline,
       workers: workers as unknown[] as ms.Worker[],
-      transports: ofGenus(/Transport$/) as ms.Transport[],
-      rtpObservers: ofGenus(/Observer$/) as ms.RtpObserver[]
+      transports: ofKinds(/Transport$/) as ms.Transport[],
+      rtpObservers: ofKinds(/Observer$/) as ms.RtpObserver[]
     })
   }
 

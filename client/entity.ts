@@ -39,7 +39,7 @@ export class Entity extends EnhancedEventEmitter<Events> {
   protected readonly members: Record<string, unknown>
   // By the event that announced them. A parent closes them in the order of this map.
   readonly #children: Map<string, Set<Entity>>
-  #twin: Entity | undefined
+  #pipePeer: Entity | undefined
   #closed = false
 
   constructor(
@@ -100,13 +100,13 @@ export class Entity extends EnhancedEventEmitter<Events> {
     this.detached(because)
     if (because) this.emitEnd(because, args)
     this.observer.safeEmit('close')
-    this.#twin?.end()
+    this.#pipePeer?.end()
   }
 
   /** Makes the other end of a pipe close with this one. */
-  linkPeer(twin: Entity) {
-    this.#twin = twin
-    twin.#twin = this
+  linkPeer(peer: Entity) {
+    this.#pipePeer = peer
+    peer.#pipePeer = this
   }
 
   /** How events of its children name this object: the `router` of `routerclose`. */

@@ -28,10 +28,10 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
   // were given to a carrier.
   #outbox: Frame[] = []
   #acknowledged = 0
-  #handed = 0
+  #sent = 0
   #backlog = 0
   #received = 0
-  #unsaid = { frames: 0, bytes: 0 }
+  #unacknowledged = { frames: 0, bytes: 0 }
   #timer: NodeJS.Timeout | undefined
   #paused = false
   #begun = false
@@ -96,7 +96,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
     if (this.#paused) carrier.pause()
     else carrier.resume() // What came right behind the opening is read now.
     for (const frame of this.#outbox) carrier.send(frame)
-    this.#handed = this.#outbox.length
+    this.#sent = this.#outbox.length
     const [isFirst, hasForgotten] = [!this.#begun, this.#restarted]
     this.#begun = true
     this.#restarted = false
@@ -110,9 +110,9 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
    * was not sent yet.
    */
   restart(): Frame[] {
-    const unsent = this.#outbox.slice(this.#handed)
+    const unsent = this.#outbox.slice(this.#sent)
     this.#outbox = []
-    this.#acknowledged = this.#handed = this.#backlog = this.#received = 0
+    this.#acknowledged = this.#sent = this.#backlog = this.#received = 0
     this.#restarted = true
     return unsent
   }
@@ -131,7 +131,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
       )
     this.#budget?.add(frame.length)
     if (this.#ended || !this.#carrier) return
-    this.#handed++
+    this.#sent++
     this.#carrier.send(frame)
   }
 
@@ -215,9 +215,12 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
       return
     }
     this.#received++
-    this.#unsaid.frames++
-    this.#unsaid.bytes += frame.length
-    if (this.#unsaid.frames >= ACKNOWLEDGED_FRAMES || this.#unsaid.bytes >= ACKNOWLEDGED_BYTES)
+    this.#unacknowledged.frames++
+    this.#unacknowledged.bytes += frame.length
+    if (
+      this.#unacknowledged.frames >= ACKNOWLEDGED_FRAMES ||
+      this.#unacknowledged.bytes >= ACKNOWLEDGED_BYTES
+    )
       this.#acknowledge()
     else this.#timer ??= setTimeout(() => this.#acknowledge(), ACKNOWLEDGED_MS).unref()
     this.emit('frame', frame, head)
@@ -227,7 +230,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
   #acknowledge() {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#unsaid = { frames: 0, bytes: 0 }
+    this.#unacknowledged = { frames: 0, bytes: 0 }
     this.#carrier?.send(encodeNotification('tier.ack', [this.#received]))
   }
 
@@ -243,7 +246,7 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
     const released = this.#outbox.splice(0, arrived - this.#acknowledged)
     for (const { length } of released) this.#backlog -= length
     this.#acknowledged = arrived
-    this.#handed = Math.max(0, this.#handed - released.length)
+    this.#sent = Math.max(0, this.#sent - released.length)
   }
 }
 

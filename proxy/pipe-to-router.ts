@@ -166,11 +166,11 @@ export class Piping {
       appData: this.#tagged(undefined, name)
     })
     const { kind, rtpParameters, producerPaused } = consumer.members
-    const leg = this.#pipes.begin(pair, here.branch, consumer)
-    leg.paused = Boolean(producerPaused)
-    const before = leg.paused
+    const stream = this.#pipes.begin(pair, here.branch, consumer)
+    stream.paused = Boolean(producerPaused)
+    const before = stream.paused
     await this.#arrive(
-      leg,
+      stream,
       there,
       'produce',
       {
@@ -182,9 +182,9 @@ export class Piping {
       },
       within
     )
-    if (leg.ended) throw new errors.NotFoundError('original Producer closed')
-    if (leg.paused !== before) await setPaused(leg)
-    return { pipeConsumer: { $: leg.from.handle }, pipeProducer: { $: leg.to!.handle } }
+    if (stream.ended) throw new errors.NotFoundError('original Producer closed')
+    if (stream.paused !== before) await setPaused(stream)
+    return { pipeConsumer: { $: stream.from.handle }, pipeProducer: { $: stream.to!.handle } }
   }
 
   async #pipeDataProducer(
@@ -200,10 +200,10 @@ export class Piping {
       appData: this.#tagged(undefined, name)
     })
     const { sctpStreamParameters, label, protocol, dataProducerPaused } = consumer.members
-    const leg = this.#pipes.begin(pair, here.branch, consumer)
-    leg.follows = wholly
-    const before = (leg.paused = wholly && Boolean(dataProducerPaused))
-    await this.#arrive(leg, there, 'produceData', {
+    const stream = this.#pipes.begin(pair, here.branch, consumer)
+    stream.follows = wholly
+    const before = (stream.paused = wholly && Boolean(dataProducerPaused))
+    await this.#arrive(stream, there, 'produceData', {
       id: keepId ? dataProducerId : randomUUID(),
       sctpStreamParameters,
       label,
@@ -211,9 +211,12 @@ export class Piping {
       paused: before,
       appData: this.#tagged(appData, name)
     })
-    if (leg.ended) throw new errors.NotFoundError('original DataProducer closed')
-    if (leg.paused !== before) await setPaused(leg)
-    return { pipeDataConsumer: { $: leg.from.handle }, pipeDataProducer: { $: leg.to!.handle } }
+    if (stream.ended) throw new errors.NotFoundError('original DataProducer closed')
+    if (stream.paused !== before) await setPaused(stream)
+    return {
+      pipeDataConsumer: { $: stream.from.handle },
+      pipeDataProducer: { $: stream.to!.handle }
+    }
   }
 
   async #create(
@@ -237,7 +240,7 @@ export class Piping {
   }
 
   async #arrive(
-    leg: PipedStream,
+    stream: PipedStream,
     there: TransportEnd,
     method: string,
     options: object,
@@ -245,9 +248,9 @@ export class Piping {
   ) {
     const create = () => this.#create(there, method, options)
     try {
-      this.#pipes.arrive(leg, there.branch, await (within ? within.producing(create) : create()))
+      this.#pipes.arrive(stream, there.branch, await (within ? within.producing(create) : create()))
     } catch (error) {
-      this.#pipes.endLeg(leg)
+      this.#pipes.endStream(stream)
       throw error
     }
   }

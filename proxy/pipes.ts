@@ -57,7 +57,7 @@ export interface Located {
   /** Of a transport or Consumer that is part of a pipe: its id. */
   id?: string
   pair?: PipePair
-  leg?: PipedStream
+  stream?: PipedStream
 }
 
 // In the name of a pipe whose DataProducer is paused with the original.
@@ -98,13 +98,13 @@ export class Pipes {
 
   /** The Consumer at the other end of a pipe Producer. */
   sourceOf(handle: Handle): Handle | undefined {
-    return this.objects.get(handle)?.data.leg?.from.handle
+    return this.objects.get(handle)?.data.stream?.from.handle
   }
 
   /** Ends the pipe of a Producer. */
-  endLegOf(handle: Handle) {
-    const leg = this.objects.get(handle)?.data.leg
-    if (leg) this.endLeg(leg)
+  endStreamOf(handle: Handle) {
+    const stream = this.objects.get(handle)?.data.stream
+    if (stream) this.endStream(stream)
   }
 
   /** An event came from a child. */
@@ -112,8 +112,8 @@ export class Pipes {
     const effect = effectOf(method)
     if (isEnd(effect)) return this.objects.remove(handle)
     if (effect !== 'pauses' && effect !== 'resumes') return
-    const leg = this.objects.get(handle)?.data.leg
-    if (leg?.from.handle === handle && leg.follows) this.#pause(leg, effect === 'pauses')
+    const stream = this.objects.get(handle)?.data.stream
+    if (stream?.from.handle === handle && stream.follows) this.#pause(stream, effect === 'pauses')
   }
 
   /** A Router is gone, with its end of each pipe. */
@@ -128,24 +128,24 @@ export class Pipes {
   reconcile(nodes: ReadonlySet<string>, there: ReadonlyMap<Handle, Entry>) {
     for (const {
       handle,
-      data: { leg }
+      data: { stream }
     } of [...this.objects.values()].filter(
       node => isPart(node) && nodes.has(nodeOf(node.handle))
     )) {
       const entry = there.get(handle)
       if (!entry) this.objects.remove(handle)
-      else if (leg?.follows) this.#comparePaused(leg, entry)
+      else if (stream?.follows) this.#comparePaused(stream, entry)
     }
   }
 
   #comparePaused(
-    leg: PipedStream,
+    stream: PipedStream,
     [handle, , , { paused, producerPaused, dataProducerPaused }]: Entry
   ) {
     const isPaused = Boolean(producerPaused ?? dataProducerPaused)
-    if (handle === leg.from.handle && isPaused !== leg.paused) this.#pause(leg, isPaused)
-    else if (handle === leg.to?.handle && Boolean(paused) !== leg.paused)
-      this.#pause(leg, leg.paused)
+    if (handle === stream.from.handle && isPaused !== stream.paused) this.#pause(stream, isPaused)
+    else if (handle === stream.to?.handle && Boolean(paused) !== stream.paused)
+      this.#pause(stream, stream.paused)
   }
 
   /** Nothing is known any more: all is about to be told. */
@@ -162,7 +162,7 @@ export class Pipes {
     for (const [name, parts] of named)
       if (parts[0]!.announcement.kind === 'PipeTransport') this.#restorePair(name, parts)
     for (const [name, parts] of named)
-      if (parts[0]!.announcement.kind !== 'PipeTransport') this.#restoreLeg(name, parts)
+      if (parts[0]!.announcement.kind !== 'PipeTransport') this.#restoreStream(name, parts)
   }
 
   // Whoever made them may have been gone before they were connected. A client could give a
@@ -191,18 +191,18 @@ export class Pipes {
     this.pairs.set(name, Promise.resolve(this.remember([one, other])))
   }
 
-  #restoreLeg(name: unknown, parts: Found[]) {
+  #restoreStream(name: unknown, parts: Found[]) {
     const from = parts.find(({ announcement: { kind } }) => kind.endsWith('Consumer'))
     const to = parts.find(({ announcement: { kind } }) => kind.endsWith('Producer'))
     const pair = this.objects.get(from?.announcement.of)?.data.pair
     if (!from || !to || !pair || parts.length !== 2) return this.#closeAll(parts)
-    const leg = this.begin(pair, from.branch, from.announcement)
-    this.arrive(leg, to.branch, to.announcement)
-    leg.follows = from.announcement.kind === 'Consumer' || String(name).endsWith(WHOLLY)
+    const stream = this.begin(pair, from.branch, from.announcement)
+    this.arrive(stream, to.branch, to.announcement)
+    stream.follows = from.announcement.kind === 'Consumer' || String(name).endsWith(WHOLLY)
     const { producerPaused, dataProducerPaused } = from.announcement.members
     const paused = Boolean(producerPaused ?? dataProducerPaused)
-    leg.paused = Boolean(to.announcement.members.paused)
-    if (leg.follows && leg.paused !== paused) this.#pause(leg, paused)
+    stream.paused = Boolean(to.announcement.members.paused)
+    if (stream.follows && stream.paused !== paused) this.#pause(stream, paused)
   }
 
   #closeAll(parts: Found[]) {
@@ -253,46 +253,46 @@ export class Pipes {
 
   /** A Consumer is there, of what is to cross. */
   begin(pair: PipePair, branch: ChildSession, { kind, $, of, members }: Announcement): PipedStream {
-    const leg: PipedStream = {
+    const stream: PipedStream = {
       pair,
       from: { branch, kind, handle: $ },
       follows: true,
       paused: false,
       ended: false
     }
-    leg.ended = !this.#addPart($, kind, of, { branch, id: members.id as string, leg })
-    return leg
+    stream.ended = !this.#addPart($, kind, of, { branch, id: members.id as string, stream })
+    return stream
   }
 
   /** And a Producer at the other end. */
-  arrive(leg: PipedStream, branch: ChildSession, { kind, $, of }: Announcement) {
-    leg.to = { branch, kind, handle: $ }
-    if (leg.ended) this.close(leg.to)
-    else if (!this.#addPart($, kind, of, { branch, leg })) this.endLeg(leg)
+  arrive(stream: PipedStream, branch: ChildSession, { kind, $, of }: Announcement) {
+    stream.to = { branch, kind, handle: $ }
+    if (stream.ended) this.close(stream.to)
+    else if (!this.#addPart($, kind, of, { branch, stream })) this.endStream(stream)
   }
 
-  #pause(leg: PipedStream, paused: boolean) {
-    leg.paused = paused
+  #pause(stream: PipedStream, paused: boolean) {
+    stream.paused = paused
     // Before it has arrived, pipeToRouter() compares.
-    if (leg.to) setPaused(leg).catch(() => {}) // Closed in the meantime.
+    if (stream.to) setPaused(stream).catch(() => {}) // Closed in the meantime.
   }
 
   /** Something is gone: so is its counterpart at the other end. */
-  #removed({ data: { id, pair, leg } }: TreeNode<Located>) {
+  #removed({ data: { id, pair, stream } }: TreeNode<Located>) {
     if (id !== undefined) this.ids.delete(id)
     if (pair) this.#endPair(pair)
-    if (leg) this.endLeg(leg)
+    if (stream) this.endStream(stream)
   }
 
-  endLeg(leg: PipedStream) {
-    if (leg.ended) return
-    leg.ended = true
-    for (const end of [leg.from, leg.to]) {
+  endStream(stream: PipedStream) {
+    if (stream.ended) return
+    stream.ended = true
+    for (const end of [stream.from, stream.to]) {
       if (!end || !this.objects.get(end.handle)) continue
       this.objects.remove(end.handle)
-      if (!leg.pair.ended) this.close(end)
+      if (!stream.pair.ended) this.close(end)
     }
-    if (leg.to) this.#ended(leg.to.handle)
+    if (stream.to) this.#ended(stream.to.handle)
   }
 
   #endPair(pair: PipePair) {
@@ -310,7 +310,7 @@ export class Pipes {
 }
 
 const isPart = ({ kind, data }: TreeNode<Located>) =>
-  kind === 'PipeTransport' || data.leg !== undefined
+  kind === 'PipeTransport' || data.stream !== undefined
 
 /** The name of the pair between two Routers. */
 export const nameOf = (one: End, other: End) => [one.router, other.router].toSorted().join()

@@ -7,7 +7,7 @@ import type { Announcement } from '../../lib/codec.ts'
 import type { Frame } from '../../lib/tier.ts'
 import { type Handle, encodeResult } from '../../lib/wire.ts'
 import { type CallHead, type Replies, paramsOf } from '../session.ts'
-import { bring } from './bring.ts'
+import { claimId } from './claim-id.ts'
 import { createdBy, isFailure, resultOf } from './frames.ts'
 import type { SessionState } from './state.ts'
 import type { HostedTransport, ProducerRecord, Replica } from './types.ts'
@@ -91,7 +91,7 @@ export class ObjectCalls {
       return this.#passProduce(head, frame, transport, wanted)
     Promise.resolve(rival)
       .then(() => this.#elsewhere(wanted, transport))
-      .then(known => known && bring(this.#state, known, transport.part.worker))
+      .then(known => known && claimId(this.#state, known, transport.part.worker))
       .then(
         () => this.#passProduce(head, frame, transport, wanted),
         error => this.#replies.fail(id, error)
@@ -140,11 +140,11 @@ export class ObjectCalls {
   ) {
     const { id, method } = head
     const { replicas } = this.#state
-    const produced = producers.get(producerId!)
-    const observed = method.endsWith('.addProducer') ? produced?.handle : undefined
-    if (!produced || produced.at.part === transport.part)
+    const record = producers.get(producerId!)
+    const observed = method.endsWith('.addProducer') ? record?.handle : undefined
+    if (!record || record.at.part === transport.part)
       return this.#passUse(head, frame, transport, observed, undefined)
-    const replica = replicas.hold(produced, transport.part)
+    const replica = replicas.hold(record, transport.part)
     replica.ready.then(
       () => this.#passUse(head, frame, transport, observed, replica),
       error => {
@@ -190,17 +190,17 @@ export class ObjectCalls {
       replicas,
       tables: { objects }
     } = this.#state
-    const produced = transport.part.owner.producers.get(
+    const record = transport.part.owner.producers.get(
       (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!
     )
-    if (!produced || id == null) return below.pass(head, frame)
+    if (!record || id == null) return below.pass(head, frame)
     // When it was not added, which mediasoup does not mind, it has to be there all the same.
-    const isAdded = produced.at.part === transport.part || transport.uses?.has(produced.handle)
+    const isAdded = record.at.part === transport.part || transport.uses?.has(record.handle)
     const replica = isAdded
-      ? transport.uses?.get(produced.handle)
-      : replicas.hold(produced, transport.part)
+      ? transport.uses?.get(record.handle)
+      : replicas.hold(record, transport.part)
     const release = () => {
-      if (isAdded) objects.releaseUse(transport, produced.handle)
+      if (isAdded) objects.releaseUse(transport, record.handle)
       else replicas.release(replica!)
     }
     // Until then, its event has to be given the name of the original.

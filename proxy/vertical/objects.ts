@@ -52,7 +52,7 @@ export class Objects {
     this.#closed.add('transport', transport)
     part.transports.delete(transport)
     part.worker.load.objects--
-    for (const produced of producers) this.#removeProducer(produced)
+    for (const producer of producers) this.#removeProducer(producer)
     for (const user of uses?.keys() ?? []) {
       this.#removeConsumer(user)
       this.releaseUse(transport, user) // A Producer that it observed.
@@ -68,7 +68,7 @@ export class Objects {
     if (!this.#isOpen(at)) return
     const { encodings } = (members.consumableRtpParameters as ms.RtpParameters | undefined) ?? {}
     const ssrcs = encodings?.map(({ ssrc }) => ssrc)
-    const produced: ProducerRecord = {
+    const producer: ProducerRecord = {
       handle: $,
       id: members.id as string,
       isData: kind === 'DataProducer',
@@ -77,26 +77,26 @@ export class Objects {
       ssrcs,
       mediaCodecs
     }
-    producersLike(produced).set(produced.id, produced)
-    at.producers = (at.producers ?? new Set()).add(produced)
-    this.#producers.set($, produced)
+    producersLike(producer).set(producer.id, producer)
+    at.producers = (at.producers ?? new Set()).add(producer)
+    this.#producers.set($, producer)
   }
 
   /** The Producer or DataProducer of any Router of a Worker that has an id. */
   producerWith(id: string, { routers }: AggregateWorker): ProducerRecord | undefined {
     for (const { producers, dataProducers } of routers) {
-      const produced = producers.get(id) ?? dataProducers.get(id)
-      if (produced) return produced
+      const producer = producers.get(id) ?? dataProducers.get(id)
+      if (producer) return producer
     }
     return undefined
   }
 
-  #removeProducer(produced: ProducerRecord) {
-    this.#producers.delete(produced.handle)
-    produced.at.producers?.delete(produced)
-    const known = producersLike(produced)
-    if (known.get(produced.id) === produced) known.delete(produced.id)
-    this.#replicas.forget(produced)
+  #removeProducer(producer: ProducerRecord) {
+    this.#producers.delete(producer.handle)
+    producer.at.producers?.delete(producer)
+    const known = producersLike(producer)
+    if (known.get(producer.id) === producer) known.delete(producer.id)
+    this.#replicas.forget(producer)
   }
 
   addConsumer(handle: Handle, transport: HostedTransport, replica: Replica | undefined) {
@@ -142,9 +142,9 @@ export class Objects {
   /** A transport, Producer, Consumer, … was closed. */
   remove(handle: Handle) {
     const transport = this.transports.get(handle)
-    const produced = this.#producers.get(handle)
+    const producer = this.#producers.get(handle)
     if (transport) this.removeTransport(transport)
-    else if (produced) this.#removeProducer(produced)
+    else if (producer) this.#removeProducer(producer)
     else this.#removeConsumer(handle)
   }
 

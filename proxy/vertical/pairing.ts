@@ -3,7 +3,7 @@
 
 import type { Reference } from '../../lib/codec.ts'
 import type { Id } from '../../lib/wire.ts'
-import { bring } from './bring.ts'
+import { claimId } from './claim-id.ts'
 import type { SessionState } from './state.ts'
 import type { AggregateRouter, ProducerRecord, RouterPart } from './types.ts'
 
@@ -25,21 +25,21 @@ export class Pairing {
     const { below, replicas, tables } = this.#state
     const { producerId, dataProducerId, keepId = true } = options
     const target = tables.router(options.router?.$ ?? '')
-    const produced =
+    const producer =
       producerId === undefined
         ? router.dataProducers.get(dataProducerId!)
         : router.producers.get(producerId)
-    if (!target || target === router || target.closed || !produced) {
+    if (!target || target === router || target.closed || !producer) {
       return below.forward(id, 'Router.pipeToRouter', [
         router.parts.home!.handle,
         tables.below({ ...options })
       ])
     }
-    const { here, there } = await this.#pairOf(router, target, produced)
-    if (produced.at.part !== here) await replicas.hold(produced, here).ready
-    const known = keepId ? tables.objects.producerWith(produced.id, target.worker) : undefined
+    const { here, there } = await this.#pairOf(router, target, producer)
+    if (producer.at.part !== here) await replicas.hold(producer, here).ready
+    const known = keepId ? tables.objects.producerWith(producer.id, target.worker) : undefined
     if (known && known.at.part.worker !== there.worker)
-      await bring(this.#state, known, there.worker)
+      await claimId(this.#state, known, there.worker)
     below.forward(id, 'Router.pipeToRouter', [
       here.handle,
       { ...options, router: { $: there.handle } }

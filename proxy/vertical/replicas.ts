@@ -37,8 +37,8 @@ export class Replicas {
   }
 
   /** The Producer on a Worker, for one more user. */
-  hold(produced: ProducerRecord, part: RouterPart): Replica {
-    const replica = produced.replicas?.get(part) ?? this.#make(produced, part)
+  hold(producer: ProducerRecord, part: RouterPart): Replica {
+    const replica = producer.replicas?.get(part) ?? this.#make(producer, part)
     replica.users++
     this.#waiting.delete(replica)
     clearTimeout(replica.timer)
@@ -60,8 +60,8 @@ export class Replicas {
   }
 
   /** The Producer is gone: its id is free, on all Workers. */
-  forget(produced: ProducerRecord) {
-    for (const replica of [...(produced.replicas?.values() ?? [])]) replica.drop()
+  forget(producer: ProducerRecord) {
+    for (const replica of [...(producer.replicas?.values() ?? [])]) replica.drop()
   }
 
   /**
@@ -82,8 +82,8 @@ export class Replicas {
   }
 
   /** One that is there already; it is kept for its users, who follow. */
-  add(handle: Handle, produced: ProducerRecord, part: RouterPart, source: RouterPart) {
-    const replica = this.#remember(produced, part, Promise.resolve(handle))
+  add(handle: Handle, producer: ProducerRecord, part: RouterPart, source: RouterPart) {
+    const replica = this.#remember(producer, part, Promise.resolve(handle))
     replica.handle = handle
     this.#replicas.set(handle, replica)
     this.#sources.push({ replica, source })
@@ -94,9 +94,9 @@ export class Replicas {
   /** Through which other Worker of the host each comes that is there already. */
   findGateways() {
     for (const { replica, source } of this.#sources.splice(0)) {
-      const { of: produced } = replica
-      if (source !== produced.at.part && produced.replicas?.has(source))
-        replica.gateway = this.hold(produced, source)
+      const { of: producer } = replica
+      if (source !== producer.at.part && producer.replicas?.has(source))
+        replica.gateway = this.hold(producer, source)
     }
   }
 
@@ -104,15 +104,15 @@ export class Replicas {
     for (const { timer } of this.#waiting) clearTimeout(timer)
   }
 
-  #make(produced: ProducerRecord, part: RouterPart): Replica {
+  #make(producer: ProducerRecord, part: RouterPart): Replica {
     // In a turn of its own: the replica has its place among the others first.
     const replica: Replica = this.#remember(
-      produced,
+      producer,
       part,
       Promise.resolve().then(() => this.#pipe(replica, part))
     )
     replica.ready.then(handle => {
-      if (produced.replicas?.get(part) !== replica) return this.#pipes.endLegOf(handle)
+      if (producer.replicas?.get(part) !== replica) return this.#pipes.endStreamOf(handle)
       replica.handle = handle
       this.#replicas.set(handle, replica)
       if (!this.#pipes.owns(handle)) replica.drop() // It ended before we knew it.
@@ -120,46 +120,46 @@ export class Replicas {
     return replica
   }
 
-  #remember(produced: ProducerRecord, part: RouterPart, ready: Promise<Handle>): Replica {
+  #remember(producer: ProducerRecord, part: RouterPart, ready: Promise<Handle>): Replica {
     const replica: Replica = {
-      of: produced,
+      of: producer,
       part,
       users: 0,
       ready,
       drop: () => {
-        if (produced.replicas?.get(part) !== replica) return
-        produced.replicas.delete(part)
+        if (producer.replicas?.get(part) !== replica) return
+        producer.replicas.delete(part)
         this.#waiting.delete(replica)
         clearTimeout(replica.timer)
         if (replica.gateway) this.release(replica.gateway)
         if (replica.handle === undefined) return
         this.#replicas.delete(replica.handle)
-        this.#pipes.endLegOf(replica.handle)
+        this.#pipes.endStreamOf(replica.handle)
       }
     }
-    produced.replicas = (produced.replicas ?? new Map()).set(part, replica)
+    producer.replicas = (producer.replicas ?? new Map()).set(part, replica)
     return replica
   }
 
   async #pipe(replica: Replica, part: RouterPart): Promise<Handle> {
-    const { of: produced } = replica
+    const { of: producer } = replica
     const host = await this.#hostOf(part)
     const source = await this.#sourceFor(replica, part, host)
     const options = {
-      ...(produced.isData ? { dataProducerId: produced.id } : { producerId: produced.id }),
-      appData: produced.appData,
+      ...(producer.isData ? { dataProducerId: producer.id } : { producerId: producer.id }),
+      appData: producer.appData,
       ...((await this.#hostOf(source)) === host ? WITHIN_A_HOST : {})
     }
     const ends = [source, part].map(({ handle }) => ({ branch: this.#branch, router: handle }))
     try {
       const made = (await this.#piping.pipeToRouter(ends[0]!, ends[1]!, options, {
-        producing: send => this.#withCodecsOf(produced, part, send)
+        producing: send => this.#withCodecsOf(producer, part, send)
       })) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
       return (made.pipeProducer ?? made.pipeDataProducer)!.$
     } catch (error) {
       if (!(error instanceof errors.NotFoundError)) throw error
       throw new errors.NotFoundError(
-        `${produced.isData ? 'DataProducer' : 'Producer'} with id "${produced.id}" not found`
+        `${producer.isData ? 'DataProducer' : 'Producer'} with id "${producer.id}" not found`
       )
     }
   }
@@ -183,10 +183,10 @@ export class Replicas {
 
   /** From where it is piped. */
   async #sourceFor(replica: Replica, part: RouterPart, host: string): Promise<RouterPart> {
-    const { of: produced } = replica
+    const { of: producer } = replica
     const gateway = await this.#gatewayFor(replica, part, host)
-    if (!gateway) return produced.at.part
-    const there = (replica.gateway = this.hold(produced, gateway))
+    if (!gateway) return producer.at.part
+    const there = (replica.gateway = this.hold(producer, gateway))
     try {
       await there.ready
       return gateway
@@ -207,14 +207,14 @@ export class Replicas {
     part: RouterPart,
     host: string
   ): Promise<RouterPart | undefined> {
-    const { of: produced } = replica
-    if ((await this.#hostOf(produced.at.part)) === host) return undefined
-    for (const other of [...(produced.replicas?.keys() ?? [])]) {
+    const { of: producer } = replica
+    if ((await this.#hostOf(producer.at.part)) === host) return undefined
+    for (const other of [...(producer.replicas?.keys() ?? [])]) {
       if (other === part) return undefined
       // Its Worker may have died.
       if (
         (await this.#hostOf(other).catch(() => undefined)) === host &&
-        produced.replicas!.has(other)
+        producer.replicas!.has(other)
       )
         return other
     }

@@ -131,11 +131,11 @@ export function restore(
   function restoreReplica({ $, of, members }: Announcement) {
     const part = partOf(of)
     const { producers, dataProducers } = part?.owner ?? {}
-    const produced =
+    const producer =
       producers?.get(members.id as string) ?? dataProducers?.get(members.id as string)
     const source = partOf(byHandle.get(pipes.sourceOf($) ?? '')?.of)
-    if (part && produced && source) replicas.add($, produced, part, source)
-    else pipes.endLegOf($)
+    if (part && producer && source) replicas.add($, producer, part, source)
+    else pipes.endStreamOf($)
   }
 
   // Of the pipes between Routers of the client, the parts of these through which they go.
@@ -164,11 +164,11 @@ export function restore(
     if (!placed) return
     const { producerId, dataProducerId } = announcement.members
     const { producers, dataProducers } = placed.part.owner
-    const produced =
+    const producer =
       producers.get(producerId as string) ?? dataProducers.get(dataProducerId as string)
     const replica =
-      produced && produced.at.part !== placed.part ? produced.replicas?.get(placed.part) : undefined
-    if (replica) replicas.hold(produced!, placed.part)
+      producer && producer.at.part !== placed.part ? producer.replicas?.get(placed.part) : undefined
+    if (replica) replicas.hold(producer!, placed.part)
     tables.objects.addConsumer(announcement.$, placed, replica)
     told.push(announcement)
   }
@@ -187,12 +187,12 @@ export function restoreObserved(
     found.map(({ $, members }) => [members.id, tables.objects.transports.get($)])
   )
   for (const { key, values } of mapProducerIdObserverIds) {
-    const produced = part.owner.producers.get(key)
-    if (!produced || produced.at.part === part) continue
+    const producer = part.owner.producers.get(key)
+    if (!producer || producer.at.part === part) continue
     for (const id of values) {
       const observer = observers.get(id)
       if (observer?.part === part)
-        tables.objects.addUse(produced.handle, observer, replicas.hold(produced, part))
+        tables.objects.addUse(producer.handle, observer, replicas.hold(producer, part))
     }
   }
 }

@@ -158,8 +158,8 @@ export class Tables {
     this.#pipes.routerClosed(part.handle)
     const transports = [...part.transports]
     for (const transport of transports) this.objects.removeTransport(transport)
-    for (const produced of [...owner.producers.values(), ...owner.dataProducers.values()])
-      produced.replicas?.get(part)?.drop()
+    for (const producer of [...owner.producers.values(), ...owner.dataProducers.values()])
+      producer.replicas?.get(part)?.drop()
     return transports
   }
 

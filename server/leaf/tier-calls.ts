@@ -186,8 +186,8 @@ export class TierCalls {
       // What a shared Worker logs does not say whom it is about.
       owns: pid =>
         [...this.#objects.workers].some(
-          ({ object, share: lease }) =>
-            (object as unknown as ms.Worker).pid === pid && (!lease || lease.alone)
+          ({ object, share: share }) =>
+            (object as unknown as ms.Worker).pid === pid && (!share || share.alone)
         ),
       tell: (...params) => this.#send(encodeNotification('tier.log', params))
     })

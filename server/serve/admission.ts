@@ -37,7 +37,7 @@ export class AdmissionLink extends LinkFilter {
   readonly #limits: SessionLimits
   readonly #grant: () => Grant | undefined
   readonly #bucket = new TokenBucket()
-  readonly #census = new QuotaTracker()
+  readonly #quotas = new QuotaTracker()
   // In the order in which they were sent.
   readonly #inFlight = new Map<Id, InFlight>()
   #bytesInFlight = 0
@@ -127,7 +127,7 @@ export class AdmissionLink extends LinkFilter {
     } else {
       this.#depart(id, head, frame, limits)
     }
-    if (closes) this.#census.closed(row.kind, handle)
+    if (closes) this.#quotas.closed(row.kind, handle)
     return frame
   }
 
@@ -165,7 +165,7 @@ export class AdmissionLink extends LinkFilter {
         codes.inFlight,
         `the requests of a session that are not answered have at most ${limits.bytesInFlight} bytes`
       )
-    const reservation = this.#census.asked(head, frame, limits)
+    const reservation = this.#quotas.asked(head, frame, limits)
     this.#inFlight.set(id, { bytes, since: performance.now(), reservation })
     this.#bytesInFlight += bytes
     if (head.method === 'tier.recall') this.#recalls(id, frame)
@@ -177,7 +177,7 @@ export class AdmissionLink extends LinkFilter {
     } = decode(frame) as unknown as { params: [{ nodes?: unknown } | undefined] }
     const nodes = Object(options).nodes as unknown
     this.#recall = id
-    this.#census.recalls(Array.isArray(nodes) ? new Set(nodes) : undefined)
+    this.#quotas.recalls(Array.isArray(nodes) ? new Set(nodes) : undefined)
   }
 
   /** Nobody waits any more for what was asked so long ago. */
@@ -186,7 +186,7 @@ export class AdmissionLink extends LinkFilter {
     for (const [id, { since, reservation }] of this.#inFlight) {
       if (since > deadline) return
       this.#forget(id)
-      if (reservation) this.#census.release(reservation)
+      if (reservation) this.#quotas.release(reservation)
     }
   }
 
@@ -201,10 +201,10 @@ export class AdmissionLink extends LinkFilter {
   #told(frame: string, head: Head | undefined) {
     if (!head) return
     const { id, method } = head
-    if (method !== undefined) return this.#census.told(head as CallHead, frame)
+    if (method !== undefined) return this.#quotas.told(head as CallHead, frame)
     const request = this.#forget(id!)
-    if (id != null && id === this.#recall) this.#census.recallAnswered()
-    else if (!request || request.reservation) this.#census.answered(frame, request?.reservation)
+    if (id != null && id === this.#recall) this.#quotas.recallAnswered()
+    else if (!request || request.reservation) this.#quotas.answered(frame, request?.reservation)
   }
 }
 

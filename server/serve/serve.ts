@@ -91,7 +91,7 @@ export interface Server {
 interface Peer {
   address: string
   /** That of the connection that the session is on now, where there are tokens. */
-  gate: AuthenticatedLink | undefined
+  authentication: AuthenticatedLink | undefined
 }
 
 /**
@@ -265,11 +265,11 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     grant?: Grant
   ) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
-    const gate = tokens && new AuthenticatedLink(link, tokens, grant)
-    const carrier = gate ?? link
+    const authentication = tokens && new AuthenticatedLink(link, tokens, grant)
+    const carrier = authentication ?? link
     links.add(link)
     link.once('close', () => links.delete(link))
-    carrier.once('frame', frame => begin(carrier, frame, { address, gate }))
+    carrier.once('frame', frame => begin(carrier, frame, { address, authentication }))
   }
 
   // The first frame says which session the connection belongs to; without that it is one of its
@@ -315,12 +315,12 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    * rights of the token there.
    */
   function checkResume(before: Peer, now: Peer) {
-    if (before.gate?.grant?.subject !== now.gate?.grant?.subject)
+    if (before.authentication?.grant?.subject !== now.authentication?.grant?.subject)
       throw new AccessError(
         codes.forbidden,
         'a session goes on with a token for the subject that it was begun by'
       )
-    before.gate = now.gate
+    before.authentication = now.authentication
   }
 
   /**
@@ -329,16 +329,16 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    */
   async function openSession(link: Link, peer: Peer, opened: Promise<Link>, first?: Frame) {
     const { address } = peer
-    const guard = new AdmissionLink(link, limits, () => peer.gate?.grant)
-    open.add(guard)
+    const admission = new AdmissionLink(link, limits, () => peer.authentication?.grant)
+    open.add(admission)
     let closed = false
-    guard.once('close', error => {
+    admission.once('close', error => {
       closed = true
-      open.delete(guard)
+      open.delete(admission)
       logger.info({ peer: address, sessions: open.size, reason: error?.message }, 'session closed')
     })
     logger.info(
-      { peer: address, sessions: open.size, subject: peer.gate?.grant?.subject },
+      { peer: address, sessions: open.size, subject: peer.authentication?.grant?.subject },
       'session opened'
     )
     link.once('dropped', ({ message: reason }) =>
@@ -350,13 +350,13 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     try {
       const session = await opened
       if (closed) return session.close()
-      join(guard, session)
-      pace(guard, session, Math.min(MAX_UNREAD_BYTES, maxBacklog / 2))
-      if (first !== undefined) guard.receive(first)
-      guard.resume()
+      join(admission, session)
+      pace(admission, session, Math.min(MAX_UNREAD_BYTES, maxBacklog / 2))
+      if (first !== undefined) admission.receive(first)
+      admission.resume()
     } catch (error) {
       logger.error({ peer: address, err: error }, 'the tier could not be opened')
-      guard.close(error as Error)
+      admission.close(error as Error)
     }
   }
 

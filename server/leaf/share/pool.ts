@@ -1,4 +1,4 @@
-// The Workers that the sessions of a host share. A session never has two leases on one Worker: what
+// The Workers that the sessions of a host share. A session never has two shares on one Worker: what
 // it pipes between its Workers keeps its id, which two processes can have and one cannot, and a
 // death takes no more of it than one Worker.
 
@@ -13,7 +13,7 @@ import { SharedWorker, type Tenant } from './shared-worker.ts'
 interface Options {
   /** How many Workers there are to be. */
   size: number
-  /** How long a Worker stays without leases, in ms. */
+  /** How long a Worker stays without shares, in ms. */
   linger: number
   meter: LoadMeter
 }
@@ -38,27 +38,27 @@ export class Pool {
     for (;;) {
       const joined = this.#place(tenant, settingsKey(settings))
       const worker = joined ?? this.#start(settings)
-      const lease = new WorkerShare(worker, tenant, appData)
+      const share = new WorkerShare(worker, tenant, appData)
       try {
-        await lease.open()
-        return lease
+        await share.open()
+        return share
       } catch (error) {
-        worker.leave(lease)
+        worker.leave(share)
         // It died just now: another one will do.
         if (!joined || !(error instanceof errors.WorkerClosedError)) throw error
       }
     }
   }
 
-  /** Ends what lingers. Workers with leases end with these. */
+  /** Ends what lingers. Workers with shares end with these. */
   close() {
     for (const worker of this.#workers) if (worker.idle) worker.close()
   }
 
-  /** Where there is a Worker for a lease; undefined when there is to be another one. */
+  /** Where there is a Worker for a share; undefined when there is to be another one. */
   #place(tenant: Tenant, key: string): SharedWorker | undefined {
     const candidates = [...this.#workers].filter(
-      worker => worker.key === key && !hasLease(worker, tenant)
+      worker => worker.key === key && !hasShare(worker, tenant)
     )
     const idle = candidates.find(({ idle }) => idle)
     const used = [...this.#workers].filter(({ idle }) => !idle).length
@@ -87,6 +87,6 @@ export class Pool {
   }
 }
 
-function hasLease({ shares: leases }: SharedWorker, tenant: Tenant) {
-  return [...leases].some(lease => lease.tenant === tenant && !lease.closed)
+function hasShare({ shares: shares }: SharedWorker, tenant: Tenant) {
+  return [...shares].some(share => share.tenant === tenant && !share.closed)
 }

@@ -1,4 +1,4 @@
-// A real Worker, and the leases on it.
+// A real Worker, and the shares on it.
 
 import type * as ms from 'mediasoup/types'
 import { isolateMessages } from '../channel.ts'
@@ -17,7 +17,7 @@ export interface Share {
 }
 
 interface Options {
-  /** How long it stays without leases, in ms. */
+  /** How long it stays without shares, in ms. */
   linger: number
   onClosed(): void
 }
@@ -26,7 +26,7 @@ export class SharedWorker {
   readonly shares = new Set<Share>()
   /** Rejects with what createWorker() does. */
   readonly started: Promise<ms.Worker>
-  /** A lease with these settings can be had here; with none while they change. */
+  /** A share with these settings can be had here; with none while they change. */
   key: string | undefined
   readonly #settings: Settings
   readonly #options: Options
@@ -73,8 +73,8 @@ export class SharedWorker {
     this.#options.onClosed()
   }
 
-  leave(lease: Share) {
-    this.shares.delete(lease)
+  leave(share: Share) {
+    this.shares.delete(share)
     if (!this.shares.size) this.#closeLater()
   }
 
@@ -85,12 +85,12 @@ export class SharedWorker {
   }
 
   /**
-   * What is logged is changed for a lease that is alone. For one that is not, the worker only
+   * What is logged is changed for a share that is alone. For one that is not, the worker only
    * checks the settings, and goes back to those that all of them came for.
    */
-  async updateSettings(lease: Share, settings?: ms.WorkerUpdateableSettings) {
+  async updateSettings(share: Share, settings?: ms.WorkerUpdateableSettings) {
     const worker = await this.started
-    if (!lease.alone) {
+    if (!share.alone) {
       await Promise.all([worker.updateSettings(settings), worker.updateSettings(this.#logging)])
       return
     }

@@ -131,7 +131,7 @@ export class WorkerShare extends EnhancedEventEmitter<ms.WorkerEvents> implement
     }
   }
 
-  /** That of the real Worker, whoever caused it, since the lease began. */
+  /** That of the real Worker, whoever caused it, since the share began. */
   async getResourceUsage(): Promise<ms.WorkerResourceUsage> {
     const usage = Object.entries(await this.#worker.getResourceUsage())
     return Object.fromEntries(
