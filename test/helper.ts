@@ -7,7 +7,7 @@ import type * as ms from 'mediasoup/types'
 import type { Test } from 'uvu'
 import { type RemoteMediasoup, client, connect } from '../client/index.ts'
 import { type LeafOptions, leaf } from '../server/index.ts'
-import { end, exitOnSignals, startMafalda, startTier } from './kit/processes.ts'
+import { end, exitOnSignals, serveArgs, startMafalda, urlOf } from './kit/processes.ts'
 import { type Raw, openRaw } from './kit/raw.ts'
 import { until } from './kit/until.ts'
 
@@ -44,9 +44,8 @@ export function run(args: string[], env: NodeJS.ProcessEnv = {}) {
 
 /** A leaf in a process of its own. */
 export async function startLeaf(args: string[] = [], env: NodeJS.ProcessEnv = {}) {
-  const leaf = await startTier(args, { env: { ...process.env, ...env } })
-  afterTest(() => end(leaf.child, 'SIGTERM'))
-  return leaf
+  const leaf = run(serveArgs(args), env)
+  return { ...leaf, url: await urlOf(leaf) }
 }
 
 /** A client of a leaf in a process of its own. */

@@ -2,7 +2,12 @@
 
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type StartOptions, listening, startNode } from '../../conformance/processes.ts'
+import {
+  type StartOptions,
+  type Started,
+  listening,
+  startNode
+} from '../../conformance/processes.ts'
 import { within } from './until.ts'
 
 export { ask, end, exitOnSignals, listening, startNode } from '../../conformance/processes.ts'
@@ -26,11 +31,20 @@ export function startMafalda(args: readonly string[], options: TierOptions = {})
 
 /** `mafalda serve …`; resolves when it listens, on a port that the system chose by default. */
 export async function startTier(args: readonly string[] = [], options: TierOptions = {}) {
-  const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']
-  const started = startMafalda(['serve', ...listen, ...args], options)
-  const what = `mafalda serve ${args.join(' ')} listens`
-  return { ...started, url: await within(listening(started), LISTENING_SECONDS, what) }
+  const started = startMafalda(serveArgs(args), options)
+  return { ...started, url: await urlOf(started) }
 }
+
+/** The arguments that serve on a port that the system chooses, unless there is one among them. */
+export const serveArgs = (args: readonly string[]) => [
+  'serve',
+  ...(args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']),
+  ...args
+]
+
+/** The URL of `mafalda serve`, when it listens. */
+export const urlOf = (started: Started) =>
+  within(listening(started), LISTENING_SECONDS, 'mafalda serve listens')
 
 /** A script of test/, for example `bench/endpoint`, which speaks by IPC. */
 export function startScript(name: string, args: readonly string[] = [], options: TierOptions = {}) {

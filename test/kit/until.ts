@@ -25,7 +25,7 @@ export function until<T>(
   // A condition may be a promise that never settles.
   const polled = pWaitFor(check, {
     interval: INTERVAL_MS,
-    timeout: { milliseconds: seconds * 1000, message }
+    timeout: { milliseconds: Math.ceil(seconds * 1000), message }
   })
   return within(polled, seconds, what)
 }
