@@ -3,7 +3,7 @@
 // above it never sees it.
 
 import { MAX_DURATION } from '../../lib/duration.ts'
-import { AccessError, ProtocolError, codes, describeError } from '../../lib/errors.ts'
+import { AccessError, LimitError, ProtocolError, codes, describeError } from '../../lib/errors.ts'
 import { SMALL_FRAME, peekHeader } from '../../lib/frame-header.ts'
 import type { Head } from '../../lib/frame.ts'
 import { LinkFilter } from '../../lib/link-filter.ts'
@@ -12,12 +12,20 @@ import { decode, encodeFailure, encodeResult, headerOf } from '../../lib/wire.ts
 import type { Grant, Tokens } from './tokens.ts'
 
 const AUTHENTICATE = 'tier.authenticate'
-// How long the first message may take.
-const PATIENCE_MS = 10_000
+// How long the first message may take, and how large it may be: tokens are smaller.
+const PATIENCE_MS = 3_000
+export const MAX_MESSAGE_BYTES = 16 * 1024
 
 // Also the reason of a close, which holds 123 bytes.
 const NO_TOKEN =
   'the first message is tier.authenticate with {"token": …}, or the upgrade has Authorization: Bearer …'
+
+const TOO_LARGE = `tier.authenticate has at most ${MAX_MESSAGE_BYTES} bytes`
+
+const refusalFor = (error: unknown) =>
+  error instanceof AccessError || error instanceof LimitError ? error : unauthenticated(NO_TOKEN)
+
+const unauthenticated = (why: string) => new AccessError(codes.unauthenticated, why)
 
 export class AuthenticatedLink extends LinkFilter {
   readonly #tokens: Tokens
@@ -27,14 +35,20 @@ export class AuthenticatedLink extends LinkFilter {
   #waiting: Frame[] = []
   #verifying = false
   #closed = false
+  readonly #onGrant: () => void
 
-  /** @param grant of the token that the upgrade brought */
-  constructor(below: Link, tokens: Tokens, grant?: Grant) {
+  /**
+   * @param grant of the token that the upgrade brought
+   * @param onGrant is told when it is known who is there, if the upgrade did not say so
+   */
+  constructor(below: Link, tokens: Tokens, grant?: Grant, onGrant = () => {}) {
     super(below)
     this.#tokens = tokens
+    this.#onGrant = onGrant
     below.once('close', () => this.#end())
     if (grant) this.#admit(grant)
-    else this.#timer = setTimeout(() => this.#refuse(NO_TOKEN), PATIENCE_MS).unref()
+    else
+      this.#timer = setTimeout(() => this.#refuse(unauthenticated(NO_TOKEN)), PATIENCE_MS).unref()
   }
 
   get grant() {
@@ -61,12 +75,15 @@ export class AuthenticatedLink extends LinkFilter {
     this.below.pause()
     let id
     try {
+      // Nothing is parsed that could take long.
+      if (frame.length > MAX_MESSAGE_BYTES) throw new LimitError(codes.size, TOO_LARGE)
       const message = decode(frame)
       id = message.id
       if (message.method !== AUTHENTICATE) throw new AccessError(codes.unauthenticated, NO_TOKEN)
       const grant = await this.#tokens.verify(tokenOf(message.params))
       if (known && known.subject !== grant.subject)
         throw new AccessError(codes.forbidden, 'a token is renewed for the subject that it was for')
+      if (!known && !this.#closed) this.#onGrant()
       this.#admit(grant)
       if (id !== undefined)
         this.below.send(
@@ -80,7 +97,7 @@ export class AuthenticatedLink extends LinkFilter {
       this.below.send(
         encodeFailure(id ?? (error as ProtocolError).id ?? null, describeError(error))
       )
-      if (!known) this.#refuse(error instanceof AccessError ? error.message : NO_TOKEN)
+      if (!known) this.#refuse(refusalFor(error))
     }
     this.#verifying = false
     this.below.resume()
@@ -100,14 +117,14 @@ export class AuthenticatedLink extends LinkFilter {
       () =>
         left > MAX_DURATION
           ? this.#expire()
-          : this.#refuse('the token has expired, and was not renewed'),
+          : this.#refuse(unauthenticated('the token has expired, and was not renewed')),
       Math.min(left, MAX_DURATION)
     ).unref()
   }
 
-  #refuse(reason: string) {
+  #refuse(error: Error) {
     this.#end()
-    this.close(new AccessError(codes.unauthenticated, reason))
+    this.close(error)
   }
 
   #end() {

@@ -29,8 +29,12 @@ import { AdmissionLink } from './admission.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './http.ts'
 import { Sessions } from './sessions.ts'
+import { Strangers } from './strangers.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
 import { ConnectionCounter } from './connection-counter.ts'
+
+// Who connects has shown a token, or shows it at once.
+const MAX_STRANGERS = 256
 
 export interface ServeOptions extends SocketOptions {
   /** Default 127.0.0.1. */
@@ -132,6 +136,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   // A session may outlive its connection, and a connection may be none yet.
   const [connections, tenants] = [new ConnectionCounter(limits), new ConnectionCounter(limits)]
   const tokens = tokenOptions && (await createTokens(tokenOptions, logger))
+  const strangers = new Strangers(MAX_STRANGERS)
   const budget = new Budget(options.maxMemory)
   const links = new Set<SocketLink>()
   const open = new Set<Link>()
@@ -227,10 +232,6 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
         403,
         `pages of ${origin} may not connect: the operator allows origins by --allow-origin`
       )
-    const address = request.socket.remoteAddress ?? ''
-    const refusal = connections.refusal(address)
-    if (refusal) return refuse(socket, ...refusal)
-    socket.once('close', connections.add(address))
     let grant: Grant | undefined
     try {
       grant = await bearerOf(request, socket)
@@ -238,6 +239,12 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       return refuse(socket, 401, (error as Error).message)
     }
     if (closing) return refuse(socket, 503, 'the server is shutting down')
+    if (!tokens || grant) {
+      const address = request.socket.remoteAddress ?? ''
+      const refusal = connections.refusal(address)
+      if (refusal) return refuse(socket, ...refusal)
+      socket.once('close', connections.add(address))
+    }
     sockets.handleUpgrade(request, socket, head, webSocket =>
       onSocket(webSocket, socket, request, grant)
     )
@@ -265,11 +272,19 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     grant?: Grant
   ) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
-    const authentication = tokens && new AuthenticatedLink(link, tokens, grant)
+    const authentication = tokens && new AuthenticatedLink(link, tokens, grant, count)
+    if (tokens && !grant) link.once('frame', strangers.add(stream))
     const carrier = authentication ?? link
     links.add(link)
     link.once('close', () => links.delete(link))
     carrier.once('frame', frame => begin(carrier, frame, { address, authentication }))
+
+    /** It is known who is there: the connection counts from now on. */
+    function count() {
+      const refusal = connections.refusal(address)
+      if (refusal) throw new LimitError(codes.sessions, refusal[1])
+      stream.once('close', connections.add(address))
+    }
   }
 
   // The first frame says which session the connection belongs to; without that it is one of its
