@@ -142,7 +142,8 @@ export class Tables {
     router.worker.routers.delete(router)
     this.routers.delete(router.handle)
     for (const other of router.pipedTo.keys()) other.pipedTo.delete(router)
-    for (const part of router.parts.all) this.#removeRouterPart(part)
+    // The first one last: it says what mediasoup says of a Router that is closed.
+    for (const part of router.parts.all.toReversed()) this.#removeRouterPart(part)
     this.closed.add('Router', router)
   }
 
@@ -196,7 +197,7 @@ export class Tables {
   }
 
   closeServer(server: AggregateServer) {
-    for (const part of server.parts.all) this.#removeServerPart(part)
+    for (const part of server.parts.all.toReversed()) this.#removeServerPart(part)
     server.worker.servers.delete(server)
     this.servers.delete(server.handle)
     this.closed.add('WebRtcServer', server)

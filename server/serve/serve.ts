@@ -147,7 +147,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     budget,
     admit,
     onSession: (...session) => void openSession(...session),
-    onResume: checkResume
+    subjectOf: ({ authentication }) => authentication?.grant?.subject,
+    onResume
   })
   const sockets = new WebSocketServer({
     noServer: true,
@@ -325,16 +326,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     return tenants.add(address)
   }
 
-  /**
-   * A session that is on another connection now is still that of the same subject, and has the
-   * rights of the token there.
-   */
-  function checkResume(before: Peer, now: Peer) {
-    if (before.authentication?.grant?.subject !== now.authentication?.grant?.subject)
-      throw new AccessError(
-        codes.forbidden,
-        'a session goes on with a token for the subject that it was begun by'
-      )
+  /** A session that is on another connection now has the rights of the token there. */
+  function onResume(before: Peer, now: Peer) {
     before.authentication = now.authentication
   }
 

@@ -4,11 +4,25 @@
 import { timingSafeEqual } from 'node:crypto'
 import { ConnectionError, ProtocolError, SessionError, codes } from '../../lib/errors.ts'
 import type { Budget } from '../../lib/budget.ts'
-import { type OpenReply, type Opening, type SessionKey, isOpening } from '../../lib/handshake.ts'
+import {
+  type OpenReply,
+  type Opening,
+  type SessionKey,
+  deriveChildKey,
+  isOpening
+} from '../../lib/handshake.ts'
 import { ResumableLink } from '../../lib/resumable-link.ts'
 import { UNSTATED_MAX_PAYLOAD } from '../../lib/socket-options.ts'
 import type { Link, Tier } from '../../lib/tier.ts'
 import { encodeNotification } from '../../lib/wire.ts'
+
+interface Identity {
+  /** The client's id, with the subject: an id that two subjects have stands for two sessions. */
+  id: string
+  secret: string
+  /** Of the session on the tier. The client does not know it, and another subject has another one. */
+  key: SessionKey
+}
 
 interface Session<P> {
   peer: P
@@ -33,7 +47,9 @@ export interface SessionsOptions<P> {
   admit(peer: P): () => void
   /** Is given the link of each session that begins, whose it is, and what the tier makes of it. */
   onSession(link: Link, peer: P, session: Promise<Link>): void
-  /** Throws when a session may not go on with another peer than before. */
+  /** The subject that a peer's token names. Nobody else comes to its sessions, on this tier or below. */
+  subjectOf(peer: P): string | undefined
+  /** A session goes on with another connection of the same subject. */
   onResume(before: P, now: P): void
 }
 
@@ -59,26 +75,23 @@ export class Sessions<P> {
         codes.params,
         'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames; and maxPayload, in bytes'
       )
-    const {
-      session: id,
-      secret,
-      received,
-      resume = false,
-      maxPayload = UNSTATED_MAX_PAYLOAD
-    } = opening
-    const { tier, grace, budget } = this.#options
+    const { received, resume = false, maxPayload = UNSTATED_MAX_PAYLOAD } = opening
+    const { tier, grace, budget, subjectOf } = this.#options
+    const { session, secret } = opening
+    const subject = subjectOf(peer) ?? ''
+    const id = `${session} ${subject}`
     const known = this.#sessions.get(id)
     if (known && !isSame(known.secret, secret)) throw new SessionError(GONE)
     if (known) this.#options.onResume(known.peer, peer)
     if (known && resume) return this.#goOn(known, carrier, opening, answer)
     if (!resume && received !== 0) throw new SessionError(GONE)
     known?.link.end(new ConnectionError('the session was begun anew'))
-    const key = { session: id, secret }
-    if (resume) return this.#revive(key, carrier, opening, peer, answer)
-    const { link } = this.#begin(key, peer, this.#options.admit(peer))
+    const identity = { id, secret, key: deriveChildKey({ session, secret }, `subject ${subject}`) }
+    if (resume) return this.#revive(identity, carrier, opening, peer, answer)
+    const { link } = this.#begin(identity, peer, this.#options.admit(peer))
     link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
-    this.#options.onSession(link, peer, tier.open({ key, budget }))
+    this.#options.onSession(link, peer, tier.open({ key: identity.key, budget }))
   }
 
   /** Ends those that have no connection; those that have one end with it. */
@@ -110,7 +123,7 @@ export class Sessions<P> {
    * This process has never had the session; but perhaps the tiers below have what belongs to it.
    */
   async #revive(
-    key: SessionKey,
+    identity: Identity,
     carrier: Link,
     { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening,
     peer: P,
@@ -123,16 +136,16 @@ export class Sessions<P> {
       lost = (error as ConnectionError) ?? new ConnectionError('the connection was closed')
     })
     const leave = this.#options.admit(peer)
-    const session = await tier.open({ key, resume: true, budget }).catch(error => {
+    const session = await tier.open({ key: identity.key, resume: true, budget }).catch(error => {
       leave()
       throw error
     })
-    if (this.#sessions.has(key.session)) {
+    if (this.#sessions.has(identity.id)) {
       leave()
       session.close()
       throw new ConnectionError('the session was resumed by another connection')
     }
-    const { link } = this.#begin(key, peer, leave, true)
+    const { link } = this.#begin(identity, peer, leave, true)
     link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: null, grace, returns: true }))
     // Who has forgotten as well asks by itself.
@@ -141,12 +154,7 @@ export class Sessions<P> {
     if (lost) link.lose(lost)
   }
 
-  #begin(
-    { session: id, secret }: SessionKey,
-    peer: P,
-    leave: () => void,
-    isRevived = false
-  ): Session<P> {
+  #begin({ id, secret }: Identity, peer: P, leave: () => void, isRevived = false): Session<P> {
     const { grace, maxBacklog, budget } = this.#options
     const session: Session<P> = {
       peer,

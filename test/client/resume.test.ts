@@ -313,9 +313,13 @@ test('sessions that fail at one URL at once leave the others in their order', as
   afterTest(() => dead.close())
   const tier = remote([`ws://127.0.0.1:${(dead.address() as AddressInfo).port}`, server.url])
   afterTest(() => tier.close())
-  await Promise.all([client(tier), client(tier)])
+  const open = async () => {
+    const mediasoup = await client(tier)
+    afterTest(() => mediasoup.close())
+  }
+  await Promise.all([open(), open()])
   assert.is(knocks, 2)
-  await client(tier)
+  await open()
   assert.is(knocks, 2)
 })
 

@@ -31,11 +31,11 @@ async function heapUsed(): Promise<number> {
 /** A branch that keeps what is closed on it. */
 function branch() {
   const closed: string[] = []
-  const caller = {
+  const rpc = {
     notify: (method: string, handle: string) => closed.push(`${method} ${handle}`),
     call: async () => ({})
   }
-  return { closed, branch: { caller, link: {} } as unknown as ChildSession }
+  return { closed, branch: { rpc, link: {} } as unknown as ChildSession }
 }
 
 function tuple(port: number, remotePort: number): ms.TransportTuple {

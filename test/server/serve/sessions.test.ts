@@ -146,7 +146,7 @@ test('what has arrived is acknowledged, and the session can be resumed far on', 
     2,
     'what had arrived does not come again'
   )
-  second.socket.close(3000)
+  second.socket.close(1000)
   await second.closed
   const third = await raw(url)
   assert.is(

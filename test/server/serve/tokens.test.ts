@@ -6,9 +6,10 @@ import * as localMediasoup from 'mediasoup'
 import { pino } from 'pino'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { AccessError, ConnectionError, type Token, connect } from '../../../client/index.ts'
+import { AccessError, ConnectionError, type Token, connect, remote } from '../../../client/index.ts'
 import { codes } from '../../../lib/errors.ts'
 import { type MethodRole, methods } from '../../../lib/methods.ts'
+import { horizontal } from '../../../proxy/index.ts'
 import { type TokenOptions, leaf, serve } from '../../../server/index.ts'
 import { authority, folder } from '../../certificates.ts'
 import {
@@ -393,12 +394,46 @@ test('a session goes on, on another connection, with a token for its subject, an
 
   const thief = await authenticated(url, await issue({ sub: 'somebody else' }))
   const { error } = await thief.call('tier.open', { ...key, received: 1, resume: true })
-  assert.is(error!.code, codes.forbidden)
+  assert.is(error!.code, codes.session)
   await thief.closed
   const again = await authenticated(url, await issue({ scope: 'observe' }))
   assert.is((await again.call('tier.open', { ...key, received: 1, resume: true })).error, undefined)
   assert.is((await again.call('Worker.dump', worker)).error, undefined)
   assert.is((await again.call('Worker.createRouter', worker, {})).error!.code, codes.forbidden)
+})
+
+test('a session stays with its subject when the process of its proxy was replaced', async () => {
+  const host = await startLeaf()
+  const { key: secret, issue } = secretIssuer()
+  const start = () =>
+    serve(horizontal([remote(host.url)]), {
+      tokens: { secret, audience: AUDIENCE },
+      logger: silent
+    })
+  const key = { session: 's'.repeat(16), secret: 'x'.repeat(32), received: 0 }
+  const server = await start()
+  const owner = await authenticated(server.url, await issue())
+  await owner.call('tier.open', key)
+  await owner.call('tier.hello') // A cluster waits for its first host.
+  const { result } = await owner.call('mediasoup.createWorker', {})
+  const { $: worker } = result as { $: string }
+  await server.close({ comesBack: true })
+
+  const next = await start()
+  afterTest(() => next.close())
+  const resume = { ...key, received: null, resume: true }
+  const told = async (sub: string) => {
+    const peer = await authenticated(next.url, await issue({ sub }))
+    assert.is((await peer.call('tier.open', resume)).error, undefined)
+    const { result } = await peer.call('tier.recall', { nodes: [worker.split('/')[0]] })
+    return { peer, ...(result as { count: number }) }
+  }
+  const thief = await told('somebody else')
+  assert.is(thief.count, 0)
+  assert.ok((await thief.peer.call('Worker.dump', worker)).error)
+  const { peer, count } = await told('app')
+  assert.is(count, 1)
+  assert.is((await peer.call('Worker.dump', worker)).error, undefined)
 })
 
 test('tokens are verified with a JWKS file, which is read again when it changes', async () => {
