@@ -59,10 +59,11 @@ export const deriveChildKey = ({ session, secret }: SessionKey, child: string): 
 const METHOD = 'tier.open'
 const MAX_BYTES = 1_024
 
-/** The first frame of a connection, if it is an opening. */
+/** The first frame of a connection, if it is an opening. Throws a ProtocolError for a broken one. */
 export function openingOf(frame: Frame): { id: Id; opening: unknown } | undefined {
-  if (typeof frame !== 'string' || frame.length > MAX_BYTES || headerOf(frame)?.method !== METHOD)
-    return undefined
+  if (typeof frame !== 'string' || frame.length > MAX_BYTES) return undefined
+  const head = headerOf(frame)
+  if (head ? head.method !== METHOD : !frame.includes(`"${METHOD}"`)) return undefined
   const message = decode(frame)
   if (message.method === undefined || message.id === undefined) return undefined
   return { id: message.id, opening: message.params[0] }
