@@ -6,7 +6,7 @@ import { differential } from '../../conformance/differential/index.ts'
 
 const { DIFFERENTIAL_PATH: path } = process.env
 export const { DIFFERENTIAL_TIER: only } = process.env
-export const runs = numberIn('DIFFERENTIAL_RUNS') ?? 100
+export const runs = numberIn('DIFFERENTIAL_RUNS') ?? 60
 // The same programs each time, so that what fails is what changed; other seeds find more.
 export const seed = numberIn('DIFFERENTIAL_SEED') ?? 1
 
