@@ -119,7 +119,11 @@ test('an object whose answer cannot be written is closed, and the call fails', a
   // No connection is in between, so nothing checks the depth before mediasoup has made the Router.
   const link = await leaf(localMediasoup).open()
   afterTest(() => link.close())
-  const answers: { id: number; result?: any; error?: { message: string } }[] = []
+  const answers: {
+    id: number
+    result?: { $?: string; routerIds?: string[]; routers?: number }
+    error?: { message: string }
+  }[] = []
   link.on('frame', frame => answers.push(JSON.parse(String(frame))))
   let id = 0
   const call = async (method: string, params: string) => {
@@ -127,11 +131,11 @@ test('an object whose answer cannot be written is closed, and the call fails', a
     link.send(`{"jsonrpc":"2.0","id":${own},"method":"${method}","params":${params}}`)
     return until(() => answers.find(answer => answer.id === own))
   }
-  const worker = (await call('mediasoup.createWorker', '[]')).result.$
+  const worker = (await call('mediasoup.createWorker', '[]')).result?.$
   const { error } = await call('Worker.createRouter', `["${worker}",{"appData":${deep(100_000)}}]`)
   assert.match(String(error?.message), 'call stack')
-  assert.equal((await call('Worker.dump', `["${worker}"]`)).result.routerIds, [])
-  assert.is((await call('tier.load', '[]')).result.routers, 0)
+  assert.equal((await call('Worker.dump', `["${worker}"]`)).result?.routerIds, [])
+  assert.is((await call('tier.load', '[]')).result?.routers, 0)
 })
 
 test.run()
