@@ -119,8 +119,27 @@ function report() {
   const sum = (key: 'passed' | 'failed') =>
     outcomes.reduce((total, outcome) => total + outcome[key], 0)
   const failed = sum('failed') + Number(!isTyped) + Number(!isCovered)
+  console.log(slowest())
+  // Again, because the end of a log is what is read first.
+  for (const { file, failed, output } of outcomes)
+    if (failed) console.log([`✗ ${file}`, ...failuresIn(output)].join('\n'))
   console.log(`${sum('passed')} passed, ${failed} failed`)
   process.exitCode = failed || !outcomes.length ? 1 : 0
+}
+
+/** What to look at when all of it takes too long. */
+function slowest(): string {
+  const files = outcomes
+    .toSorted((one, other) => other.seconds - one.seconds)
+    .slice(0, 12)
+    .map(({ file, seconds }) => `${Math.round(seconds)} s ${file}`)
+  return `all took ${Math.round(performance.now() / 1000)} s; most of it: ${files.join(', ')}`
+}
+
+/** Why tests failed, in uvu's words, or the last ones of a file that died. */
+function failuresIn(output: string): string[] {
+  const failures = output.match(/^ {3}FAIL {2}[^]*?(?=^ {3}FAIL {2}|^ {2}Total: )/gm)
+  return failures ?? output.trimEnd().split('\n').slice(-20)
 }
 
 /**

@@ -271,9 +271,10 @@ test('what is called after close() is rejected, and close() may be called again'
   assert.instance(error, ConnectionError)
   assert.is(error.message, 'the connection is closed')
   assert.instance(await rejection(worker.createRouter()), mediasoup.errors.WorkerClosedError)
-  // And the host knows.
+  // And the host knows: its Worker is closed first, and then the session.
   await until(() => !isAlive(worker.pid))
-  assert.is((await (await fetch(`${url.replace('ws', 'http')}/healthz`)).json()).sessions, 0)
+  const health = `${url.replace('ws', 'http')}/healthz`
+  await until(async () => (await (await fetch(health)).json()).sessions === 0)
 })
 
 test('calls in flight are rejected by close()', async () => {
