@@ -139,6 +139,15 @@ test('a wrong variable is wrong usage: it is named', async () => {
   await fails(['serve'], 2, /'nonsense' from env 'MAFALDA_LISTEN' is invalid/, {
     MAFALDA_LISTEN: 'nonsense'
   })
+  await fails(['serve'], 2, /MAFALDA_INSECURE must be true or false \(got maybe\)/, {
+    MAFALDA_INSECURE: 'maybe'
+  })
+})
+
+test('a switch is off when its variable says so, and when it is empty', async () => {
+  for (const MAFALDA_INSECURE of ['false', ''])
+    await fails(['serve', '--listen', '0.0.0.0:0'], 1, /--insecure/, { MAFALDA_INSECURE })
+  await startLeaf(['--listen', '0.0.0.0:0'], { MAFALDA_INSECURE: 'true' })
 })
 
 test('each option may be a variable instead, and the option wins', async () => {
