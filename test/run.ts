@@ -35,16 +35,16 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const queue = [...files]
 const outcomes: Outcome[] = []
-const isTyped = wanted.length > 0 || typeCheck()
-await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, work))
+// Tests wait now and then: one more than there are cores uses them all.
+const lanes = Array.from({ length: Math.min(3, availableParallelism() + 1) }, work)
+const [isTyped] = await Promise.all([wanted.length > 0 || typeCheck(), ...lanes])
 report()
 
 /** Tests and examples, too: no type error is left to whoever reads the code next. */
-function typeCheck(): boolean {
-  const { status } = spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], {
-    stdio: 'inherit'
-  })
-  console.log(`${status ? '✗' : '✓'} types of all sources, tests and examples`)
+async function typeCheck(): Promise<boolean> {
+  const tsc = spawn('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], { stdio: 'inherit' })
+  const [status] = await once(tsc, 'exit')
+  console.log(`${status === 0 ? '✓' : '✗'} types of all sources, tests and examples`)
   return status === 0
 }
 
