@@ -35,7 +35,7 @@ export class RouterCalls {
     const { home, announcement } = await scaler.makeAtHome(worker, home =>
       below.call('Worker.createRouter', home.handle, tagged(options, session, { of: handle }))
     )
-    tables.addRouter(handle, home, announcement, options?.mediaCodecs)
+    tables.addRouter(handle, announcement, home, options?.mediaCodecs)
     return { ...announcement, $: handle, of: worker.handle }
   }
 

@@ -32,7 +32,7 @@ export class ServerCalls {
         tagged(options, session, { of: handle, options: shared })
       )
     )
-    tables.addServer(handle, home, options, announcement)
+    tables.addServer(handle, announcement, home, options)
     return { ...announcement, $: handle, of: worker.handle }
   }
 
@@ -42,7 +42,7 @@ export class ServerCalls {
     switch (method) {
       case 'WebRtcServer.close': {
         for (const part of parts.ready) below.notify(method, part.handle)
-        if (tables.servers.has(server.handle)) tables.closeServer(server)
+        tables.closeServer(server)
         return this.#replies.answer(id, null)
       }
       case 'WebRtcServer.dump': {

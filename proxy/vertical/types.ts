@@ -1,21 +1,36 @@
 // What a session on a vertical tier keeps of its client's objects: Workers, Routers and
 // WebRtcServers, which have parts on Workers below, and what is on the Routers.
 
+import type { Announcement } from '../../lib/codec.ts'
 import type { Handle } from '../../lib/wire.ts'
 import { Part, Parts } from './parts.ts'
 import { WorkerLoad } from './worker-load.ts'
 
-/** A Worker of the client, over Workers below. */
-export interface AggregateWorker {
+/** An object of the client, over parts below. */
+abstract class Aggregate<P extends Part<WorkerPart>> {
   readonly handle: Handle
-  /** What further parts are created with. */
-  settings: Record<string, unknown>
   /** Each part has it, as any may be the last one that is found again. */
   readonly appData: unknown
-  readonly parts: Parts<WorkerPart, WorkerPart>
-  readonly routers: Set<AggregateRouter>
-  readonly servers: Set<AggregateServer>
-  closed: boolean
+  readonly parts = new Parts<WorkerPart, P>()
+  closed = false
+
+  constructor(handle: Handle, { appData }: Announcement) {
+    this.handle = handle
+    this.appData = appData
+  }
+}
+
+/** A Worker of the client, over Workers below. */
+export class AggregateWorker extends Aggregate<WorkerPart> {
+  /** What further parts are created with. */
+  settings: Record<string, unknown>
+  readonly routers = new Set<AggregateRouter>()
+  readonly servers = new Set<AggregateServer>()
+
+  constructor(handle: Handle, announcement: Announcement, settings: Record<string, unknown>) {
+    super(handle, announcement)
+    this.settings = settings
+  }
 }
 
 /** A Worker below. */
@@ -40,21 +55,33 @@ export class WorkerPart extends Part<WorkerPart> {
   }
 }
 
-/** A Router of the client. */
-export interface AggregateRouter {
-  readonly handle: Handle
+/** What is on a Worker of the client: on each Worker below that needs it. */
+abstract class AggregateOn<P extends Part<WorkerPart>> extends Aggregate<P> {
   /** That of its first part. */
   id: string
   readonly worker: AggregateWorker
+
+  constructor(handle: Handle, announcement: Announcement, worker: AggregateWorker) {
+    super(handle, announcement)
+    this.id = announcement.members.id as string
+    this.worker = worker
+  }
+}
+
+/** A Router of the client. */
+export class AggregateRouter extends AggregateOn<RouterPart> {
   mediaCodecs: unknown
-  /** Each part has it. */
-  readonly appData: unknown
-  readonly parts: Parts<WorkerPart, RouterPart>
   /** Its part that is piped to another Router of the client. */
-  readonly pipedTo: Map<AggregateRouter, RouterPart>
-  readonly producers: Map<string, ProducerRecord>
-  readonly dataProducers: Map<string, ProducerRecord>
-  closed: boolean
+  readonly pipedTo = new Map<AggregateRouter, RouterPart>()
+  readonly producers = new Map<string, ProducerRecord>()
+  readonly dataProducers = new Map<string, ProducerRecord>()
+}
+
+/** A WebRtcServer of the client. */
+export class AggregateServer extends AggregateOn<ServerPart> {
+  options: Record<string, unknown> = {}
+  /** Workers on which it cannot be. */
+  readonly refusedOn = new Set<WorkerPart>()
 }
 
 /** A part of a Router or a WebRtcServer. */
@@ -81,20 +108,6 @@ export class RouterPart extends PartOn<AggregateRouter> {
   get count() {
     return this.transports.size + this.reserved
   }
-}
-
-/** A WebRtcServer of the client: one on each Worker that needs it. */
-export interface AggregateServer {
-  readonly handle: Handle
-  /** That of its first part. */
-  id: string
-  readonly worker: AggregateWorker
-  readonly options: Record<string, unknown>
-  /** Each part has it. */
-  readonly appData: unknown
-  readonly parts: Parts<WorkerPart, ServerPart>
-  /** Workers on which it cannot be. */
-  readonly refusedOn: Set<WorkerPart>
 }
 
 /** A WebRtcServer below. */

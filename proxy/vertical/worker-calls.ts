@@ -32,8 +32,8 @@ export class WorkerCalls {
     const handle = nextHandle()
     const announcement = await builder.createWorker(settings, handle)
     const { appData: _, ...shared } = settings ?? {}
-    const worker = tables.addWorker(handle, shared, announcement)
-    tables.addWorkerPart(worker.parts.add(tables.newWorkerPart(worker)), announcement)
+    const worker = tables.addWorker(handle, announcement, shared)
+    tables.addPart(worker.parts.add(tables.newWorkerPart(worker)), announcement)
     return { ...announcement, $: worker.handle }
   }
 
