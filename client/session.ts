@@ -21,6 +21,7 @@ import {
   type Handle,
   type Id,
   type Message,
+  badRequest,
   decode,
   encodeNotification,
   encodeRequest
@@ -191,7 +192,7 @@ export class Session implements ObjectSession {
       message = decode(frame)
       if (message.method === undefined) this.#answered(message)
       else if (message.id === undefined) this.#notified(message.method, message.params)
-      else throw new ProtocolError(codes.request, 'a tier asks nothing of its client', message.id)
+      else throw badRequest('a tier asks nothing of its client', message.id)
     } catch (error) {
       this.logger.error(
         'Channel',
@@ -208,8 +209,7 @@ export class Session implements ObjectSession {
     const pending = this.#pending.get(id!)
     if (!pending && this.#givenUp.delete(id!)) return this.#closeUnknown(result)
     if (!pending)
-      throw new ProtocolError(
-        codes.request,
+      throw badRequest(
         `an answer came to a request that is not in flight (${JSON.stringify({ id, error })})`
       )
     this.#pending.delete(id!)
