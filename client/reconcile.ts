@@ -3,7 +3,7 @@
 
 import { ConnectionError } from '../lib/errors.ts'
 import { nodeOf } from '../lib/frame-header.ts'
-import { type Entry, byNode } from '../lib/recall.ts'
+import type { Entry } from '../lib/recall.ts'
 import type { Handle } from '../lib/wire.ts'
 import type { Entity } from './entity.ts'
 import { WorkerImpl } from './objects.ts'
@@ -43,9 +43,9 @@ export class Reconciliation {
     nodes: Iterable<string>,
     close: (kind: string, handle: Handle) => void
   ) {
-    const wanted = new Set(nodes)
     this.#entities = entities
-    this.#missing = byNode([...entities.keys()].filter(handle => wanted.has(nodeOf(handle))))
+    const byNode = Map.groupBy(entities.keys(), nodeOf)
+    this.#missing = new Map([...nodes].map(node => [node, new Set(byNode.get(node))]))
     this.#close = close
   }
 

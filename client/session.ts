@@ -15,7 +15,7 @@ import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
 import { MAX_MEDIA_BACKLOG_BYTES } from '../lib/outgoing.ts'
-import { type Recalled, type RecallOptions, byNode } from '../lib/recall.ts'
+import { type Recalled, type RecallOptions, nodesOf } from '../lib/recall.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import {
   type Handle,
@@ -263,9 +263,7 @@ export class Session implements ObjectSession {
   #forgotten(nodes?: string[]) {
     if (!nodes) this.#giveUpSent()
     const workers = this.#liveWorkers().length
-    const named = nodes ?? [
-      ...new Set([...byNode(this.#entities.keys()).keys(), ...this.#hiddenNodes])
-    ]
+    const named = nodes ?? [...new Set([...nodesOf(this.#entities.keys()), ...this.#hiddenNodes])]
     this.#recall(named).then(
       () => !nodes && this.#reconciled(workers),
       error => {

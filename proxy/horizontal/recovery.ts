@@ -12,9 +12,9 @@ import {
   type RecallOptions,
   type Recalled,
   announcementOf,
-  byNode,
   encodeRecalled,
-  narrowed
+  narrowed,
+  nodesOf
 } from '../../lib/recall.ts'
 import type { Frame } from '../../lib/tier.ts'
 import { type Handle, type Id, encodeNotification } from '../../lib/wire.ts'
@@ -290,7 +290,7 @@ export class Recovery {
     const parts = this.#parts
     this.#parts = undefined
     this.#session.pipes.restore([...parts.values()])
-    for (const node of byNode(parts.keys()).keys()) this.#release(node)
+    for (const node of nodesOf(parts.keys())) this.#release(node)
   }
 
   #release(node: string) {

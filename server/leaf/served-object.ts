@@ -84,13 +84,8 @@ export class ServedObject {
     const of = this.parent?.handle ?? null
     if (!names.length) return [this.handle, this.kind, of, live]
     const fixed = names.filter(name => name === 'appData' || this.row.fixed.includes(name))
-    return [
-      this.handle,
-      this.kind,
-      of,
-      live,
-      Object.fromEntries(fixed.map(name => [name, this.#member(name)]))
-    ]
+    const members = Object.fromEntries(fixed.map(name => [name, this.#member(name)]))
+    return [this.handle, this.kind, of, live, members]
   }
 
   /** The live members that are not as last told; what is undefined is null on the wire. */
