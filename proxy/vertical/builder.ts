@@ -123,7 +123,6 @@ export class Builder {
       this.#below.notify('Router.updateMediaCodecs', part.handle, owner.mediaCodecs)
   }
 
-  /** The WebRtcServer's part on a Worker. */
   serverOn(server: AggregateServer, worker: WorkerPart): ServerPart {
     const known = server.parts.on(worker)
     if (known) return known

@@ -26,7 +26,6 @@ export class Tables {
   readonly workerParts = new Map<Handle, WorkerPart>()
   readonly routerParts = new Map<Handle, RouterPart>()
   readonly serverParts = new Map<Handle, ServerPart>()
-  /** What is on the Routers. */
   readonly objects: Objects
   readonly closed: RecentlyClosed
   readonly #pipes: Pipes
@@ -42,7 +41,6 @@ export class Tables {
     return [this.workers, this.routers, this.servers].flatMap(known => [...known.keys()])
   }
 
-  /** A part below is there. */
   addPart(part: WorkerPart | RouterPart | ServerPart, announcement: Announcement) {
     part.arrived(announcement)
     if (part instanceof WorkerPart) this.workerParts.set(part.handle, part)

@@ -33,13 +33,10 @@ export class AggregateWorker extends Aggregate<WorkerPart> {
   }
 }
 
-/** A Worker below. */
 export class WorkerPart extends Part<WorkerPart> {
   readonly owner: AggregateWorker
-  /** Its place among its siblings. */
   readonly ordinal: number
   readonly load = new WorkerLoad()
-  /** Its host is to end. */
   draining = false
   /** Until it is given back, if it carries nothing. */
   timer: NodeJS.Timeout | undefined
@@ -68,7 +65,6 @@ abstract class AggregateOn<P extends Part<WorkerPart>> extends Aggregate<P> {
   }
 }
 
-/** A Router of the client. */
 export class AggregateRouter extends AggregateOn<RouterPart> {
   mediaCodecs: unknown
   /** Its part that is piped to another Router of the client. */
@@ -77,14 +73,12 @@ export class AggregateRouter extends AggregateOn<RouterPart> {
   readonly dataProducers = new Map<string, ProducerRecord>()
 }
 
-/** A WebRtcServer of the client. */
 export class AggregateServer extends AggregateOn<ServerPart> {
   options: Record<string, unknown> = {}
   /** Workers on which it cannot be. */
   readonly refusedOn = new Set<WorkerPart>()
 }
 
-/** A part of a Router or a WebRtcServer. */
 abstract class PartOn<O> extends Part<WorkerPart> {
   readonly owner: O
   readonly worker: WorkerPart
@@ -110,7 +104,6 @@ export class RouterPart extends PartOn<AggregateRouter> {
   }
 }
 
-/** A WebRtcServer below. */
 export class ServerPart extends PartOn<AggregateServer> {
   /** How far its ports are behind the configured ones: on one host a port can be used once. */
   offset = 0
