@@ -1,5 +1,6 @@
 // The mediasoup-shaped object of a tier, and the connection behind it.
 
+import { once } from 'node:events'
 import { version as localVersion, parseScalabilityMode } from 'mediasoup'
 import type * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
@@ -196,10 +197,12 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   }
 
   async #greet(session: Session): Promise<Hello> {
-    const hello = (await within(
-      this.#options.timeout,
-      session.request('tier.hello', [{ protocol: PROTOCOL, model: digest }])
-    )) as Hello
+    const { timeout } = this.#options
+    const late = once(AbortSignal.timeout(timeout), 'abort').then(() => {
+      throw new ConnectionError(`the tier did not say hello within ${timeout} ms`)
+    })
+    const answer = session.request('tier.hello', [{ protocol: PROTOCOL, model: digest }])
+    const hello = (await Promise.race([answer, late])) as Hello
     if (hello?.protocol !== PROTOCOL)
       throw new IncompatibleError(`the tier must speak ${PROTOCOL} (it speaks ${hello?.protocol})`)
     if (hello.model !== digest) {
@@ -340,16 +343,4 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       close: () => this.close()
     }
   }
-}
-
-async function within<T>(timeout: number, promise: Promise<T>): Promise<T> {
-  const signal = AbortSignal.timeout(timeout)
-  return await Promise.race([
-    promise,
-    new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () =>
-        reject(new ConnectionError(`the tier did not say hello within ${timeout} ms`))
-      )
-    })
-  ])
 }

@@ -17,7 +17,6 @@ export interface ObjectSession {
   call(target: Entity, member: string, args: unknown[]): Promise<unknown>
   /** Tells the host something that is not answered. */
   notify(method: string, params: unknown[], role?: MethodRole): void
-  /** The object is closed. */
   forget(entity: Entity): void
 }
 
@@ -81,7 +80,6 @@ export class Entity extends EnhancedEventEmitter<Events> {
     this.end()
   }
 
-  /** The Worker that the object is on. */
   get root(): Entity {
     return this.parent?.root ?? this
   }
@@ -141,7 +139,6 @@ export class Entity extends EnhancedEventEmitter<Events> {
     )
   }
 
-  /** Emits an event that came from the host. */
   receive(event: string, args: unknown[]) {
     switch (this.row.events.get(event)) {
       case 'self':

@@ -3,16 +3,7 @@
 import { type ClientOptions, type RemoteMediasoup, client } from './client.ts'
 import { type RemoteOptions, type Urls, remote } from './remote.ts'
 
-export {
-  AccessError,
-  ConnectionError,
-  DrainingError,
-  IncompatibleError,
-  LimitError,
-  ProtocolError,
-  SessionError,
-  UnknownOutcomeError
-} from '../lib/errors.ts'
+export * from '../lib/index.ts'
 export { client, remote }
 export type {
   ClientOptions,
@@ -22,9 +13,6 @@ export type {
   Locatable,
   RemoteMediasoup
 } from './client.ts'
-export type { Location } from '../lib/hello.ts'
-export type { Load } from '../lib/load.ts'
-export type { Pem, Tls } from '../lib/tls.ts'
 export {
   RemoteMediasoupClient,
   type RemoteMediasoupClientEvents,

@@ -213,48 +213,37 @@ class DirectTransportImpl extends classOf('DirectTransport', TransportImpl) {
   }
 }
 
-class ProducerImpl extends classOf('Producer') {
-  send(rtpPacket: Buffer) {
-    if (!Buffer.isBuffer(rtpPacket)) throw new TypeError('rtpPacket must be a Buffer')
-    this.cast('send', [rtpPacket])
+/** What its Router knows by its id. */
+class Produced extends Entity {
+  get #siblings() {
+    const { producers, dataProducers } = this.parent?.parent as RouterImpl
+    return this.row.kind === 'Producer' ? producers : dataProducers
   }
 
   protected override attached() {
     this.#siblings.set(this.members.id as string, this)
   }
 
+  // pipeToRouter() keeps ids, so another Producer may have this one by now.
   protected override detached() {
-    forgetProducer(this.#siblings, this.members.id as string, this)
-  }
-
-  get #siblings() {
-    return (this.parent?.parent as RouterImpl).producers
+    const id = this.members.id as string
+    if (this.#siblings.get(id) === this) this.#siblings.delete(id)
   }
 }
 
-class DataProducerImpl extends classOf('DataProducer') {
+class ProducerImpl extends classOf('Producer', Produced) {
+  send(rtpPacket: Buffer) {
+    if (!Buffer.isBuffer(rtpPacket)) throw new TypeError('rtpPacket must be a Buffer')
+    this.cast('send', [rtpPacket])
+  }
+}
+
+class DataProducerImpl extends classOf('DataProducer', Produced) {
   send(message: string | Buffer, ...options: unknown[]) {
     if (typeof message !== 'string' && !Buffer.isBuffer(message))
       throw new TypeError('message must be a string or a Buffer')
     this.cast('send', [message, ...options])
   }
-
-  protected override attached() {
-    this.#siblings.set(this.members.id as string, this)
-  }
-
-  protected override detached() {
-    forgetProducer(this.#siblings, this.members.id as string, this)
-  }
-
-  get #siblings() {
-    return (this.parent?.parent as RouterImpl).dataProducers
-  }
-}
-
-// pipeToRouter() keeps ids, so another Producer may have this one by now.
-function forgetProducer(producers: Map<string, Entity>, id: string, producer: Entity) {
-  if (producers.get(id) === producer) producers.delete(id)
 }
 
 /** The class of each kind. */

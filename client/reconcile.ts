@@ -3,25 +3,13 @@
 
 import { ConnectionError } from '../lib/errors.ts'
 import { nodeOf } from '../lib/frame-header.ts'
-import type { ObjectKind } from '../lib/methods.ts'
-import { type Entry, byNode } from '../lib/recall.ts'
+import type { Entry } from '../lib/recall.ts'
 import type { Handle } from '../lib/wire.ts'
 import type { Entity } from './entity.ts'
 import { WorkerImpl } from './objects.ts'
 
-/** What ends an object from outside. */
-const ENDINGS: Partial<Record<ObjectKind, string>> = {
-  Router: 'workerclose',
-  WebRtcServer: 'workerclose',
-  WebRtcTransport: 'routerclose',
-  PlainTransport: 'routerclose',
-  PipeTransport: 'routerclose',
-  DirectTransport: 'routerclose',
-  ActiveSpeakerObserver: 'routerclose',
-  AudioLevelObserver: 'routerclose',
-  Consumer: 'producerclose',
-  DataConsumer: 'dataproducerclose'
-}
+/** The events that say what ended an object from outside. */
+const ENDINGS = ['workerclose', 'routerclose', 'producerclose', 'dataproducerclose']
 
 /** The events that tell live members, with these as their argument. */
 const TELLS: Partial<Record<string, string>> = {
@@ -55,9 +43,9 @@ export class Reconciliation {
     nodes: Iterable<string>,
     close: (kind: string, handle: Handle) => void
   ) {
-    const wanted = new Set(nodes)
     this.#entities = entities
-    this.#missing = byNode([...entities.keys()].filter(handle => wanted.has(nodeOf(handle))))
+    const byNode = Map.groupBy(entities.keys(), nodeOf)
+    this.#missing = new Map([...nodes].map(node => [node, new Set(byNode.get(node))]))
     this.#close = close
   }
 
@@ -86,7 +74,7 @@ export class Reconciliation {
 function end(entity: Entity) {
   if (entity instanceof WorkerImpl)
     entity.die(new ConnectionError('the Worker was lost while the tier was replaced'))
-  else entity.end(ENDINGS[entity.row.kind as ObjectKind])
+  else entity.end(ENDINGS.find(event => entity.row.events.has(event)))
 }
 
 function tellChanges(entity: Entity, live: Record<string, unknown>) {

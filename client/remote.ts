@@ -53,9 +53,7 @@ export type Urls = string | URL | readonly (string | URL)[]
  * ```
  */
 export function remote(url: Urls, options: RemoteOptions = {}): Tier {
-  const addresses = (Array.isArray(url) ? (url as (string | URL)[]) : [url as string | URL]).map(
-    parseUrl
-  )
+  const addresses = [url].flat().map(url => parseUrl(url as string | URL))
   if (!addresses.length) throw new TypeError('a tier has at least one URL')
   const again = addresses.find(
     ({ href }, i) => addresses.findIndex(other => other.href === href) < i
@@ -65,13 +63,10 @@ export function remote(url: Urls, options: RemoteOptions = {}): Tier {
     if (options.tls && protocol !== 'wss:')
       throw new TypeError(`tls needs a URL like wss://host:port (got ${href})`)
   }
-  const {
-    timeout = 10_000,
-    silence,
-    maxBacklog = CLIENT_MAX_BACKLOG,
-    maxPayload = socketDefaults.maxPayload
-  } = options
+  const { timeout = 10_000, silence = socketDefaults.silence } = options
+  const { maxBacklog = CLIENT_MAX_BACKLOG, maxPayload = socketDefaults.maxPayload } = options
   checkDurations({ timeout, silence }, 1)
+  const settings = { ...options, timeout, silence, maxBacklog, maxPayload }
   const links = new OpenLinks()
   // The one that answered last is the first that is tried next time.
   let [first] = addresses
@@ -80,7 +75,7 @@ export function remote(url: Urls, options: RemoteOptions = {}): Tier {
     resumable: true,
     async open(session) {
       links.check()
-      return links.add(await openSession(dialAny, { timeout, maxBacklog, maxPayload }, session))
+      return links.add(await openSession(dialAny, settings, session))
     },
     close: () => links.close()
   }
@@ -90,7 +85,7 @@ export function remote(url: Urls, options: RemoteOptions = {}): Tier {
     let failure: unknown
     for (const address of [first!, ...addresses.filter(address => address !== first)]) {
       try {
-        const link = await dial(address, options)
+        const link = await dial(address, settings)
         first = address
         return link
       } catch (error) {
@@ -113,7 +108,9 @@ function parseUrl(url: string | URL): URL {
   return address
 }
 
-async function dial(url: URL, options: RemoteOptions): Promise<Link> {
+type Settings = RemoteOptions & Required<SocketOptions> & { timeout: number }
+
+async function dial(url: URL, options: Settings): Promise<Link> {
   try {
     const { token: source } = options
     const token = source === undefined ? undefined : await freshToken(source)
@@ -134,13 +131,8 @@ async function dial(url: URL, options: RemoteOptions): Promise<Link> {
 
 function openSocket(
   url: URL,
-  { timeout = 10_000, headers, tls, ...options }: RemoteOptions
+  { timeout, headers, tls, silence, maxBacklog, maxPayload }: Settings
 ): Promise<Link> {
-  const {
-    silence = socketDefaults.silence,
-    maxBacklog = CLIENT_MAX_BACKLOG,
-    maxPayload = socketDefaults.maxPayload
-  } = options
   const socket = new WebSocket(url, PROTOCOL, {
     handshakeTimeout: timeout,
     headers,

@@ -15,12 +15,13 @@ import type { LogLevel } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
 import { MAX_MEDIA_BACKLOG_BYTES } from '../lib/outgoing.ts'
-import { type Recalled, type RecallOptions, byNode } from '../lib/recall.ts'
+import { type Recalled, type RecallOptions, nodesOf } from '../lib/recall.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import {
   type Handle,
   type Id,
   type Message,
+  badRequest,
   decode,
   encodeNotification,
   encodeRequest
@@ -191,7 +192,7 @@ export class Session implements ObjectSession {
       message = decode(frame)
       if (message.method === undefined) this.#answered(message)
       else if (message.id === undefined) this.#notified(message.method, message.params)
-      else throw new ProtocolError(codes.request, 'a tier asks nothing of its client', message.id)
+      else throw badRequest('a tier asks nothing of its client', message.id)
     } catch (error) {
       this.logger.error(
         'Channel',
@@ -208,8 +209,7 @@ export class Session implements ObjectSession {
     const pending = this.#pending.get(id!)
     if (!pending && this.#givenUp.delete(id!)) return this.#closeUnknown(result)
     if (!pending)
-      throw new ProtocolError(
-        codes.request,
+      throw badRequest(
         `an answer came to a request that is not in flight (${JSON.stringify({ id, error })})`
       )
     this.#pending.delete(id!)
@@ -263,9 +263,7 @@ export class Session implements ObjectSession {
   #forgotten(nodes?: string[]) {
     if (!nodes) this.#giveUpSent()
     const workers = this.#liveWorkers().length
-    const named = nodes ?? [
-      ...new Set([...byNode(this.#entities.keys()).keys(), ...this.#hiddenNodes])
-    ]
+    const named = nodes ?? [...new Set([...nodesOf(this.#entities.keys()), ...this.#hiddenNodes])]
     this.#recall(named).then(
       () => !nodes && this.#reconciled(workers),
       error => {

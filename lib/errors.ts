@@ -67,18 +67,26 @@ export const finalCodes: ReadonlySet<number> = new Set(
   )
 )
 
+/** An error that has a code of its own on the wire. */
+abstract class CodedError extends Error {
+  readonly code: number
+
+  constructor(code: number, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
 /**
  * A message that is not of the protocol. `code` is JSON-RPC's; `id` is that of the request, if it
  * could be read.
  */
-export class ProtocolError extends Error {
+export class ProtocolError extends CodedError {
   override name = 'ProtocolError'
-  readonly code: number
   readonly id: Id | null
 
   constructor(code: number, message: string, id: Id | null = null) {
-    super(message)
-    this.code = code
+    super(code, message)
     this.id = id
   }
 }
@@ -87,30 +95,18 @@ export class ProtocolError extends Error {
  * Refused because the token is missing or not valid (`codes.unauthenticated`), or does not allow it
  * (`codes.forbidden`).
  */
-export class AccessError extends Error {
+export class AccessError extends CodedError {
   override name = 'AccessError'
-  readonly code: number
   readonly closeCode = closeCodes.unauthenticated
-
-  constructor(code: number, message: string) {
-    super(message)
-    this.code = code
-  }
 }
 
 /**
  * More than the limits of the tier, or of the token, allow. `code` says of which limit:
  * `codes.rate`, `inFlight`, `depth`, `objects`, `sessions` or `size`.
  */
-export class LimitError extends Error {
+export class LimitError extends CodedError {
   override name = 'LimitError'
-  readonly code: number
   readonly closeCode = closeCodes.tooMuch
-
-  constructor(code: number, message: string) {
-    super(message)
-    this.code = code
-  }
 }
 
 /**
@@ -161,52 +157,43 @@ export class IncompatibleError extends Error {
   override name = 'IncompatibleError'
 }
 
-const revivable: ReadonlyMap<string, new (message: string) => Error> = new Map<
-  string,
-  new (
-    message: string
-  ) => Error
->(
-  [
-    TypeError,
-    RangeError,
-    SyntaxError,
-    SessionError,
-    DrainingError,
-    UnknownOutcomeError,
-    IncompatibleError,
-    ...Object.values(mediasoupErrors)
-  ].map(type => [type.name, type])
-)
+const revivable = byName<new (message: string) => Error>([
+  TypeError,
+  RangeError,
+  SyntaxError,
+  SessionError,
+  DrainingError,
+  UnknownOutcomeError,
+  IncompatibleError,
+  ...Object.values(mediasoupErrors)
+])
+const coded = byName([ProtocolError, AccessError, LimitError])
+
+function byName<C extends { name: string }>(types: C[]): ReadonlyMap<string | undefined, C> {
+  return new Map(types.map(type => [type.name, type]))
+}
 
 /** Encodes an error for the wire, without its stack, which stays on the host. */
 export function describeError(error: unknown): Failure {
-  if (error instanceof ProtocolError || error instanceof AccessError || error instanceof LimitError)
-    return { code: error.code, message: error.message, data: { name: error.name } }
-  if (error instanceof SessionError)
-    return { code: codes.session, message: error.message, data: { name: error.name } }
-  if (error instanceof DrainingError)
-    return { code: codes.draining, message: error.message, data: { name: error.name } }
-  if (error instanceof ConnectionError)
-    return {
-      code: codes.mediasoup,
-      message: error.message,
-      data: { name: error.name, closeCode: error.closeCode }
-    }
-  if (error instanceof Error)
-    return { code: codes.mediasoup, message: error.message, data: { name: error.name } }
-  return { code: codes.internal, message: String(error) }
+  if (!(error instanceof Error)) return { code: codes.internal, message: String(error) }
+  const { name, message } = error
+  const closeCode = error instanceof ConnectionError ? error.closeCode : undefined
+  return { code: codeOf(error), message, data: { name, closeCode } }
+}
+
+function codeOf(error: Error): number {
+  if (error instanceof CodedError) return error.code
+  if (error instanceof SessionError) return codes.session
+  return error instanceof DrainingError ? codes.draining : codes.mediasoup
 }
 
 /** The inverse of describeError. */
 export function reviveError({ code, message, data }: Failure): Error {
-  if (data?.name === 'ProtocolError' || (data === undefined && code <= codes.request))
-    return new ProtocolError(code, message)
-  if (data?.name === 'AccessError') return new AccessError(code, message)
-  if (data?.name === 'LimitError') return new LimitError(code, message)
+  if (data === undefined && code <= codes.request) return new ProtocolError(code, message)
   if (data?.name === 'ConnectionError')
     return new ConnectionError(message, { closeCode: data.closeCode })
-  const type = revivable.get(data?.name ?? '')
+  const [withCode, type] = [coded.get(data?.name), revivable.get(data?.name)]
+  if (withCode) return new withCode(code, message)
   if (type) return new type(message)
   return Object.assign(new Error(message), data && { name: data.name })
 }

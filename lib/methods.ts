@@ -2,44 +2,10 @@
 // so that no name reaches a prototype.
 
 import { createHash } from 'node:crypto'
-import { type Interface, type Kind, model } from './model.ts'
-import type { Handle } from './frame.ts'
+import { type Kind, model } from './model.ts'
 
 /** The kinds that have instances, and so handles. */
 export type ObjectKind = Exclude<Kind, 'mediasoup'>
-
-type Members<K extends Kind> = (typeof model)[K]['members']
-type Named<K extends Kind, Role> = {
-  [N in keyof Members<K>]: Members<K>[N] extends Role ? N : never
-}[keyof Members<K>] &
-  string
-
-/** Every method that is answered: `Consumer.pause`, `mediasoup.createWorker`, … */
-export type Method = { [K in Kind]: `${K}.${Named<K, 'query' | 'call' | 'create'>}` }[Kind]
-
-/** Every method that is not answered: `Producer.send`, `Router.close`, … */
-export type Notification = {
-  [K in Kind]: `${K}.${Named<K, 'cast' | 'media'> | (K extends 'mediasoup' ? never : 'close')}`
-}[Kind]
-
-type Signature<M> = M extends `${infer K extends Kind}.${infer N}`
-  ? N extends keyof Interface<K>
-    ? Interface<K>[N]
-    : never
-  : never
-type Arguments<M> = Signature<M> extends (...args: infer A) => unknown ? A : never
-
-/**
- * The parameters of a method: the handle of its object (mediasoup itself has none), then
- * mediasoup's own.
- */
-export type Params<M extends Method | Notification> = M extends `mediasoup.${string}`
-  ? Arguments<M>
-  : [Handle, ...Arguments<M>]
-
-/** What a method answers with, as mediasoup declares it. */
-export type Result<M extends Method> =
-  Signature<M> extends (...args: never[]) => Promise<infer R> ? R : never
 
 export type MethodRole = 'query' | 'call' | 'create' | 'cast' | 'media' | 'close'
 export type EventRole = 'self' | 'observer' | 'both' | 'media' | 'new' | 'end' | 'local'

@@ -1,6 +1,5 @@
 // The mediasoup object model, described once. The server's dispatch (and so what may be called at
-// all), the client's classes, the types of every method, the OpenRPC document and the drift check
-// are derived from this table.
+// all), the client's classes, the OpenRPC document and the drift check are derived from this table.
 
 import type { EventEmitter } from 'node:events'
 import type * as ms from 'mediasoup/types'
@@ -37,7 +36,7 @@ interface Objects {
 export type Kind = keyof Objects
 
 /** The interface of a kind, mediasoup's own. */
-export type Interface<K extends Kind> = Objects[K][0]
+type Interface<K extends Kind> = Objects[K][0]
 
 /**
  * How a member crosses the wire.

@@ -3,7 +3,6 @@
 
 import type { Handle } from './frame.ts'
 
-/** An object of the tree. */
 export interface TreeNode<D, K extends string = string> {
   readonly handle: Handle
   readonly kind: K

@@ -10,7 +10,6 @@ export class FrameQueue {
   #next = 0
   #size = 0
 
-  /** How many frames wait. */
   get length() {
     return this.#frames.length - this.#next
   }

@@ -104,13 +104,8 @@ export const encodeRecalled = (recalled: Recalled) =>
   encodeNotification('tier.recalled', [recalled])
 
 /** An entry as an announcement: as far as its members were asked for. */
-export function announcementOf([
-  $,
-  kind,
-  of,
-  live,
-  { appData, ...fixed } = {}
-]: Entry): Announcement {
+export function announcementOf(entry: Entry): Announcement {
+  const [$, kind, of, live, { appData, ...fixed } = {}] = entry
   return {
     $,
     kind,
@@ -133,28 +128,12 @@ export function entryOf(
 }
 
 /** An entry for somebody who asked for fewer members. */
-export function narrowed(
-  [handle, kind, of, live, members]: Entry,
-  names: ReadonlySet<string>
-): Entry {
+export function narrowed(entry: Entry, names: ReadonlySet<string>): Entry {
+  const [handle, kind, of, live, members] = entry
   if (!members || !names.size) return [handle, kind, of, live]
-  return [
-    handle,
-    kind,
-    of,
-    live,
-    Object.fromEntries(Object.entries(members).filter(([name]) => names.has(name)))
-  ]
+  const wanted = Object.entries(members).filter(([name]) => names.has(name))
+  return [handle, kind, of, live, Object.fromEntries(wanted)]
 }
 
-/** Handles by their nodes, in the order in which they come. */
-export function byNode(handles: Iterable<Handle>): Map<string, Set<Handle>> {
-  const nodes = new Map<string, Set<Handle>>()
-  for (const handle of handles) {
-    const node = nodeOf(handle)
-    const known = nodes.get(node)
-    if (known) known.add(handle)
-    else nodes.set(node, new Set([handle]))
-  }
-  return nodes
-}
+/** The nodes of handles, each once. */
+export const nodesOf = (handles: Iterable<Handle>) => new Set([...handles].map(nodeOf))

@@ -49,7 +49,6 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
     if (budget) this.once('close', budget.enter(this))
   }
 
-  /** How many frames have arrived. */
   get received() {
     return this.#received
   }
@@ -197,7 +196,6 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
     this.#backlog = 0
   }
 
-  /** The carrier is gone. */
   lose(error: Error | undefined) {
     if (this.#ended || !error || isFinal(error as ConnectionError)) return this.end(error)
     this.#carrier = undefined
@@ -234,7 +232,6 @@ export class ResumableLink extends EventEmitter<LinkEvents> implements Link, Hol
     this.#carrier?.send(encodeNotification('tier.ack', [this.#received]))
   }
 
-  /** The peer has that many frames. */
   #release(arrived: number) {
     const sent = this.#acknowledged + this.#outbox.length
     if (!Number.isInteger(arrived) || arrived < this.#acknowledged || arrived > sent) {

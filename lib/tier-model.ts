@@ -63,6 +63,9 @@ const object = (
   properties: Record<string, Schema>,
   required: readonly string[] = Object.keys(properties)
 ) => ({ type: 'object', required, properties })
+/** An object of which some members may be left out. */
+const shape = (required: Record<string, Schema>, optional: Record<string, Schema>) =>
+  object({ ...required, ...optional }, Object.keys(required))
 const param = (name: string, schema: Schema, required = false): Param => ({
   name,
   required,
@@ -78,32 +81,20 @@ const load = object({
   consumers: integer,
   draining: integer
 })
-const drainState = object(
-  {
-    draining: boolean,
-    workers: integer,
-    routers: integer,
-    consumers: integer,
-    deadline: number,
-    ended: { enum: ['empty', 'deadline', 'cancelled'] }
-  },
-  ['draining', 'workers', 'routers', 'consumers']
+const drainState = shape(
+  { draining: boolean, workers: integer, routers: integer, consumers: integer },
+  { deadline: number, ended: { enum: ['empty', 'deadline', 'cancelled'] } }
 )
 const usage = {
   type: 'object',
   additionalProperties: number,
   description: 'Cores by the handle of a Worker'
 }
+const members = { type: 'object' } as const
 const entry = {
   type: 'array',
   minItems: 4,
-  items: [
-    handle,
-    string,
-    { oneOf: [handle, { type: 'null' }] },
-    { type: 'object' },
-    { type: 'object' }
-  ],
+  items: [handle, string, { oneOf: [handle, { type: 'null' }] }, members, members],
   description: 'Handle, kind, parent, live members, and the fixed members that were asked for'
 }
 const frames = {
@@ -111,43 +102,35 @@ const frames = {
   description: 'A number of frames; null from an end that has forgotten'
 }
 
+const opening = shape(
+  { session: string, secret: string, received: frames },
+  { resume: boolean, maxPayload: integer }
+)
+const draining = shape(
+  { node: string, workers: { type: 'array', items: handle } },
+  { deadline: number, cancelled: boolean }
+)
+const recalled = shape(
+  { id: { type: ['string', 'number'] }, entries: { type: 'array', items: entry } },
+  { done: strings }
+)
+const acknowledgement = {
+  summary: 'Says how many frames have arrived',
+  params: [param('received', integer, true)]
+} as const
+
 export const tierModel = {
   'tier.open': {
     sent: {
       summary: 'Says which session a connection carries: its first frame',
-      params: [
-        param(
-          'opening',
-          object(
-            {
-              session: string,
-              secret: string,
-              received: frames,
-              resume: boolean,
-              maxPayload: integer
-            },
-            ['session', 'secret', 'received']
-          ),
-          true
-        )
-      ],
-      result: object({ received: frames, grace: number, returns: boolean, maxPayload: integer }, [
-        'received',
-        'grace'
-      ]),
+      params: [param('opening', opening, true)],
+      result: shape({ received: frames, grace: number }, { returns: boolean, maxPayload: integer }),
       inProxy: 'link'
     }
   },
   'tier.ack': {
-    sent: {
-      summary: 'Says how many frames have arrived',
-      params: [param('received', integer, true)],
-      inProxy: 'link'
-    },
-    told: {
-      summary: 'Says how many frames have arrived',
-      params: [param('received', integer, true)]
-    }
+    sent: { ...acknowledgement, inProxy: 'link' },
+    told: acknowledgement
   },
   'tier.authenticate': {
     sent: {
@@ -257,21 +240,7 @@ export const tierModel = {
   'tier.draining': {
     told: {
       summary: 'A host of the session begins to drain, has another deadline, or was cancelled',
-      params: [
-        param(
-          'draining',
-          object(
-            {
-              node: string,
-              deadline: number,
-              cancelled: boolean,
-              workers: { type: 'array', items: handle }
-            },
-            ['node', 'workers']
-          ),
-          true
-        )
-      ]
+      params: [param('draining', draining, true)]
     }
   },
   'tier.forgot': {
@@ -291,20 +260,7 @@ export const tierModel = {
   'tier.recalled': {
     told: {
       summary: 'A part of what there is, parents first, and the nodes of which all was told',
-      params: [
-        param(
-          'recalled',
-          object(
-            {
-              id: { type: ['string', 'number'] },
-              entries: { type: 'array', items: entry },
-              done: strings
-            },
-            ['id', 'entries']
-          ),
-          true
-        )
-      ]
+      params: [param('recalled', recalled, true)]
     }
   },
   'tier.nodes': {
@@ -326,6 +282,17 @@ export const tierModel = {
 
 /** Each by its name. */
 export const tierMethods: ReadonlyMap<string, TierMethod> = new Map(Object.entries(tierModel))
+
+/** The methods that a proxy answers itself. */
+export type OwnMethod = {
+  [M in keyof typeof tierModel]: (typeof tierModel)[M] extends { sent: { inProxy: 'own' } }
+    ? M
+    : never
+}[keyof typeof tierModel]
+
+/** How a proxy treats a method; undefined for mediasoup's. */
+export const inProxyOf = (method: string): InProxy | undefined =>
+  tierMethods.get(method)?.sent?.inProxy
 
 /** Whether a method is the tier's own, and not mediasoup's: also one that is not known. */
 export const isOfTier = (method: string) => method.startsWith('tier.') || tierMethods.has(method)

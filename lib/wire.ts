@@ -20,11 +20,12 @@ export const unknownHandle = (kind: string, handle: unknown) =>
     ? `${kind} with handle ${JSON.stringify(handle)} not found`
     : `${kind} not found: a handle is like "k3x/17", and this is none`
 
+/** An error for what is no request of the protocol. */
+export const badRequest = (message: string, id?: Id | null) =>
+  new ProtocolError(codes.request, message, id)
+
 export const notUnique = (id: Id) =>
-  new ProtocolError(
-    codes.request,
-    `the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`
-  )
+  badRequest(`the id of a request is unique while it is in flight (${JSON.stringify(id)} is not)`)
 export const unknownMethod = (method: string) =>
   new ProtocolError(
     codes.method,
@@ -84,7 +85,7 @@ export function decode(frame: Frame, head: Head | undefined = peekHeader(frame))
       head.method !== message.method ||
       (message.method !== undefined && head.handle !== handleIn(message.params)))
   ) {
-    throw new ProtocolError(codes.request, 'a message has each of its members once', head.id)
+    throw badRequest('a message has each of its members once', head.id)
   }
   return message
 }
@@ -150,11 +151,7 @@ function decodeBinary(frame: Buffer, id?: Id | null): Message {
   const message = messageOf(parse(frame.toString('utf8', HEADER_LENGTH_BYTES, start), id))
   const at = message.method === undefined ? -1 : message.params.findIndex(isPayload)
   if (message.method === undefined || at === -1)
-    throw new ProtocolError(
-      codes.request,
-      'a binary frame names its payload in params as {"$":"payload"}',
-      message.id
-    )
+    throw badRequest('a binary frame names its payload in params as {"$":"payload"}', message.id)
   message.params[at] = frame.subarray(start)
   return message
 }
@@ -177,32 +174,20 @@ const isId = (id: unknown): id is Id => typeof id === 'string' || Number.isFinit
 
 function messageOf(value: unknown): Message {
   if (Array.isArray(value))
-    throw new ProtocolError(
-      codes.request,
-      'batches are not supported: send each message in a frame of its own'
-    )
+    throw badRequest('batches are not supported: send each message in a frame of its own')
   if (typeof value !== 'object' || value === null)
-    throw new ProtocolError(
-      codes.request,
-      `a message is an object (got ${value === null ? 'null' : typeof value})`
-    )
+    throw badRequest(`a message is an object (got ${value === null ? 'null' : typeof value})`)
   const { jsonrpc, id, method, params = [] } = value as Record<string, unknown>
   const idOk = isId(id)
-  if (jsonrpc !== '2.0')
-    throw new ProtocolError(codes.request, 'a message has "jsonrpc": "2.0"', idOk ? id : null)
+  const known = idOk ? id : null
+  if (jsonrpc !== '2.0') throw badRequest('a message has "jsonrpc": "2.0"', known)
   if (method === undefined) {
     if ('result' in value || 'error' in value)
       return (idOk ? value : { ...value, id: null }) as Message
-    throw new ProtocolError(
-      codes.request,
-      'a message has a method, a result or an error',
-      idOk ? id : null
-    )
+    throw badRequest('a message has a method, a result or an error', known)
   }
-  if (id !== undefined && !idOk)
-    throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
-  if (typeof method !== 'string')
-    throw new ProtocolError(codes.request, 'the method of a request is a string', id)
+  if (id !== undefined && !idOk) throw badRequest('the id of a request is a number or a string')
+  if (typeof method !== 'string') throw badRequest('the method of a request is a string', id)
   if (!Array.isArray(params))
     throw new ProtocolError(
       codes.params,

@@ -54,9 +54,7 @@ export class Piping {
       pair.ends[0].router === from.router
         ? pair.ends
         : (pair.ends.toReversed() as [TransportEnd, TransportEnd])
-    return producerId !== undefined
-      ? this.#pipeProducer(pair, here, there, options, within)
-      : this.#pipeDataProducer(pair, here, there, options, within !== undefined)
+    return this.#pipe(pair, here, there, options, within)
   }
 
   // mediasoup looks before it makes transports.
@@ -153,70 +151,41 @@ export class Piping {
     if (live) this.#pipes.tell(encodeNotification('PipeTransport.live', [transport, live]))
   }
 
-  async #pipeProducer(
+  async #pipe(
     pair: PipePair,
     here: TransportEnd,
     there: TransportEnd,
-    { producerId, keepId = true, appData }: Options,
+    { producerId, dataProducerId, keepId = true, appData }: Options,
     within?: Within
   ) {
-    const name = randomUUID()
-    const consumer = await this.#create(here, 'consume', {
+    const isData = producerId === undefined
+    const follows = !isData || within !== undefined
+    const name = isData && follows ? `${randomUUID()}${WHOLLY}` : randomUUID()
+    const consumer = await this.#create(here, isData ? 'consumeData' : 'consume', {
       producerId,
-      appData: this.#tagged(undefined, name)
-    })
-    const { kind, rtpParameters, producerPaused } = consumer.members
-    const stream = this.#pipes.begin(pair, here.branch, consumer)
-    stream.paused = Boolean(producerPaused)
-    const before = stream.paused
-    await this.#arrive(
-      stream,
-      there,
-      'produce',
-      {
-        id: keepId ? producerId : randomUUID(),
-        kind,
-        rtpParameters,
-        paused: before,
-        appData: this.#tagged(appData, name)
-      },
-      within
-    )
-    if (stream.ended) throw new errors.NotFoundError('original Producer closed')
-    if (stream.paused !== before) await setPaused(stream)
-    return { pipeConsumer: { $: stream.from.handle }, pipeProducer: { $: stream.to!.handle } }
-  }
-
-  async #pipeDataProducer(
-    pair: PipePair,
-    here: TransportEnd,
-    there: TransportEnd,
-    { dataProducerId, keepId = true, appData }: Options,
-    wholly: boolean
-  ) {
-    const name = wholly ? `${randomUUID()}${WHOLLY}` : randomUUID()
-    const consumer = await this.#create(here, 'consumeData', {
       dataProducerId,
       appData: this.#tagged(undefined, name)
     })
-    const { sctpStreamParameters, label, protocol, dataProducerPaused } = consumer.members
+    const { kind, rtpParameters, producerPaused, ...members } = consumer.members
+    const { sctpStreamParameters, label, protocol, dataProducerPaused } = members
     const stream = this.#pipes.begin(pair, here.branch, consumer)
-    stream.follows = wholly
-    const before = (stream.paused = wholly && Boolean(dataProducerPaused))
-    await this.#arrive(stream, there, 'produceData', {
-      id: keepId ? dataProducerId : randomUUID(),
-      sctpStreamParameters,
-      label,
-      protocol,
+    stream.follows = follows
+    const before = (stream.paused = follows && Boolean(producerPaused ?? dataProducerPaused))
+    const options = {
+      id: keepId ? (producerId ?? dataProducerId) : randomUUID(),
+      ...(isData ? { sctpStreamParameters, label, protocol } : { kind, rtpParameters }),
       paused: before,
       appData: this.#tagged(appData, name)
-    })
-    if (stream.ended) throw new errors.NotFoundError('original DataProducer closed')
-    if (stream.paused !== before) await setPaused(stream)
-    return {
-      pipeDataConsumer: { $: stream.from.handle },
-      pipeDataProducer: { $: stream.to!.handle }
     }
+    if (isData) await this.#arrive(stream, there, 'produceData', options)
+    else await this.#arrive(stream, there, 'produce', options, within)
+    if (stream.ended)
+      throw new errors.NotFoundError(`original ${isData ? 'DataProducer' : 'Producer'} closed`)
+    if (stream.paused !== before) await setPaused(stream)
+    const [from, to] = [{ $: stream.from.handle }, { $: stream.to!.handle }]
+    return isData
+      ? { pipeDataConsumer: from, pipeDataProducer: to }
+      : { pipeConsumer: from, pipeProducer: to }
   }
 
   async #create(

@@ -66,7 +66,6 @@ export const WHOLLY = ' wholly'
 export class Pipes {
   /** What the appData of their parts has beside their client's, to find them again. */
   readonly tag: string
-  /** Sends a frame to the client. */
   readonly tell: (frame: Frame) => void
   readonly #ended: (handle: Handle) => void
   // By its two Routers; some are still being made.
@@ -101,13 +100,11 @@ export class Pipes {
     return this.objects.get(handle)?.data.stream?.from.handle
   }
 
-  /** Ends the pipe of a Producer. */
   endStreamOf(handle: Handle) {
     const stream = this.objects.get(handle)?.data.stream
     if (stream) this.endStream(stream)
   }
 
-  /** An event came from a child. */
   happened({ method, handle }: { method: string; handle: Handle }) {
     const effect = effectOf(method)
     if (isEnd(effect)) return this.objects.remove(handle)
@@ -116,7 +113,6 @@ export class Pipes {
     if (stream?.from.handle === handle && stream.follows) this.#pause(stream, effect === 'pauses')
   }
 
-  /** A Router is gone, with its end of each pipe. */
   routerClosed(router: Handle) {
     this.objects.remove(router)
   }
@@ -312,7 +308,6 @@ export class Pipes {
 const isPart = ({ kind, data }: TreeNode<Located>) =>
   kind === 'PipeTransport' || data.stream !== undefined
 
-/** The name of the pair between two Routers. */
 export const nameOf = (one: End, other: End) => [one.router, other.router].toSorted().join()
 
 /** Whether the PipeTransports with these tuples are the ends of one pipe. */

@@ -2,15 +2,38 @@
 // heads.
 
 import { LimitError, ProtocolError, codes, describeError } from '../lib/errors.ts'
+import type { Hello } from '../lib/hello.ts'
+import type { Load } from '../lib/load.ts'
 import { methods } from '../lib/methods.ts'
+import { encodeDiscovery } from '../lib/openrpc.ts'
+import { type RecallOptions, recallOptions } from '../lib/recall.ts'
+import { errors } from '../lib/mediasoup.ts'
+import { type OwnMethod, isOfTier } from '../lib/tier-model.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import { peekHeader } from '../lib/frame-header.ts'
 import type { CallHead, Head } from '../lib/frame.ts'
-import { type Id, decode, encodeFailure, encodeResult, normalize } from '../lib/wire.ts'
+import {
+  type Id,
+  badRequest,
+  decode,
+  encodeFailure,
+  encodeNotification,
+  encodeResult,
+  normalize,
+  unknownHandle,
+  unknownMethod
+} from '../lib/wire.ts'
 import type { RpcClient } from './rpc-client.ts'
 
 export { unknownMethod } from '../lib/wire.ts'
 export type { CallHead } from '../lib/frame.ts'
+
+/** What tells the load of the tier. */
+export interface LoadSource {
+  readonly load: Load
+  on(event: 'load', listener: (load: Load) => void): unknown
+  off(event: 'load', listener: (load: Load) => void): unknown
+}
 
 /** A session on a tier below. */
 export interface ChildSession {
@@ -37,15 +60,20 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
 export abstract class ProxySession implements Replies {
   protected readonly link: Link
+  readonly #load: LoadSource
   readonly #held = new Set<Link>()
   // The tiers below for which the client waits.
   readonly #blocking = new Set<Link>()
 
-  constructor(link: Link) {
+  constructor(link: Link, load: LoadSource) {
     this.link = link
+    this.#load = load
     link.on('frame', (frame, head) => this.receive(frame, head))
     link.on('drain', () => this.#letGo())
-    link.once('close', () => this.end())
+    link.once('close', () => {
+      load.off('load', this.#tellLoad)
+      this.end()
+    })
   }
 
   /** Treats a frame, or passes it on. What it throws goes to the client. */
@@ -53,6 +81,39 @@ export abstract class ProxySession implements Replies {
 
   /** The client is gone. */
   protected abstract end(): void
+
+  /** @param via the tiers above */
+  protected abstract hello(via: string[]): Promise<Hello>
+
+  // → {"id": 31, "method": "tier.recall", "params": [{"nodes": ["k3x"], "members": ["id"]}]}
+  protected abstract recall(id: Id, options: Required<RecallOptions>): Promise<{ count: number }>
+
+  protected dispatchOwn({ id, method }: CallHead, frame: Frame) {
+    const own = method as OwnMethod
+    switch (own) {
+      case 'tier.hello':
+        return this.settle(id, this.hello(viaOf(frame)))
+      case 'tier.load':
+        return this.#subscribeToLoad(id, frame)
+      case 'tier.recall':
+        if (id == null) throw unknownMethod(method)
+        return this.settle(id, this.recall(id, recallOptions(paramsOf(frame))))
+      case 'rpc.discover':
+        return void (id != null && this.tell(encodeDiscovery(id), { id }))
+    }
+    own satisfies never
+  }
+
+  #subscribeToLoad(id: Id | null | undefined, frame: Frame) {
+    const { subscribe = true } = Object(paramsOf(frame)[0]) as { subscribe?: boolean }
+    this.#load.off('load', this.#tellLoad)
+    if (subscribe) this.#load.on('load', this.#tellLoad)
+    this.answer(id, this.#load.load)
+  }
+
+  #tellLoad = (load: Load) => {
+    if (this.link.bufferedAmount === 0) this.tell(encodeNotification('tier.load', [load]))
+  }
 
   /**
    * Something came from below: if the client does not keep up, what follows waits there, and nobody
@@ -102,13 +163,11 @@ export abstract class ProxySession implements Replies {
       head ??= peekHeader(frame)
       if (!head) ({ frame, head } = normalize(frame))
       if (head.method === undefined)
-        throw new ProtocolError(
-          codes.request,
+        throw badRequest(
           'a tier sends no requests to its clients, so it expects no answers',
           head.id
         )
-      if (head.id === null)
-        throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
+      if (head.id === null) throw badRequest('the id of a request is a number or a string')
       this.dispatch(head as CallHead, frame)
     } catch (error) {
       this.fail(head?.id ?? (error instanceof ProtocolError ? error.id : null), error)
@@ -138,11 +197,17 @@ export abstract class ProxySession implements Replies {
 /** The params of a frame that is treated. */
 export const paramsOf = (frame: Frame) => (decode(frame) as unknown as { params: unknown[] }).params
 
+/** Nobody has that object. What is not answered may be about one that is gone. */
+export function refuseUnknown({ id, method, handle }: CallHead) {
+  const kind = isOfTier(method) ? 'object' : method.slice(0, method.indexOf('.'))
+  if (id != null) throw new errors.NotFoundError(unknownHandle(kind, handle))
+}
+
 // More tiers than any tree has one above the other.
 const MAX_VIA = 64
 
 /** The tiers that a `tier.hello` came through. */
-export function viaOf(frame: Frame): string[] {
+function viaOf(frame: Frame): string[] {
   const { via = [] } = Object(paramsOf(frame)[0]) as { via?: unknown }
   const isPath =
     Array.isArray(via) && via.length <= MAX_VIA && via.every(node => typeof node === 'string')

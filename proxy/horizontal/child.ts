@@ -104,7 +104,6 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#failure = error.message
   }
 
-  /** No longer watches it. */
   remove() {
     this.#removed.abort()
   }

@@ -1,7 +1,7 @@
 // Many hosts as one mediasoup: places Workers on children, and carries out pipeToRouter between
 // them. All else passes by its handle.
 
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { randomBytes } from 'node:crypto'
 import { checkDurations } from '../../lib/duration.ts'
 import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
@@ -296,17 +296,9 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
   }
 
   async #waitForFirst(): Promise<Child> {
-    if (!this.#firstUp) {
-      const signal = AbortSignal.timeout(this.patience)
-      await new Promise<void>(resolve => {
-        const done = () => {
-          this.off('up', done)
-          resolve()
-        }
-        this.on('up', done)
-        signal.addEventListener('abort', done)
-      })
-    }
+    // When it is late, there is still none.
+    if (!this.#firstUp)
+      await once(this, 'up', { signal: AbortSignal.timeout(this.patience) }).catch(() => {})
     const first = this.#firstUp
     if (!first)
       throw new ConnectionError(`none of the ${this.size} hosts of the cluster can be reached`)

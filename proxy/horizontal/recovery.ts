@@ -12,9 +12,9 @@ import {
   type RecallOptions,
   type Recalled,
   announcementOf,
-  byNode,
   encodeRecalled,
-  narrowed
+  narrowed,
+  nodesOf
 } from '../../lib/recall.ts'
 import type { Frame } from '../../lib/tier.ts'
 import { type Handle, type Id, encodeNotification } from '../../lib/wire.ts'
@@ -24,7 +24,6 @@ import type { Child } from './child.ts'
 import type { ClusterContext } from './context.ts'
 import type { ClusterChildSession } from './placing.ts'
 
-/** What the recovery needs of its session. */
 export interface Recoverable extends Replies {
   readonly cluster: ClusterContext
   readonly pipes: Pipes
@@ -35,7 +34,6 @@ export interface Recoverable extends Replies {
   readonly routes: Map<string, ClusterChildSession | null>
   branchOf(child: Child, resume: boolean): Promise<ClusterChildSession>
   dispatchAgain(frame: Frame, head: CallHead): void
-  /** An object is there. */
   found(branch: ClusterChildSession, entry: Entry): void
   /** A child does not answer: what it had is gone. */
   lost(branch: ClusterChildSession, error: Error): void
@@ -124,7 +122,6 @@ export class Recovery {
     if (others.length) this.#session.tell(encodeNotification('tier.forgot', [{ nodes: others }]))
   }
 
-  // → {"id": 31, "method": "tier.recall", "params": [{"nodes": ["k3x"], "members": ["id"]}]}
   async recall(id: Id, { nodes, members }: Required<RecallOptions>) {
     const { routes } = this.#session
     const recall: Recall = { id, members: new Set(members), count: 0 }
@@ -142,7 +139,7 @@ export class Recovery {
     )
     await finding
     this.#restorePipes()
-    this.#session.answer(id, { count: recall.count })
+    return { count: recall.count }
   }
 
   /** An event came: what is known of a part of a pipe that was found already is older. */
@@ -290,7 +287,7 @@ export class Recovery {
     const parts = this.#parts
     this.#parts = undefined
     this.#session.pipes.restore([...parts.values()])
-    for (const node of byNode(parts.keys()).keys()) this.#release(node)
+    for (const node of nodesOf(parts.keys())) this.#release(node)
   }
 
   #release(node: string) {

@@ -15,9 +15,9 @@ import {
 import { nodeOf } from '../../lib/frame-header.ts'
 import type { Head } from '../../lib/frame.ts'
 import { errors } from '../../lib/mediasoup.ts'
-import { encodeDiscovery } from '../../lib/openrpc.ts'
 import { type SessionKey, deriveChildKey } from '../../lib/handshake.ts'
-import { type Entry, recallOptions } from '../../lib/recall.ts'
+import type { Entry, RecallOptions } from '../../lib/recall.ts'
+import { inProxyOf } from '../../lib/tier-model.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import {
   type Failure,
@@ -32,7 +32,7 @@ import {
 import { RpcClient, TIMEOUT_CHECKS, timeoutError } from '../rpc-client.ts'
 import { Pipes } from '../pipes.ts'
 import { Piping } from '../pipe-to-router.ts'
-import { type CallHead, ProxySession, paramsOf, unknownMethod, viaOf } from '../session.ts'
+import { type CallHead, ProxySession, paramsOf, refuseUnknown, unknownMethod } from '../session.ts'
 import type { Child } from './child.ts'
 import type { ClusterContext } from './context.ts'
 import { type ClusterChildSession, type Placement, Placing } from './placing.ts'
@@ -70,7 +70,7 @@ export class ClusterSession extends ProxySession implements Recoverable {
 
   /** @param key that of the session, from which those of its sessions on children come */
   constructor(cluster: ClusterContext, link: Link, key?: SessionKey, budget?: Budget) {
-    super(link)
+    super(link, cluster)
     this.cluster = cluster
     this.#budget = budget
     this.#key = key
@@ -89,7 +89,6 @@ export class ClusterSession extends ProxySession implements Recoverable {
     this.#recovery.begin()
   }
 
-  /** A child is taken out. */
   async leave(child: Child) {
     const branch = await this.#branches.get(child)?.catch(() => undefined)
     if (!branch) return
@@ -105,25 +104,18 @@ export class ClusterSession extends ProxySession implements Recoverable {
       this.#recovery.keeps(nodeOf(handle), frame, head)
     )
       return
-    switch (method) {
-      case 'tier.hello': {
-        this.via = viaOf(frame)
-        return this.settle(id, this.#hello())
-      }
-      case 'tier.load':
-        return this.#subscribeToLoad(id, frame)
-      case 'tier.usage':
-        return this.#subscribeToUsage(id)
-      case 'tier.log':
+    switch (inProxyOf(method)) {
+      case 'own':
+        return this.dispatchOwn(head, frame)
+      case 'each':
+        if (method === 'tier.usage') return this.#subscribeToUsage(id)
         return this.#subscribeToLogs(head, frame)
-      case 'tier.recall':
-        return this.#recall(id, method, frame)
-      case 'tier.drain':
+      case 'host':
         throw new errors.UnsupportedError(
           'a cluster is drained host by host: ask each at its own URL'
         )
-      case 'rpc.discover':
-        return void (id != null && this.tell(encodeDiscovery(id), { id }))
+    }
+    switch (method) {
       case 'mediasoup.createWorker':
         return this.#recovery.keeps(ANY_NODE, frame, head) ? undefined : this.#place(head, frame)
       case 'Router.pipeToRouter':
@@ -142,17 +134,11 @@ export class ClusterSession extends ProxySession implements Recoverable {
     if (branch === null && id !== undefined)
       throw new errors.WorkerClosedError(`the host of ${handle} is gone`)
     if (handle === undefined) throw unknownMethod(method)
-    // What is not answered may be about an object that is gone.
-    if (id !== undefined)
-      throw new errors.NotFoundError(
-        unknownHandle(
-          method.startsWith('tier.') ? 'object' : method.slice(0, method.indexOf('.')),
-          handle
-        )
-      )
+    refuseUnknown(head)
   }
 
-  async #hello() {
+  protected override async hello(via: string[]) {
+    this.via = via
     const hello = await this.cluster.hello(this.via)
     this.#model = hello.model
     return hello
@@ -209,9 +195,8 @@ export class ClusterSession extends ProxySession implements Recoverable {
     return branch
   }
 
-  #recall(id: Id | null | undefined, method: string, frame: Frame) {
-    if (id == null) throw unknownMethod(method)
-    void this.#recovery.recall(id, recallOptions(paramsOf(frame)))
+  protected override recall(id: Id, options: Required<RecallOptions>) {
+    return this.#recovery.recall(id, options)
   }
 
   /**
@@ -221,12 +206,11 @@ export class ClusterSession extends ProxySession implements Recoverable {
   #forgot(branch: ClusterChildSession, nodes?: string[]) {
     if (!nodes) {
       branch.rpc.forgotten()
-      for (const [id, { isUncertain, method, placement, ...request }] of this.#inFlight) {
-        if (request.branch !== branch || !isUncertain) continue
-        this.#inFlight.delete(id)
-        placement?.placed(false)
+      for (const [id, { method }] of this.#abandon(
+        branch,
+        ({ isUncertain = false }) => isUncertain
+      ))
         this.fail(id, unknownOutcome(method))
-      }
       if (this.#logLevels) branch.rpc.notify('tier.log', this.#logLevels)
       if (this.#tellsUsage) subscribeToUsage(branch)
     }
@@ -332,15 +316,9 @@ export class ClusterSession extends ProxySession implements Recoverable {
     this.#branches.delete(branch.child)
     branch.link.close()
     for (const [node, route] of this.routes) if (route === branch) this.routes.set(node, null)
-    for (const [id, request] of this.#inFlight) {
-      if (request.branch !== branch) continue
-      this.#inFlight.delete(id)
-      request.placement?.placed(false)
-      if (request.placement)
-        request.placement.tryNext(
-          error,
-          this.cluster.has(branch.child.tier) ? branch.child : undefined
-        )
+    const again = this.cluster.has(branch.child.tier) ? branch.child : undefined
+    for (const [id, { placement }] of this.#abandon(branch)) {
+      if (placement) placement.tryNext(error, again)
       else this.fail(id, new errors.WorkerClosedError(error.message))
     }
     for (const { handle, kind, data } of [...this.pipes.objects.values()]) {
@@ -354,6 +332,21 @@ export class ClusterSession extends ProxySession implements Recoverable {
         ])
       )
     }
+  }
+
+  /** The requests to a child that it will not answer. */
+  *#abandon(branch: ClusterChildSession, isMeant: (request: InFlight) => boolean = () => true) {
+    for (const [id, request] of this.#inFlight) {
+      if (request.branch !== branch || !isMeant(request)) continue
+      this.#inFlight.delete(id)
+      request.placement?.placed(false)
+      yield [id, request] as const
+    }
+  }
+
+  /** Does something on each child on which the session is, or is about to be. */
+  #onEach(act: (branch: ClusterChildSession) => void) {
+    for (const branch of this.#branches.values()) branch.then(act, () => {})
   }
 
   #checkTimeouts() {
@@ -379,43 +372,22 @@ export class ClusterSession extends ProxySession implements Recoverable {
     // Each host would answer.
     if (id !== undefined) throw unknownMethod(method)
     ;[this.#logLevels] = paramsOf(frame)
-    for (const branch of this.#branches.values())
-      branch.then(
-        ({ link }) => link.send(frame),
-        () => {}
-      )
-  }
-
-  #subscribeToLoad(id: Id | null | undefined, frame: Frame) {
-    const { subscribe = true } = Object(paramsOf(frame)[0]) as { subscribe?: boolean }
-    this.cluster.off('load', this.#tellLoad)
-    if (subscribe) this.cluster.on('load', this.#tellLoad)
-    this.answer(id, this.cluster.load)
+    this.#onEach(({ link }) => link.send(frame))
   }
 
   /** The hosts tell it from now on, also those on which the session has nothing yet. */
   #subscribeToUsage(id: Id | null | undefined) {
     this.#tellsUsage = true
-    for (const branch of this.#branches.values()) branch.then(subscribeToUsage, () => {})
+    this.#onEach(subscribeToUsage)
     this.answer(id, {})
-  }
-
-  #tellLoad = () => {
-    if (this.link.bufferedAmount === 0)
-      this.link.send(encodeNotification('tier.load', [this.cluster.load]))
   }
 
   protected override end() {
     this.#ended = true
     clearInterval(this.#timer)
-    this.cluster.off('load', this.#tellLoad)
     this.#placing.abandon()
     for (const { placement } of this.#inFlight.values()) placement?.placed(false)
-    for (const branch of this.#branches.values())
-      branch.then(
-        ({ link }) => link.close(),
-        () => {}
-      )
+    this.#onEach(({ link }) => link.close())
     this.#branches.clear()
   }
 }

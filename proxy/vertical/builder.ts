@@ -94,7 +94,7 @@ export class Builder {
       this.#below.notify('Worker.close', announcement.$)
       throw new errors.WorkerClosedError('the Worker was closed in the meantime')
     }
-    this.#tables.addWorkerPart(part, announcement)
+    this.#tables.addPart(part, announcement)
     const { logLevel, logTags } = owner.settings
     if (owner.settings !== settings)
       await this.#below.call('Worker.updateSettings', part.handle, { logLevel, logTags })
@@ -118,12 +118,11 @@ export class Builder {
       tagged({ mediaCodecs, appData }, this.#session, { of: owner.handle, id: owner.id })
     )) as Announcement
     this.#checkWanted(part, 'Router', announcement)
-    this.#tables.addRouterPart(part, announcement)
+    this.#tables.addPart(part, announcement)
     if (owner.mediaCodecs !== mediaCodecs)
       this.#below.notify('Router.updateMediaCodecs', part.handle, owner.mediaCodecs)
   }
 
-  /** The WebRtcServer's part on a Worker. */
   serverOn(server: AggregateServer, worker: WorkerPart): ServerPart {
     const known = server.parts.on(worker)
     if (known) return known
@@ -149,7 +148,7 @@ export class Builder {
           tagged({ ...options, listenInfos, appData }, this.#session, { of, id, options, offset })
         )) as Announcement
         this.#checkWanted(part, 'WebRtcServer', announcement)
-        return this.#tables.addServerPart(part, announcement)
+        return this.#tables.addPart(part, announcement)
       } catch (error) {
         if (tried.add(offset).size === MAX_PORTS || !isPortTaken(error)) throw error
       }

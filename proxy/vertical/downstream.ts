@@ -5,7 +5,7 @@ import { describeError, unknownOutcome } from '../../lib/errors.ts'
 import type { Frame, Head } from '../../lib/frame.ts'
 import type { Link } from '../../lib/tier.ts'
 import { type Id, encodeFailure, encodeRequest } from '../../lib/wire.ts'
-import type { RpcClient } from '../rpc-client.ts'
+import { RpcClient } from '../rpc-client.ts'
 import type { ChildSession } from '../session.ts'
 
 /** What goes up in place of an answer. */
@@ -18,25 +18,21 @@ interface InFlight {
   isUncertain: boolean
 }
 
-export class Downstream implements ChildSession {
+export class Downstream extends RpcClient implements ChildSession {
   readonly link: Link
-  readonly rpc: RpcClient
   readonly #inFlight = new Map<Id, InFlight>()
 
-  constructor({ link, rpc: caller }: ChildSession) {
+  constructor(link: Link) {
+    super(link)
     this.link = link
-    this.rpc = caller
     link.on('lost', () => {
       for (const request of this.#inFlight.values()) request.isUncertain = true
     })
   }
 
-  call(method: string, ...params: unknown[]): Promise<unknown> {
-    return this.rpc.call(method, ...params)
-  }
-
-  notify(method: string, ...params: unknown[]) {
-    this.rpc.notify(method, ...params)
+  /** What makes calls of the tier's own. */
+  get rpc() {
+    return this
   }
 
   /** Sends a request of the client's with other params. */
@@ -61,7 +57,7 @@ export class Downstream implements ChildSession {
   answered(frame: Frame, id: Id | null | undefined): Frame | undefined {
     if (id == null) return frame
     const request = this.#inFlight.get(id)
-    if (!request) return void this.rpc.closeUnknown(frame)
+    if (!request) return void this.closeUnknown(frame)
     this.#inFlight.delete(id)
     return request.answered ? request.answered(frame) : frame
   }
@@ -70,8 +66,8 @@ export class Downstream implements ChildSession {
    * The tier below is another one than before: answers in its place what it was asked before its
    * connection broke.
    */
-  forgotten(): Frame[] {
-    this.rpc.forgotten()
+  override forgotten(): Frame[] {
+    super.forgotten()
     const uncertain = [...this.#inFlight].filter(([, { isUncertain }]) => isUncertain)
     return uncertain.map(
       ([id, { method }]) =>

@@ -25,42 +25,22 @@ export class ObjectCalls {
 
   call(head: CallHead, frame: Frame) {
     const { method, handle } = head
-    const {
-      below,
-      tables: { objects }
-    } = this.#state
-    const transport = objects.transportOf(handle!)
-    switch (method.slice(method.indexOf('.') + 1)) {
+    const { below, tables } = this.#state
+    const member = method.slice(method.indexOf('.') + 1)
+    if (member === 'dump') return this.#dump(head, frame)
+    if (member === 'close') tables.objects.remove(handle!)
+    const transport = tables.objects.transportOf(handle!)
+    if (!transport) return below.pass(head, frame)
+    switch (member) {
       case 'consume':
-      case 'addProducer':
-        return transport
-          ? this.#use(
-              head,
-              frame,
-              transport,
-              (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId,
-              transport.part.owner.producers
-            )
-          : below.pass(head, frame)
       case 'consumeData':
-        return transport
-          ? this.#use(
-              head,
-              frame,
-              transport,
-              (paramsOf(frame)[1] as { dataProducerId?: string } | undefined)?.dataProducerId,
-              transport.part.owner.dataProducers
-            )
-          : below.pass(head, frame)
+      case 'addProducer':
+        return this.#use(head, frame, transport)
       case 'removeProducer':
-        return transport ? this.#removeProducer(head, frame, transport) : below.pass(head, frame)
-      case 'dump':
-        return this.#dump(head, frame)
+        return this.#removeProducer(head, frame, transport)
       case 'produce':
       case 'produceData':
         return this.#produce(head, frame, transport)
-      case 'close':
-        objects.remove(handle!)
     }
     below.pass(head, frame)
   }
@@ -82,10 +62,10 @@ export class ObjectCalls {
     })
   }
 
-  #produce(head: CallHead, frame: Frame, transport: HostedTransport | undefined) {
+  #produce(head: CallHead, frame: Frame, transport: HostedTransport) {
     const { id } = head
-    if (!transport || id == null) return this.#state.below.pass(head, frame)
-    const wanted = (paramsOf(frame)[1] as { id?: string } | undefined)?.id
+    if (id == null) return this.#state.below.pass(head, frame)
+    const { id: wanted } = optionsOf(frame)
     const rival = this.#producing.get(wanted!)
     if (!rival && !this.#elsewhere(wanted, transport))
       return this.#passProduce(head, frame, transport, wanted)
@@ -114,16 +94,13 @@ export class ObjectCalls {
     transport: HostedTransport,
     wanted: string | undefined
   ) {
-    const {
-      below,
-      tables: { objects }
-    } = this.#state
+    const { below, tables } = this.#state
     const { mediaCodecs } = transport.part.owner
     const { promise, resolve } = Promise.withResolvers<void>()
     if (wanted !== undefined) this.#producing.set(wanted, promise)
     below.pass(head, frame, answer => {
       const announcement = resultOf(answer) as Announcement | undefined
-      if (announcement?.members) objects.addProducer(transport, announcement, mediaCodecs)
+      if (announcement?.members) tables.objects.addProducer(transport, announcement, mediaCodecs)
       if (this.#producing.get(wanted!) === promise) this.#producing.delete(wanted!)
       resolve()
       return answer
@@ -131,16 +108,14 @@ export class ObjectCalls {
   }
 
   /** A Producer is used on a Worker: where it is not, it is piped first. */
-  #use(
-    head: CallHead,
-    frame: Frame,
-    transport: HostedTransport,
-    producerId: string | undefined,
-    producers: Map<string, ProducerRecord>
-  ) {
+  #use(head: CallHead, frame: Frame, transport: HostedTransport) {
     const { id, method } = head
     const { replicas } = this.#state
-    const record = producers.get(producerId!)
+    const { producerId, dataProducerId } = optionsOf(frame)
+    const { producers, dataProducers } = transport.part.owner
+    const record = method.endsWith('.consumeData')
+      ? dataProducers.get(dataProducerId!)
+      : producers.get(producerId!)
     const observed = method.endsWith('.addProducer') ? record?.handle : undefined
     if (!record || record.at.part === transport.part)
       return this.#passUse(head, frame, transport, observed, undefined)
@@ -164,20 +139,16 @@ export class ObjectCalls {
     observed: Handle | undefined,
     replica: Replica | undefined
   ) {
-    const {
-      below,
-      replicas,
-      tables: { objects }
-    } = this.#state
+    const { below, replicas, tables } = this.#state
     below.pass(head, frame, answer => {
       const user =
         observed === undefined ? createdBy(answer) : isFailure(answer) ? undefined : observed
       if (user === undefined || transport.uses?.has(user)) {
         if (replica) replicas.release(replica)
       } else if (observed === undefined) {
-        objects.addConsumer(user, transport, replica)
+        tables.objects.addConsumer(user, transport, replica)
       } else {
-        objects.addUse(user, transport, replica)
+        tables.objects.addUse(user, transport, replica)
       }
       return answer
     })
@@ -185,14 +156,8 @@ export class ObjectCalls {
 
   #removeProducer(head: CallHead, frame: Frame, transport: HostedTransport) {
     const { id } = head
-    const {
-      below,
-      replicas,
-      tables: { objects }
-    } = this.#state
-    const record = transport.part.owner.producers.get(
-      (paramsOf(frame)[1] as { producerId?: string } | undefined)?.producerId!
-    )
+    const { below, replicas, tables } = this.#state
+    const record = transport.part.owner.producers.get(optionsOf(frame).producerId!)
     if (!record || id == null) return below.pass(head, frame)
     // When it was not added, which mediasoup does not mind, it has to be there all the same.
     const isAdded = record.at.part === transport.part || transport.uses?.has(record.handle)
@@ -200,7 +165,7 @@ export class ObjectCalls {
       ? transport.uses?.get(record.handle)
       : replicas.hold(record, transport.part)
     const release = () => {
-      if (isAdded) objects.releaseUse(transport, record.handle)
+      if (isAdded) tables.objects.releaseUse(transport, record.handle)
       else replicas.release(replica!)
     }
     // Until then, its event has to be given the name of the original.
@@ -218,10 +183,8 @@ export class ObjectCalls {
 
   happened(head: CallHead, frame: Frame) {
     const { method, handle } = head
-    const {
-      replicas,
-      tables: { objects }
-    } = this.#state
+    const { replicas, tables } = this.#state
+    const { objects } = tables
     if (/\.new(data)?producer$/.test(method)) {
       const transport = objects.transports.get(handle!)
       if (transport) objects.addProducer(transport, paramsOf(frame)[2] as Announcement)
@@ -231,3 +194,7 @@ export class ObjectCalls {
     this.#replies.tell(/^[^.]*Observer\./.test(method) ? replicas.named(frame) : frame, head)
   }
 }
+
+/** The options of a call: what they are, mediasoup says. */
+const optionsOf = (frame: Frame) =>
+  Object(paramsOf(frame)[1]) as { id?: string; producerId?: string; dataProducerId?: string }

@@ -40,7 +40,6 @@ export class RecentlyClosed {
     return entry?.session === this && entry.kind === kind ? (entry.object as Kinds[K]) : undefined
   }
 
-  /** Nobody asks any more. */
   end() {
     for (const [handle, { session }] of [...this.#cache.entries()])
       if (session === this) this.#cache.delete(handle)

@@ -6,7 +6,14 @@ import type { Announcement } from '../../lib/codec.ts'
 import type { Handle } from '../../lib/wire.ts'
 import { areConnected } from '../pipes.ts'
 import type { SessionState } from './state.ts'
-import { type HostedTransport, RouterPart, ServerPart, WorkerPart } from './types.ts'
+import {
+  type AggregateRouter,
+  type AggregateServer,
+  type HostedTransport,
+  RouterPart,
+  ServerPart,
+  WorkerPart
+} from './types.ts'
 import { type PartTag, partKey } from './tags.ts'
 
 export interface Restored {
@@ -72,8 +79,8 @@ export function restore(
     const tag = tagOf(announcement)
     if (!tag) return orphans.push(announcement)
     const known = tables.workers.get(tag.of)
-    const worker = known ?? tables.addWorker(tag.of, tag.settings ?? {}, announcement)
-    tables.addWorkerPart(worker.parts.add(new WorkerPart(worker, tag.ordinal ?? 0)), announcement)
+    const worker = known ?? tables.addWorker(tag.of, announcement, tag.settings ?? {})
+    tables.addPart(worker.parts.add(new WorkerPart(worker, tag.ordinal ?? 0)), announcement)
     if (!known) told.push({ ...announcement, $: tag.of })
     return undefined
   }
@@ -83,16 +90,9 @@ export function restore(
     const worker = tables.workerParts.get(announcement.of ?? '')
     if (!tag || !worker) return orphans.push(announcement)
     const known = tables.routers.get(tag.of)
-    if (known)
-      return tables.addRouterPart(known.parts.add(new RouterPart(known, worker)), announcement)
-    const router = tables.addRouter(tag.of, worker, announcement, codecsOf(announcement))
-    router.id = tag.id ?? router.id
-    return told.push({
-      ...announcement,
-      $: tag.of,
-      of: worker.owner.handle,
-      members: { ...announcement.members, id: router.id }
-    })
+    if (known) return tables.addPart(known.parts.add(new RouterPart(known, worker)), announcement)
+    const router = tables.addRouter(tag.of, announcement, worker, codecsOf(announcement))
+    return tellAggregate(router, tag, announcement)
   }
 
   function restoreServer(announcement: Announcement) {
@@ -100,17 +100,20 @@ export function restore(
     const worker = tables.workerParts.get(announcement.of ?? '')
     if (!tag || !worker) return orphans.push(announcement)
     const known = tables.servers.get(tag.of)
-    const server = known ?? tables.addServer(tag.of, worker, tag.options ?? {}, announcement)
+    const server = known ?? tables.addServer(tag.of, announcement, worker, tag.options ?? {})
     const part = known ? server.parts.add(new ServerPart(server, worker)) : server.parts.on(worker)!
     part.offset = tag.offset ?? 0
-    if (known) return tables.addServerPart(part, announcement)
-    server.id = tag.id ?? server.id
-    return told.push({
-      ...announcement,
-      $: tag.of,
-      of: worker.owner.handle,
-      members: { ...announcement.members, id: server.id }
-    })
+    return known ? tables.addPart(part, announcement) : tellAggregate(server, tag, announcement)
+  }
+
+  function tellAggregate(
+    aggregate: AggregateRouter | AggregateServer,
+    { id = aggregate.id }: PartTag,
+    announcement: Announcement
+  ) {
+    const { handle: $, worker } = aggregate
+    aggregate.id = id
+    told.push({ ...announcement, $, of: worker.handle, members: { ...announcement.members, id } })
   }
 
   function restoreTransport(announcement: Announcement) {

@@ -2,10 +2,11 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Announcement, Reference } from '../../lib/codec.ts'
+import { effectOf } from '../../lib/effects.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import type { Frame } from '../../lib/tier.ts'
 import { type Handle, unknownHandle } from '../../lib/wire.ts'
-import { type CallHead, type Replies, paramsOf, unknownMethod } from '../session.ts'
+import { type CallHead, type Replies, paramsOf, refuseUnknown, unknownMethod } from '../session.ts'
 import { mergeRouterDumps } from './dumps.ts'
 import { createdBy, kindOf, renamed } from './frames.ts'
 import { Pairing } from './pairing.ts'
@@ -35,13 +36,15 @@ export class RouterCalls {
     const { home, announcement } = await scaler.makeAtHome(worker, home =>
       below.call('Worker.createRouter', home.handle, tagged(options, session, { of: handle }))
     )
-    tables.addRouter(handle, home, announcement, options?.mediaCodecs)
+    tables.addRouter(handle, announcement, home, options?.mediaCodecs)
     return { ...announcement, $: handle, of: worker.handle }
   }
 
-  call(router: AggregateRouter, head: CallHead, frame: Frame) {
-    const { id, method } = head
+  call(head: CallHead, frame: Frame) {
+    const { id, method, handle } = head
     const { below, tables } = this.#state
+    const router = tables.router(handle!)
+    if (!router) return refuseUnknown(head)
     const [, options] = paramsOf(frame) as [Handle, Options | null | undefined]
     if (router.closed && method !== 'Router.close') return this.#forward(head, router, options)
     switch (method) {
@@ -52,13 +55,6 @@ export class RouterCalls {
       }
       case 'Router.dump':
         return this.#replies.settle(id, this.#dump(router))
-      case 'Router.createWebRtcTransport':
-      case 'Router.createPlainTransport':
-      case 'Router.createPipeTransport':
-      case 'Router.createDirectTransport':
-      case 'Router.createActiveSpeakerObserver':
-      case 'Router.createAudioLevelObserver':
-        return void this.#place(head, router, options).catch(error => this.#replies.fail(id, error))
       case 'Router.pipeToRouter':
         return void this.#pairing
           .pipeToRouter(id, router, options ?? {})
@@ -69,7 +65,8 @@ export class RouterCalls {
         return this.#replies.answer(id, null)
       }
       default:
-        throw unknownMethod(method)
+        if (effectOf(method) !== 'creates') throw unknownMethod(method)
+        return void this.#place(head, router, options).catch(error => this.#replies.fail(id, error))
     }
   }
 
@@ -130,7 +127,7 @@ export class RouterCalls {
   }
 
   /** mediasoup made something itself: the transports of pipeToRouter(). */
-  partHappened({ handle }: CallHead, frame: Frame) {
+  happened({ handle }: CallHead, frame: Frame) {
     const { tables } = this.#state
     const part = tables.routerParts.get(handle!)
     if (!part) return

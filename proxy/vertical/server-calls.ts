@@ -3,12 +3,12 @@
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../../lib/codec.ts'
 import type { Frame } from '../../lib/tier.ts'
-import { type CallHead, type Replies, paramsOf, unknownMethod } from '../session.ts'
+import { type CallHead, type Replies, paramsOf, refuseUnknown, unknownMethod } from '../session.ts'
 import { mergeServerDumps } from './dumps.ts'
 import { renamed } from './frames.ts'
 import type { SessionState } from './state.ts'
 import { tagged } from './tags.ts'
-import type { AggregateServer, AggregateWorker } from './types.ts'
+import type { AggregateWorker } from './types.ts'
 
 type Options = Record<string, unknown>
 
@@ -32,17 +32,20 @@ export class ServerCalls {
         tagged(options, session, { of: handle, options: shared })
       )
     )
-    tables.addServer(handle, home, options, announcement)
+    tables.addServer(handle, announcement, home, options)
     return { ...announcement, $: handle, of: worker.handle }
   }
 
-  call(server: AggregateServer, { id, method }: CallHead) {
+  call(head: CallHead) {
+    const { id, method, handle } = head
     const { below, tables } = this.#state
+    const server = tables.server(handle!)
+    if (!server) return refuseUnknown(head)
     const { parts } = server
     switch (method) {
       case 'WebRtcServer.close': {
         for (const part of parts.ready) below.notify(method, part.handle)
-        if (tables.servers.has(server.handle)) tables.closeServer(server)
+        tables.closeServer(server)
         return this.#replies.answer(id, null)
       }
       case 'WebRtcServer.dump': {
@@ -59,7 +62,7 @@ export class ServerCalls {
     }
   }
 
-  partHappened({ handle }: CallHead, frame: Frame) {
+  happened({ handle }: CallHead, frame: Frame) {
     const { tables } = this.#state
     const server = tables.serverParts.get(handle!)?.owner
     if (!server) return

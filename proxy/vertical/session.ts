@@ -9,9 +9,7 @@ import { ConnectionError, UnknownOutcomeError } from '../../lib/errors.ts'
 import { nodeOf } from '../../lib/frame-header.ts'
 import type { Handle, Head } from '../../lib/frame.ts'
 import type { Hello } from '../../lib/hello.ts'
-import type { Load, Usage } from '../../lib/load.ts'
-import { errors } from '../../lib/mediasoup.ts'
-import { encodeDiscovery } from '../../lib/openrpc.ts'
+import type { Usage } from '../../lib/load.ts'
 import {
   type Entry,
   type RecallOptions,
@@ -19,27 +17,14 @@ import {
   encodeRecalled,
   entryOf,
   narrowed,
-  recallOptions,
   tellEntries
 } from '../../lib/recall.ts'
+import { inProxyOf } from '../../lib/tier-model.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
-import {
-  type Id,
-  encodeNotification,
-  normalizeIfMessage,
-  notUnique,
-  unknownHandle
-} from '../../lib/wire.ts'
-import {
-  type ChildSession,
-  type CallHead,
-  ProxySession,
-  paramsOf,
-  unknownMethod,
-  viaOf
-} from '../session.ts'
-import { Downstream } from './downstream.ts'
+import { type Id, encodeNotification, normalizeIfMessage, notUnique } from '../../lib/wire.ts'
+import { type CallHead, ProxySession, paramsOf } from '../session.ts'
+import type { Downstream } from './downstream.ts'
 import { ObjectCalls } from './object-calls.ts'
 import { Reconciliation } from './reconcile.ts'
 import { restore, restoreObserved } from './restore.ts'
@@ -47,19 +32,21 @@ import { RouterCalls } from './router-calls.ts'
 import { ServerCalls } from './server-calls.ts'
 import { type SessionContext, SessionState } from './state.ts'
 import type { AggregateWorker } from './types.ts'
-import type { VerticalSettings } from './settings.ts'
 import { WorkerCalls } from './worker-calls.ts'
 
-export interface VerticalSessionOptions
-  extends Omit<SessionContext, 'below' | 'nextHandle' | 'onNode'> {
+export interface VerticalSessionOptions extends Omit<SessionContext, 'nextHandle' | 'onNode'> {
   link: Link
-  branch: ChildSession
-  /** The tier's name. */
   tier: string
   /** The session's own, at the start of the handles of what has parts. */
   node: string
   /** Another process had the session before. */
   isNew?: boolean
+}
+
+/** Takes calls of some kinds of objects, and what happens to them below. */
+interface Receiver {
+  call(head: CallHead, frame: Frame): void
+  happened(head: CallHead, frame: Frame): void
 }
 
 // What is to be known of parts again.
@@ -69,11 +56,10 @@ export class VerticalSession extends ProxySession {
   readonly #tier: string
   readonly #node: string
   readonly #below: Downstream
-  readonly #settings: VerticalSettings
   readonly #state: SessionState
   readonly #workers: WorkerCalls
-  readonly #routers: RouterCalls
-  readonly #servers: ServerCalls
+  // By the kinds of what has parts.
+  readonly #receivers: ReadonlyMap<string, Receiver>
   readonly #objects: ObjectCalls
   // Those below that the client may not know by handles of its own.
   readonly #nodes = new Set<string>()
@@ -85,27 +71,30 @@ export class VerticalSession extends ProxySession {
   #measured!: Promise<void>
   #tellsUsage = false
 
-  constructor({ link, branch, tier, node, settings, session, isNew }: VerticalSessionOptions) {
-    super(link)
+  constructor({ link, below, tier, node, settings, session, isNew }: VerticalSessionOptions) {
+    super(link, settings.tierLoad)
     this.#tier = tier
     this.#node = node
-    this.#settings = settings
     this.#waiting = isNew ? [] : undefined
-    this.#below = new Downstream(branch)
+    this.#below = below
     const state = (this.#state = new SessionState({
       settings,
       session,
-      below: this.#below,
+      below,
       nextHandle: () => `${node}/${++this.#serial}`,
-      onNode: below => this.#tellNode(below)
+      onNode: name => this.#tellNode(name)
     }))
-    this.#routers = new RouterCalls(state, this)
-    this.#servers = new ServerCalls(state, this)
-    this.#workers = new WorkerCalls(state, this, this.#routers, this.#servers)
+    const [routers, servers] = [new RouterCalls(state, this), new ServerCalls(state, this)]
+    this.#workers = new WorkerCalls(state, this, routers, servers)
+    this.#receivers = new Map<string, Receiver>([
+      ['Worker', this.#workers],
+      ['Router', routers],
+      ['WebRtcServer', servers]
+    ])
     this.#objects = new ObjectCalls(state, this)
-    branch.link.on('frame', (frame, head) => this.#fromBelow(frame, head))
-    branch.link.on('dropped', error => this.fail(null, error))
-    branch.link.once('close', error =>
+    below.link.on('frame', (frame, head) => this.#fromBelow(frame, head))
+    below.link.on('dropped', error => this.fail(null, error))
+    below.link.once('close', error =>
       link.close(error ?? new ConnectionError('the tier below closed the connection'))
     )
     this.#listenToUsage()
@@ -113,7 +102,6 @@ export class VerticalSession extends ProxySession {
 
   protected override end() {
     this.#state.end()
-    this.#settings.tierLoad.unlisten(this.#tellLoad)
     this.#below.link.close()
   }
 
@@ -125,47 +113,29 @@ export class VerticalSession extends ProxySession {
     const mayPass = method === 'tier.hello' || (method === 'tier.recall' && !this.#later)
     if (this.#waiting && !mayPass) return void this.#waiting.push([frame, head])
     this.holdOff(this.#below.link, head)
-    switch (method) {
-      case 'tier.hello':
-        return this.settle(id, this.#greet(viaOf(frame)))
-      case 'tier.load':
-        return this.#subscribeToLoad(id, frame)
-      case 'tier.usage':
-        return this.#subscribeToUsage(id)
-      case 'tier.pipeListenInfo':
-      case 'tier.locate':
-        return this.#below.forward(id, method, [tables.homeOf(handle!)])
-      case 'tier.recall': {
-        if (id == null) throw unknownMethod(method)
-        return this.settle(id, this.#recall(id, recallOptions(paramsOf(frame))))
-      }
-      case 'tier.drain':
-        return this.#below.forward(id, method, paramsOf(frame))
-      case 'rpc.discover':
-        return void (id != null && this.tell(encodeDiscovery(id), { id }))
-      case 'mediasoup.createWorker':
-        return this.settle(id, this.#workers.create(paramsOf(frame)[0] as Record<string, unknown>))
+    switch (inProxyOf(method)) {
+      case 'own':
+        return this.dispatchOwn(head, frame)
+      case 'byHandle':
+        return this.#below.forward(id, method, [
+          tables.homeOf(handle!),
+          ...paramsOf(frame).slice(1)
+        ])
+      case 'each':
+      case 'host':
+        if (method === 'tier.usage') return this.#subscribeToUsage(id)
+        return this.#below.pass(head, frame)
     }
-    const kind = method.slice(0, method.indexOf('.'))
-    switch (kind) {
-      case 'Worker': {
-        const worker = tables.worker(handle!)
-        return worker ? this.#workers.call(worker, head, frame) : refuse(kind, head)
-      }
-      case 'Router': {
-        const router = tables.router(handle!)
-        return router ? this.#routers.call(router, head, frame) : refuse(kind, head)
-      }
-      case 'WebRtcServer': {
-        const server = tables.server(handle!)
-        return server ? this.#servers.call(server, head) : refuse(kind, head)
-      }
-      default:
-        return this.#objects.call(head, frame)
-    }
+    if (method === 'mediasoup.createWorker')
+      return this.settle(id, this.#workers.create(paramsOf(frame)[0] as Record<string, unknown>))
+    this.#receiverOf(method).call(head, frame)
   }
 
-  async #greet(via: string[]): Promise<Hello> {
+  #receiverOf(method: string): Receiver {
+    return this.#receivers.get(method.slice(0, method.indexOf('.'))) ?? this.#objects
+  }
+
+  protected override async hello(via: string[]): Promise<Hello> {
     const hello = (await this.#below.call('tier.hello', { via: [...via, this.#tier] })) as Hello
     return { ...hello, mafalda: version, node: this.#tier, proxy: true }
   }
@@ -173,10 +143,10 @@ export class VerticalSession extends ProxySession {
   #fromBelow(received: Frame, known: Head | undefined) {
     const { frame, head } = normalizeIfMessage(received, known)
     this.holdBack(this.#below.link)
-    if (this.#below.rpc.takes(head?.id, frame)) return
+    if (this.#below.takes(head?.id, frame)) return
     switch (head?.method) {
       case 'tier.recalled':
-        return this.#below.rpc.told(frame)
+        return this.#below.told(frame)
       case 'tier.forgot':
         return this.#forgot((paramsOf(frame)[0] as { nodes?: string[] } | undefined)?.nodes)
       case 'tier.nodes':
@@ -200,17 +170,9 @@ export class VerticalSession extends ProxySession {
       case 'tier.draining':
         return void this.#draining(paramsOf(frame)[0] as Draining)
     }
-    switch (method.slice(0, method.indexOf('.'))) {
-      case 'Worker':
-        return this.#workers.partHappened(head, frame)
-      case 'Router':
-        return this.#routers.partHappened(head, frame)
-      case 'WebRtcServer':
-        return this.#servers.partHappened(head, frame)
-    }
     const { pipes } = this.#state
     if (handle !== undefined && pipes.owns(handle)) pipes.happened(head as Required<Head>)
-    else this.#objects.happened(head, frame)
+    else this.#receiverOf(method).happened(head, frame)
   }
 
   // What there is, after a tier was replaced
@@ -236,8 +198,7 @@ export class VerticalSession extends ProxySession {
     else if (nodes) this.#later?.push(() => this.#forgot(nodes))
   }
 
-  // → {"id": 31, "method": "tier.recall", "params": [{"nodes": ["k3x"], "members": ["id"]}]}
-  async #recall(id: Id, { nodes, members }: Required<RecallOptions>) {
+  protected override async recall(id: Id, { nodes, members }: Required<RecallOptions>) {
     const isOwn = nodes.includes(this.#node)
     const below = new Set(nodes)
     below.delete(this.#node)
@@ -269,10 +230,10 @@ export class VerticalSession extends ProxySession {
     tellPart: (entries: Entry[], done: string[]) => void
   ): Promise<Entry[]> {
     const reconciliation = new Reconciliation(this.#state)
-    await this.#below.rpc.recall(options, ({ entries, done = [] }) => {
+    await this.#below.recall(options, ({ entries, done = [] }) => {
       const told = reconciliation.told(entries)
       reconciliation.done(new Set(done), (handle, frame) =>
-        this.#workers.partHappened({ method: 'Worker.died', handle }, frame)
+        this.#workers.happened({ method: 'Worker.died', handle }, frame)
       )
       tellPart(told, done)
     })
@@ -284,9 +245,7 @@ export class VerticalSession extends ProxySession {
     this.#later = []
     const found: Announcement[] = []
     try {
-      await this.#below.rpc.recall(options, ({ entries }) =>
-        found.push(...entries.map(announcementOf))
-      )
+      await this.#below.recall(options, ({ entries }) => found.push(...entries.map(announcementOf)))
     } catch (error) {
       // It was replaced meanwhile.
       if (error instanceof UnknownOutcomeError) return this.#restore(options)
@@ -343,19 +302,7 @@ export class VerticalSession extends ProxySession {
     )
   }
 
-  // Load
-
-  #subscribeToLoad(id: Id | null | undefined, frame: Frame) {
-    const { tierLoad } = this.#settings
-    const { subscribe = true } = Object(paramsOf(frame)[0]) as { subscribe?: boolean }
-    if (subscribe) tierLoad.listen(this.#tellLoad)
-    else tierLoad.unlisten(this.#tellLoad)
-    this.answer(id, tierLoad.load)
-  }
-
-  #tellLoad = (load: Load) => {
-    if (this.link.bufferedAmount === 0) this.tell(encodeNotification('tier.load', [load]))
-  }
+  // What Workers use
 
   #listenToUsage() {
     // The tier below cannot tell, or is asked anew.
@@ -395,8 +342,3 @@ const usageOf = (workers: Iterable<AggregateWorker>): Usage =>
       parts.ready.reduce((sum, { load }) => sum + load.used, 0)
     ])
   )
-
-/** What is not answered may be about an object that is gone. */
-function refuse(kind: string, { id, handle }: CallHead) {
-  if (id != null) throw new errors.NotFoundError(unknownHandle(kind, handle))
-}

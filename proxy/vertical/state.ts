@@ -48,8 +48,8 @@ export class SessionState {
       new Objects(this.replicas, closed, worker => this.scaler.giveBackLater(worker)),
       closed
     )
-    this.builder = new Builder(this.tables, below.rpc, settings.tierLoad, session, onNode)
-    this.scaler = new Scaler(this.tables, this.builder, this.replicas, below.rpc, settings)
+    this.builder = new Builder(this.tables, below, settings.tierLoad, session, onNode)
+    this.scaler = new Scaler(this.tables, this.builder, this.replicas, below, settings)
   }
 
   end() {

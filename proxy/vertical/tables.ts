@@ -6,12 +6,11 @@ import type { Handle } from '../../lib/wire.ts'
 import type { Pipes } from '../pipes.ts'
 import type { View } from './dumps.ts'
 import type { Objects } from './objects.ts'
-import { Parts } from './parts.ts'
 import type { RecentlyClosed } from './recently-closed.ts'
 import {
-  type AggregateRouter,
-  type AggregateServer,
-  type AggregateWorker,
+  AggregateRouter,
+  AggregateServer,
+  AggregateWorker,
   type HostedTransport,
   RouterPart,
   ServerPart,
@@ -27,7 +26,6 @@ export class Tables {
   readonly workerParts = new Map<Handle, WorkerPart>()
   readonly routerParts = new Map<Handle, RouterPart>()
   readonly serverParts = new Map<Handle, ServerPart>()
-  /** What is on the Routers. */
   readonly objects: Objects
   readonly closed: RecentlyClosed
   readonly #pipes: Pipes
@@ -43,25 +41,20 @@ export class Tables {
     return [this.workers, this.routers, this.servers].flatMap(known => [...known.keys()])
   }
 
+  addPart(part: WorkerPart | RouterPart | ServerPart, announcement: Announcement) {
+    part.arrived(announcement)
+    if (part instanceof WorkerPart) this.workerParts.set(part.handle, part)
+    else if (part instanceof RouterPart) this.routerParts.set(part.handle, part)
+    else this.serverParts.set(part.handle, part)
+  }
+
   // Workers
 
   /** One that is open, or was a moment ago. */
   worker = (handle: Handle) => this.workers.get(handle) ?? this.closed.get('Worker', handle)
 
-  addWorker(
-    handle: Handle,
-    settings: Record<string, unknown>,
-    { appData }: Announcement
-  ): AggregateWorker {
-    const worker: AggregateWorker = {
-      handle,
-      settings,
-      appData,
-      parts: new Parts(),
-      routers: new Set(),
-      servers: new Set(),
-      closed: false
-    }
+  addWorker(handle: Handle, announcement: Announcement, settings: Record<string, unknown>) {
+    const worker = new AggregateWorker(handle, announcement, settings)
     this.workers.set(handle, worker)
     return worker
   }
@@ -71,12 +64,6 @@ export class Tables {
     let ordinal = 0
     while (taken.has(ordinal)) ordinal++
     return new WorkerPart(owner, ordinal)
-  }
-
-  /** A Worker below is there. */
-  addWorkerPart(part: WorkerPart, announcement: Announcement) {
-    part.arrived(announcement)
-    this.workerParts.set(part.handle, part)
   }
 
   /** It is gone, with what was on it, which is answered. */
@@ -105,35 +92,13 @@ export class Tables {
   router = (handle: Handle) => this.routers.get(handle) ?? this.closed.get('Router', handle)
 
   /** @param home the Worker on which its first part is there */
-  addRouter(
-    handle: Handle,
-    home: WorkerPart,
-    announcement: Announcement,
-    mediaCodecs: unknown
-  ): AggregateRouter {
-    const { owner: worker } = home
-    const router: AggregateRouter = {
-      handle,
-      id: announcement.members.id as string,
-      worker,
-      mediaCodecs,
-      appData: announcement.appData,
-      parts: new Parts(),
-      pipedTo: new Map(),
-      producers: new Map(),
-      dataProducers: new Map(),
-      closed: false
-    }
+  addRouter(handle: Handle, announcement: Announcement, home: WorkerPart, mediaCodecs: unknown) {
+    const router = new AggregateRouter(handle, announcement, home.owner)
+    router.mediaCodecs = mediaCodecs
     this.routers.set(handle, router)
-    worker.routers.add(router)
-    this.addRouterPart(router.parts.add(new RouterPart(router, home)), announcement)
+    home.owner.routers.add(router)
+    this.addPart(router.parts.add(new RouterPart(router, home)), announcement)
     return router
-  }
-
-  /** A Router below is there. */
-  addRouterPart(part: RouterPart, announcement: Announcement) {
-    part.arrived(announcement)
-    this.routerParts.set(part.handle, part)
   }
 
   closeRouter(router: AggregateRouter) {
@@ -170,33 +135,21 @@ export class Tables {
 
   addServer(
     handle: Handle,
+    announcement: Announcement,
     home: WorkerPart,
-    options: Record<string, unknown>,
-    announcement: Announcement
-  ): AggregateServer {
-    const { owner: worker } = home
-    const server: AggregateServer = {
-      handle,
-      id: announcement.members.id as string,
-      worker,
-      options,
-      appData: announcement.appData,
-      parts: new Parts(),
-      refusedOn: new Set()
-    }
+    options: Record<string, unknown>
+  ) {
+    const server = new AggregateServer(handle, announcement, home.owner)
+    server.options = options
     this.servers.set(handle, server)
-    worker.servers.add(server)
-    this.addServerPart(server.parts.add(new ServerPart(server, home)), announcement)
+    home.owner.servers.add(server)
+    this.addPart(server.parts.add(new ServerPart(server, home)), announcement)
     return server
   }
 
-  /** A WebRtcServer below is there. */
-  addServerPart(part: ServerPart, announcement: Announcement) {
-    part.arrived(announcement)
-    this.serverParts.set(part.handle, part)
-  }
-
   closeServer(server: AggregateServer) {
+    if (server.closed) return
+    server.closed = true
     for (const part of server.parts.all.toReversed()) this.#removeServerPart(part)
     server.worker.servers.delete(server)
     this.servers.delete(server.handle)

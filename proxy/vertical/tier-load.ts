@@ -1,22 +1,22 @@
 // The load of the tier below, for all sessions of a vertical tier: heard on one session of its own,
 // which is there while any of them is.
 
+import { EventEmitter } from 'node:events'
 import { Child } from '../horizontal/child.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
 
 const TIMEOUT_MS = 30_000
 
-type Listener = (load: Load) => void
-
-export class TierLoad {
+export class TierLoad extends EventEmitter<{ load: [load: Load] }> {
   readonly #tier: Tier
   readonly #node: string
-  readonly #listeners = new Set<Listener>()
   #sessions = 0
   #below: { child: Child; known: Promise<void> } | undefined
 
   constructor(tier: Tier, node: string) {
+    super()
+    this.setMaxListeners(0) // Every session may listen.
     this.#tier = tier
     this.#node = node
   }
@@ -30,14 +30,6 @@ export class TierLoad {
   /** A Worker is on its way; what is returned must be told once whether it was made. */
   place() {
     return this.#below!.child.place()
-  }
-
-  listen(listener: Listener) {
-    this.#listeners.add(listener)
-  }
-
-  unlisten(listener: Listener) {
-    this.#listeners.delete(listener)
   }
 
   /** For one more session. Resolves when the load is known, or cannot be. */
@@ -59,7 +51,7 @@ export class TierLoad {
     child.on('load', () => {
       if (child.load === told) return // Not told by the tier: a Worker was placed there.
       told = child.load
-      for (const listener of this.#listeners) listener(this.load)
+      this.emit('load', this.load)
     })
     const known = new Promise<void>(resolve => {
       for (const event of ['answered', 'failed'] as const) child.once(event, () => resolve())

@@ -1,30 +1,42 @@
 // What a session on a vertical tier keeps of its client's objects: Workers, Routers and
 // WebRtcServers, which have parts on Workers below, and what is on the Routers.
 
+import type { Announcement } from '../../lib/codec.ts'
 import type { Handle } from '../../lib/wire.ts'
 import { Part, Parts } from './parts.ts'
 import { WorkerLoad } from './worker-load.ts'
 
-/** A Worker of the client, over Workers below. */
-export interface AggregateWorker {
+/** An object of the client, over parts below. */
+abstract class Aggregate<P extends Part<WorkerPart>> {
   readonly handle: Handle
-  /** What further parts are created with. */
-  settings: Record<string, unknown>
   /** Each part has it, as any may be the last one that is found again. */
   readonly appData: unknown
-  readonly parts: Parts<WorkerPart, WorkerPart>
-  readonly routers: Set<AggregateRouter>
-  readonly servers: Set<AggregateServer>
-  closed: boolean
+  readonly parts = new Parts<WorkerPart, P>()
+  closed = false
+
+  constructor(handle: Handle, { appData }: Announcement) {
+    this.handle = handle
+    this.appData = appData
+  }
 }
 
-/** A Worker below. */
+/** A Worker of the client, over Workers below. */
+export class AggregateWorker extends Aggregate<WorkerPart> {
+  /** What further parts are created with. */
+  settings: Record<string, unknown>
+  readonly routers = new Set<AggregateRouter>()
+  readonly servers = new Set<AggregateServer>()
+
+  constructor(handle: Handle, announcement: Announcement, settings: Record<string, unknown>) {
+    super(handle, announcement)
+    this.settings = settings
+  }
+}
+
 export class WorkerPart extends Part<WorkerPart> {
   readonly owner: AggregateWorker
-  /** Its place among its siblings. */
   readonly ordinal: number
   readonly load = new WorkerLoad()
-  /** Its host is to end. */
   draining = false
   /** Until it is given back, if it carries nothing. */
   timer: NodeJS.Timeout | undefined
@@ -40,24 +52,33 @@ export class WorkerPart extends Part<WorkerPart> {
   }
 }
 
-/** A Router of the client. */
-export interface AggregateRouter {
-  readonly handle: Handle
+/** What is on a Worker of the client: on each Worker below that needs it. */
+abstract class AggregateOn<P extends Part<WorkerPart>> extends Aggregate<P> {
   /** That of its first part. */
   id: string
   readonly worker: AggregateWorker
-  mediaCodecs: unknown
-  /** Each part has it. */
-  readonly appData: unknown
-  readonly parts: Parts<WorkerPart, RouterPart>
-  /** Its part that is piped to another Router of the client. */
-  readonly pipedTo: Map<AggregateRouter, RouterPart>
-  readonly producers: Map<string, ProducerRecord>
-  readonly dataProducers: Map<string, ProducerRecord>
-  closed: boolean
+
+  constructor(handle: Handle, announcement: Announcement, worker: AggregateWorker) {
+    super(handle, announcement)
+    this.id = announcement.members.id as string
+    this.worker = worker
+  }
 }
 
-/** A part of a Router or a WebRtcServer. */
+export class AggregateRouter extends AggregateOn<RouterPart> {
+  mediaCodecs: unknown
+  /** Its part that is piped to another Router of the client. */
+  readonly pipedTo = new Map<AggregateRouter, RouterPart>()
+  readonly producers = new Map<string, ProducerRecord>()
+  readonly dataProducers = new Map<string, ProducerRecord>()
+}
+
+export class AggregateServer extends AggregateOn<ServerPart> {
+  options: Record<string, unknown> = {}
+  /** Workers on which it cannot be. */
+  readonly refusedOn = new Set<WorkerPart>()
+}
+
 abstract class PartOn<O> extends Part<WorkerPart> {
   readonly owner: O
   readonly worker: WorkerPart
@@ -83,21 +104,6 @@ export class RouterPart extends PartOn<AggregateRouter> {
   }
 }
 
-/** A WebRtcServer of the client: one on each Worker that needs it. */
-export interface AggregateServer {
-  readonly handle: Handle
-  /** That of its first part. */
-  id: string
-  readonly worker: AggregateWorker
-  readonly options: Record<string, unknown>
-  /** Each part has it. */
-  readonly appData: unknown
-  readonly parts: Parts<WorkerPart, ServerPart>
-  /** Workers on which it cannot be. */
-  readonly refusedOn: Set<WorkerPart>
-}
-
-/** A WebRtcServer below. */
 export class ServerPart extends PartOn<AggregateServer> {
   /** How far its ports are behind the configured ones: on one host a port can be used once. */
   offset = 0

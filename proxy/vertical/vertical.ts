@@ -6,9 +6,9 @@ import { randomBytes } from 'node:crypto'
 import { checkDurations } from '../../lib/duration.ts'
 import { deriveChildKey, newSessionKey } from '../../lib/handshake.ts'
 import { type Link, type OpenOptions, type Tier, channel } from '../../lib/tier.ts'
-import { RpcClient } from '../rpc-client.ts'
 import { pack } from '../placement/pack.ts'
 import { scatter } from '../placement/scatter.ts'
+import { Downstream } from './downstream.ts'
 import { newClosedCache } from './recently-closed.ts'
 import { VerticalSession } from './session.ts'
 import type { VerticalSettings } from './settings.ts'
@@ -80,7 +80,7 @@ export function vertical(
       const [ours, theirs] = channel()
       new VerticalSession({
         link: ours,
-        branch: { link: below, rpc: new RpcClient(below) },
+        below: new Downstream(below),
         tier: node,
         // A process that takes the place of this one comes to the same name.
         node: deriveChildKey(own, 'handles').session,

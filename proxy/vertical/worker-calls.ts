@@ -5,7 +5,7 @@ import type { Announcement } from '../../lib/codec.ts'
 import { describeError } from '../../lib/errors.ts'
 import type { Frame } from '../../lib/tier.ts'
 import { type Handle, encodeNotification } from '../../lib/wire.ts'
-import { type CallHead, type Replies, paramsOf, unknownMethod } from '../session.ts'
+import { type CallHead, type Replies, paramsOf, refuseUnknown, unknownMethod } from '../session.ts'
 import { mergeWorkerDumps, sumUsages } from './dumps.ts'
 import type { RouterCalls } from './router-calls.ts'
 import type { ServerCalls } from './server-calls.ts'
@@ -32,13 +32,16 @@ export class WorkerCalls {
     const handle = nextHandle()
     const announcement = await builder.createWorker(settings, handle)
     const { appData: _, ...shared } = settings ?? {}
-    const worker = tables.addWorker(handle, shared, announcement)
-    tables.addWorkerPart(worker.parts.add(tables.newWorkerPart(worker)), announcement)
+    const worker = tables.addWorker(handle, announcement, shared)
+    tables.addPart(worker.parts.add(tables.newWorkerPart(worker)), announcement)
     return { ...announcement, $: worker.handle }
   }
 
-  call(worker: AggregateWorker, { id, method }: CallHead, frame: Frame) {
+  call(head: CallHead, frame: Frame) {
+    const { id, method, handle } = head
     const { below, tables } = this.#state
+    const worker = tables.worker(handle!)
+    if (!worker) return refuseUnknown(head)
     const { parts } = worker
     if (!parts.ready.length && id != null)
       return below.forward(id, method, [parts.home!.handle, ...paramsOf(frame).slice(1)])
@@ -86,7 +89,7 @@ export class WorkerCalls {
     this.#state.tables.closeWorker(worker)
   }
 
-  partHappened({ method, handle }: CallHead, frame: Frame) {
+  happened({ method, handle }: CallHead, frame: Frame) {
     const { tables } = this.#state
     const part = tables.workerParts.get(handle!)
     if (!part) return

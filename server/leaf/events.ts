@@ -31,7 +31,8 @@ export class Events implements Listener {
    * A child was made: by a call, whose answer will announce it, or by mediasoup itself
    * (pipeToRouter).
    */
-  onNew(parent: ServedObject, event: string, object: MediasoupObject) {
+  onNew(parent: ServedObject, event: string, [child]: unknown[]) {
+    const object = child as MediasoupObject
     this.#objects.add(object, this, parent)
     if (!this.creating.has(object.appData)) this.#tell(parent, event, [object])
   }
@@ -41,7 +42,7 @@ export class Events implements Listener {
     if (this.#objects.all.has(entry.handle)) this.#tell(entry, event, args)
   }
 
-  onMedia(entry: ServedObject, event: string, packet: Buffer) {
+  onMedia(entry: ServedObject, event: string, [packet]: unknown[]) {
     if (this.#link.bufferedAmount > MAX_MEDIA_BACKLOG_BYTES) return
     this.#send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, null, packet]))
   }

@@ -1,5 +1,6 @@
 // The load of a leaf: what its Workers use of the cores of this host, in all and each.
 
+import { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
 import type * as ms from 'mediasoup/types'
 import { IDLE, type Load, sameLoad } from '../../lib/load.ts'
@@ -18,11 +19,16 @@ interface Use {
   asked: boolean
 }
 
-export class LoadMeter {
+export type LoadMeterEvents = {
+  /** It changed; told at most once in an interval. */
+  load: [load: Load]
+  /** What the Workers use was measured; told once in an interval. */
+  usage: []
+}
+
+export class LoadMeter extends EventEmitter<LoadMeterEvents> {
   readonly #counts = new Map<ObjectKind, number>()
   readonly #uses = new Map<number, Use>()
-  readonly #loadListeners = new Set<(load: Load) => void>()
-  readonly #usageListeners = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
   readonly #capacity: number
   readonly #shared: boolean
@@ -34,6 +40,8 @@ export class LoadMeter {
    * @param shared Whether sessions share them.
    */
   constructor(maxWorkers = Infinity, shared = false) {
+    super()
+    this.setMaxListeners(0) // Every session listens.
     this.#capacity = Math.min(availableParallelism(), maxWorkers)
     this.#shared = shared
   }
@@ -91,24 +99,6 @@ export class LoadMeter {
     return cores === undefined ? undefined : cores / 100
   }
 
-  /** Is told the load when it changes, at most once in an interval. */
-  listen(listener: (load: Load) => void) {
-    this.#loadListeners.add(listener)
-  }
-
-  unlisten(listener: (load: Load) => void) {
-    this.#loadListeners.delete(listener)
-  }
-
-  /** Is told once in an interval, when the usage of the Workers was measured. */
-  listenToUsage(listener: () => void) {
-    this.#usageListeners.add(listener)
-  }
-
-  unlistenToUsage(listener: () => void) {
-    this.#usageListeners.delete(listener)
-  }
-
   async #measureAll() {
     if (!this.#uses.size) {
       clearInterval(this.#timer)
@@ -119,7 +109,7 @@ export class LoadMeter {
       [...this.#uses.values()].filter(({ asked }) => !asked).map(use => this.#measure(use))
     )
     this.#tellLoad()
-    for (const listener of this.#usageListeners) listener()
+    this.emit('usage')
   }
 
   async #measure(use: Use) {
@@ -141,6 +131,6 @@ export class LoadMeter {
     const { load } = this
     if (this.#told && sameLoad(load, this.#told)) return
     this.#told = load
-    for (const listener of this.#loadListeners) listener(load)
+    this.emit('load', load)
   }
 }

@@ -16,14 +16,16 @@ export interface MediasoupObject extends EventEmitter {
   close(): void
 }
 
+type Hear = (entry: ServedObject, event: string, args: unknown[]) => void
+
 /** Who hears what happens to an object: its session. */
 export interface Listener {
-  onNew(parent: ServedObject, event: string, child: MediasoupObject): void
-  onEvent(entry: ServedObject, event: string, args: unknown[]): void
-  onMedia(entry: ServedObject, event: string, packet: Buffer): void
-  onEnd(entry: ServedObject, event: string, args: unknown[]): void
-  onClose(entry: ServedObject): void
-  onSubprocessClose(entry: ServedObject): void
+  onNew: Hear
+  onEvent: Hear
+  onMedia: Hear
+  onEnd: Hear
+  onClose: Hear
+  onSubprocessClose: Hear
 }
 
 export class ServedObject {
@@ -82,13 +84,8 @@ export class ServedObject {
     const of = this.parent?.handle ?? null
     if (!names.length) return [this.handle, this.kind, of, live]
     const fixed = names.filter(name => name === 'appData' || this.row.fixed.includes(name))
-    return [
-      this.handle,
-      this.kind,
-      of,
-      live,
-      Object.fromEntries(fixed.map(name => [name, this.#member(name)]))
-    ]
+    const members = Object.fromEntries(fixed.map(name => [name, this.#member(name)]))
+    return [this.handle, this.kind, of, live, members]
   }
 
   /** The live members that are not as last told; what is undefined is null on the wire. */
@@ -134,81 +131,53 @@ export function listen(entry: ServedObject) {
   const { object } = entry
   entries.set(object, entry)
   entries.set(object.observer, entry)
-  for (const [event, { on, handler }] of handlersOf(entry.row)) {
+  for (const { event, on, handler } of handlersOf(entry.row)) {
     const emitter = on === 'self' ? object : object.observer
     emitter.on(event, handler)
   }
 }
 
-type Handler = (this: object, ...args: unknown[]) => void
-type Handlers = [event: string, { on: 'self' | 'observer'; handler: Handler }][]
+interface Handler {
+  event: string
+  on: 'self' | 'observer'
+  handler(this: object, ...args: unknown[]): void
+}
 
-const handlers = new Map<KindRow, Handlers>()
+const handlers = new Map<KindRow, Handler[]>()
 
-function handlersOf(row: KindRow): Handlers {
+function handlersOf(row: KindRow): Handler[] {
   let known = handlers.get(row)
   if (!known) {
-    known = [...row.events].flatMap(([event, role]) => handlersFor(row, event, role))
-    known.push(['close', { on: 'observer', handler: onClose }])
+    known = [...row.events].flatMap(([event, role]) => handlerFor(row, event, role) ?? [])
+    known.push(handler('close', 'observer', 'onClose'))
     handlers.set(row, known)
   }
   return known
 }
 
-function handlersFor({ kind }: KindRow, event: string, role: EventRole): Handlers {
+function handlerFor({ kind }: KindRow, event: string, role: EventRole): Handler | undefined {
   switch (role) {
     case 'self':
     case 'both':
-      return [
-        [event, { on: 'self', handler: kind === 'Worker' ? onSubprocessClose : onEvent(event) }]
-      ]
+      return handler(event, 'self', kind === 'Worker' ? 'onSubprocessClose' : 'onEvent')
     case 'observer':
-      return [[event, { on: 'observer', handler: onEvent(event) }]]
+      return handler(event, 'observer', 'onEvent')
     case 'media':
-      return [[event, { on: 'self', handler: onMedia(event) }]]
+      return handler(event, 'self', 'onMedia')
     case 'end':
-      return [[event, { on: 'self', handler: onEnd(event) }]]
+      return handler(event, 'self', 'onEnd')
     case 'new':
-      return [[event, { on: 'observer', handler: onNew(event) }]]
+      return handler(event, 'observer', 'onNew')
     case 'local':
-      return []
+      return undefined
   }
 }
 
-function onEvent(event: string): Handler {
-  return function onEvent(this: object, ...args: unknown[]) {
+const handler = (event: string, on: Handler['on'], to: keyof Listener): Handler => ({
+  event,
+  on,
+  handler(...args) {
     const entry = entries.get(this)!
-    entry.listener.onEvent(entry, event, args)
+    entry.listener[to](entry, event, args)
   }
-}
-
-function onMedia(event: string): Handler {
-  return function onMedia(this: object, packet: unknown) {
-    const entry = entries.get(this)!
-    entry.listener.onMedia(entry, event, packet as Buffer)
-  }
-}
-
-function onEnd(event: string): Handler {
-  return function onEnd(this: object, ...args: unknown[]) {
-    const entry = entries.get(this)!
-    entry.listener.onEnd(entry, event, args)
-  }
-}
-
-function onNew(event: string): Handler {
-  return function onNew(this: object, child: unknown) {
-    const entry = entries.get(this)!
-    entry.listener.onNew(entry, event, child as MediasoupObject)
-  }
-}
-
-function onClose(this: object) {
-  const entry = entries.get(this)!
-  entry.listener.onClose(entry)
-}
-
-function onSubprocessClose(this: object) {
-  const entry = entries.get(this)!
-  entry.listener.onSubprocessClose(entry)
-}
+})

@@ -1,10 +1,10 @@
 // One session on a leaf: takes its client's messages apart, and hands them to who sees to them.
 
-import { ProtocolError, codes, describeError } from '../../lib/errors.ts'
+import { ProtocolError, describeError } from '../../lib/errors.ts'
 import type { Head } from '../../lib/frame.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { isOfTier } from '../../lib/tier-model.ts'
-import { type Message, decode, encodeFailure } from '../../lib/wire.ts'
+import { type Message, badRequest, decode, encodeFailure } from '../../lib/wire.ts'
 import { Calls } from './calls.ts'
 import { Events } from './events.ts'
 import type { Leaf, Send } from './context.ts'
@@ -47,11 +47,7 @@ export class Session {
       message = decode(frame, head)
       const { id, method } = message
       if (method === undefined)
-        throw new ProtocolError(
-          codes.request,
-          'a leaf sends no requests, so it expects no answers',
-          id
-        )
+        throw badRequest('a leaf sends no requests, so it expects no answers', id)
       const receiver = isOfTier(method) ? this.#tier : this.#calls
       if (id === undefined) receiver.notify(method, message.params)
       else receiver.request(id, method, message.params)

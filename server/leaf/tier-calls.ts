@@ -64,8 +64,8 @@ export class TierCalls {
 
   end() {
     this.#leaf.logs.unsubscribe(this)
-    this.#leaf.meter.unlisten(this.#tellLoad)
-    this.#leaf.meter.unlistenToUsage(this.#tellUsage)
+    this.#leaf.meter.off('load', this.#tellLoad)
+    this.#leaf.meter.off('usage', this.#tellUsage)
     this.#leaf.drain.off('change', this.#tellDraining)
     this.#leaf.drain.off('progress', this.#tellDrain)
   }
@@ -77,7 +77,7 @@ export class TierCalls {
       case 'tier.load':
         return this.#load(params[0] as { subscribe?: boolean } | undefined)
       case 'tier.usage': {
-        this.#leaf.meter.listenToUsage(this.#tellUsage)
+        this.#leaf.meter.off('usage', this.#tellUsage).on('usage', this.#tellUsage)
         // What was told before, a tier in between may have kept from who asks now.
         this.#usageTold = {}
         return this.#usage
@@ -113,8 +113,8 @@ export class TierCalls {
   // → {"id": 2, "method": "tier.load", "params": [{"subscribe": false}]}
   #load({ subscribe = true }: { subscribe?: boolean } = {}): Load {
     const { meter } = this.#leaf
-    if (subscribe) meter.listen(this.#tellLoad)
-    else meter.unlisten(this.#tellLoad)
+    meter.off('load', this.#tellLoad)
+    if (subscribe) meter.on('load', this.#tellLoad)
     return meter.load
   }
 

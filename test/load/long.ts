@@ -29,7 +29,8 @@ const opus: ms.RouterRtpCodecCapability = {
   channels: 2,
   preferredPayloadType: 100
 }
-const WARM_UP = 200
+// Until V8 has compiled what is used: its code is in the heap, too, and would count as left.
+const WARM_UP = 1_000
 const AT_ONCE = 10
 // What a tier keeps of closed objects, and pipes without Consumers, is gone after this.
 const SETTLING_MS = 30_000

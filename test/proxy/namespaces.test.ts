@@ -6,8 +6,15 @@ import * as assert from 'uvu/assert'
 import { type RemoteMediasoup, client, connect, remote } from '../../client/index.ts'
 import { horizontal, vertical } from '../../proxy/index.ts'
 import { afterTest, audio, cleanUp, opus, until } from '../helper.ts'
+import {
+  type Host,
+  obstacle,
+  openEndpoint,
+  serveOn,
+  startLeaves,
+  startNetwork
+} from '../kit/network.ts'
 import { ask } from '../kit/processes.ts'
-import { type Host, obstacle, openEndpoint, serveOn, startLeaves, startNetwork } from './network.ts'
 import { SECRET } from './secret.ts'
 
 cleanUp(test)
@@ -30,7 +37,7 @@ async function connectTo(url: string): Promise<RemoteMediasoup> {
 
 /** An entry over leaves, whose Routers are on all of them. */
 async function startEntry(host: Host, urls: string[]): Promise<string> {
-  const { child } = host.start('entry.ts', host.address, ...urls)
+  const { child } = host.start('proxy/entry.ts', host.address, ...urls)
   return (await ask<{ url: string }>(child)).url
 }
 
@@ -75,18 +82,19 @@ async function transmit(
   )
 }
 
-async function spanThreeHosts() {
+/** Three hosts with a leaf each, and one to enter by. */
+async function startThreeLeaves() {
   const { hosts, wiretap } = await startNetwork(NAMES)
   const [one, two, three, edge] = hosts as Hosts
   const leaves = await startLeaves([one, two, three])
-  const worker = await (
-    await connectTo(
-      await startEntry(
-        edge,
-        leaves.map(({ url }) => url)
-      )
-    )
-  ).createWorker()
+  const urls = leaves.map(({ url }) => url)
+  return { hosts: [one, two, three] as const, edge, leaves, urls, wiretap }
+}
+
+async function spanThreeHosts() {
+  const { edge, urls, ...network } = await startThreeLeaves()
+  const [one, two, three] = network.hosts
+  const worker = await (await connectTo(await startEntry(edge, urls))).createWorker()
   const router = await worker.createRouter({ mediaCodecs: [opus] })
   const endpoints = await Promise.all([one, two, three].map(openEndpoint))
 
@@ -122,9 +130,7 @@ async function spanThreeHosts() {
   const send = (count: number, receivers: Receiver[]) =>
     transmit(count, endpoints[0]!, source, receivers)
   return {
-    hosts: [one, two, three] as const,
-    leaves,
-    wiretap,
+    ...network,
     worker,
     router,
     producer,
@@ -146,16 +152,10 @@ function inNamespaces(name: string, handler: () => Promise<void>) {
 inNamespaces(
   'RTP into one host comes out on all others, and crosses to each of them once, encrypted',
   async () => {
-    const {
-      hosts: [one, two, three],
-      wiretap,
-      send,
-      onOne,
-      onTwo,
-      onThree
-    } = await spanThreeHosts()
+    const { hosts, wiretap, send, ...on } = await spanThreeHosts()
+    const [one, two, three] = hosts
 
-    await send(500, [...onOne, ...onTwo, ...onThree])
+    await send(500, [...on.onOne, ...on.onTwo, ...on.onThree])
 
     await until(() => [two, three].every(host => wiretap.between(one, host).rtp >= 500))
     assert.equal(wiretap.between(one, two), { rtp: 500, readable: 0 })
@@ -217,10 +217,9 @@ inNamespaces('when a host loses its leaf, the others go on', async () => {
 inNamespaces(
   'mafalda serve --vertical over hosts tells their addresses, and receivers may be anywhere',
   async () => {
-    const { hosts, wiretap } = await startNetwork(NAMES)
-    const [one, two, three, edge] = hosts as Hosts
-    const leaves = await startLeaves([one, two, three])
-    const entry = await serveOn(edge, '--vertical', ...leaves.map(({ url }) => url))
+    const { hosts, edge, urls, wiretap } = await startThreeLeaves()
+    const [one, two, three] = hosts
+    const entry = await serveOn(edge, '--vertical', ...urls)
     const worker = await (await connectTo(entry.url)).createWorker()
     const router = await worker.createRouter({ mediaCodecs: [opus] })
     const source = await router.createPlainTransport({ listenInfo, comedia: true })
@@ -243,15 +242,10 @@ inNamespaces(
 inNamespaces(
   'a tree over regions carries RTP between them, encrypted, whatever is inside of a region',
   async () => {
-    const { hosts, wiretap } = await startNetwork(NAMES)
-    const [one, two, three, edge] = hosts as Hosts
-    const leaves = await startLeaves([one, two, three])
+    const { hosts, edge, urls, wiretap } = await startThreeLeaves()
     // One region spans two hosts, the other is a host.
-    const region = await startEntry(
-      edge,
-      leaves.slice(0, 2).map(({ url }) => url)
-    )
-    const regions = horizontal([remote(region), remote(leaves[2]!.url)], { policy: 'scatter' })
+    const region = await startEntry(edge, urls.slice(0, 2))
+    const regions = horizontal([remote(region), remote(urls[2]!)], { policy: 'scatter' })
     afterTest(() => regions.close())
     let up = 0
     regions.on('up', () => up++)
@@ -261,7 +255,7 @@ inNamespaces(
     const router = await (await mediasoup.createWorker()).createRouter({ mediaCodecs: [opus] })
 
     const source = await router.createPlainTransport({ listenInfo, comedia: true })
-    const endpoints = await Promise.all([one, two, three].map(openEndpoint))
+    const endpoints = await Promise.all(hosts.map(openEndpoint))
     const producer = await source.produce(audio(SSRC))
     const sinks = [
       await router.createPlainTransport({ listenInfo }),
@@ -273,9 +267,8 @@ inNamespaces(
       sinks.map(sink => receive(router, sink, producer, at(sink)))
     )
     await transmit(100, at(source), source, receivers)
-    for (const from of [one, two, three]) {
-      for (const to of [one, two, three])
-        if (from !== to) assert.is(wiretap.between(from, to).readable, 0)
+    for (const from of hosts) {
+      for (const to of hosts) if (from !== to) assert.is(wiretap.between(from, to).readable, 0)
     }
   }
 )

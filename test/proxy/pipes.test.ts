@@ -2,7 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { spreadRoom } from '../bench/pipes.ts'
+import { spreadRoom } from '../kit/pipes.ts'
 import { client } from '../../client/index.ts'
 import { vertical } from '../../proxy/index.ts'
 

@@ -4,7 +4,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { SECRET } from './secret.ts'
-import type { Traffic } from './network.ts'
+import type { Traffic } from '../kit/network.ts'
 
 const VXLAN_BYTES = 8
 const ETHERNET_BYTES = 14

@@ -184,23 +184,15 @@ const closedError = () => new errors.WorkerClosedError('Channel closed, because 
 const keys = (map: { key: string }[]) => map.map(({ key }) => key)
 
 /** The objects of a Router to which mediasoup sends notifications and requests, */
-const notified = ({
-  transportIds,
-  mapProducerIdConsumerIds,
-  mapDataProducerIdDataConsumerIds
-}: ms.RouterDump) => [
-  ...transportIds,
-  ...keys(mapProducerIdConsumerIds),
-  ...keys(mapDataProducerIdDataConsumerIds)
+const notified = (dump: ms.RouterDump) => [
+  ...dump.transportIds,
+  ...keys(dump.mapProducerIdConsumerIds),
+  ...keys(dump.mapDataProducerIdDataConsumerIds)
 ]
 
 /** and those to which it sends requests only. */
-const onlyRequested = ({
-  rtpObserverIds,
-  mapConsumerIdProducerId,
-  mapDataConsumerIdDataProducerId
-}: ms.RouterDump) => [
-  ...rtpObserverIds,
-  ...keys(mapConsumerIdProducerId),
-  ...keys(mapDataConsumerIdDataProducerId)
+const onlyRequested = (dump: ms.RouterDump) => [
+  ...dump.rtpObserverIds,
+  ...keys(dump.mapConsumerIdProducerId),
+  ...keys(dump.mapDataConsumerIdDataProducerId)
 ]

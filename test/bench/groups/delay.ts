@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { endAll } from '../../helper.ts'
-import { type Host, obstacle, startHosts, startLeaves } from '../../proxy/network.ts'
+import { type Host, obstacle, startHosts, startLeaves } from '../../kit/network.ts'
 import type { Delays, Order } from '../endpoint.ts'
 import { Durations } from '../../kit/durations.ts'
 import { type Group, type Row, type Sample, latency, quick, rounds, row } from '../measure.ts'
@@ -53,7 +53,7 @@ async function betweenHosts(): Promise<Row[]> {
     }
     const endpoints = (await Promise.all(
       hosts.map(async host => {
-        const { child } = host.start('../bench/endpoint.ts', host.address)
+        const { child } = host.start('bench/endpoint.ts', host.address)
         return { child, address: host.address, port: await ask<number>(child) }
       })
     )) as [Endpoint, Endpoint]

@@ -2,7 +2,7 @@
 // loads are simulated, placement is real.
 
 import { type Group, type Row, quick, row } from '../measure.ts'
-import { type PipedRoom, spreadRoom } from '../pipes.ts'
+import { type PipedRoom, spreadRoom } from '../../kit/pipes.ts'
 import { client, vertical } from '../../kit/product.ts'
 
 const PEERS = quick ? [5, 10] : [5, 10, 15, 20, 30, 40]

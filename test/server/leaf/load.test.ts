@@ -75,7 +75,7 @@ test('a Worker that does not answer is asked once, and its time is not counted t
   answers[0]!({ ru_utime: 0, ru_stime: 0 })
   meter.addWorker(worker)
   let intervals = 0
-  meter.listenToUsage(() => intervals++)
+  meter.on('usage', () => intervals++)
   await until(() => answers.length === 2)
   // The other one is measured meanwhile.
   await until(() => intervals > 1)

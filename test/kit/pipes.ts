@@ -2,8 +2,8 @@
 // what of it is piped.
 
 import type * as ms from 'mediasoup/types'
-import { FakeLeaf, type FakeObject, SHARE, descendants } from '../kit/fake-leaf.ts'
-import { audio, createTransport, openRoom, video } from '../kit/room.ts'
+import { FakeLeaf, type FakeObject, SHARE, descendants } from './fake-leaf.ts'
+import { audio, createTransport, openRoom, video } from './room.ts'
 
 export interface PipedRoom {
   /** On which transports of its peers are. */

@@ -2,11 +2,11 @@
 // them.
 
 import { fileURLToPath } from 'node:url'
-import { HUB, attach, ip, openNetwork } from '../kit/network-namespaces.ts'
-import { ask, end, inNamespace, listening, startNode } from '../kit/processes.ts'
+import { HUB, attach, ip, openNetwork } from './network-namespaces.ts'
+import { ask, end, inNamespace, listening, startNode } from './processes.ts'
 import { afterTest } from '../helper.ts'
 
-export { obstacle } from '../kit/network-namespaces.ts'
+export { obstacle } from './network-namespaces.ts'
 
 // VXLAN carries frames in UDP (RFC 7348): that is how the wiretap, which is no raw socket, gets
 // them.
@@ -40,9 +40,9 @@ export function startHosts(names: string[]) {
 
 export type Host = ReturnType<typeof startHosts>[number]
 
-/** A Node.js process on a host, that tells what it has to tell. */
+/** A Node.js process on a host, of a script in test/, that tells what it has to tell. */
 function start(namespace: string, script: string, args: string[]) {
-  const path = fileURLToPath(new URL(script, import.meta.url))
+  const path = fileURLToPath(new URL(`../${script}`, import.meta.url))
   const started = startNode([path, ...args], { prefix: inNamespace(namespace) })
   afterTest(() => end(started.child, 'SIGTERM'))
   return started
@@ -51,7 +51,7 @@ function start(namespace: string, script: string, args: string[]) {
 /** `mafalda serve …` on a host, and its URL. */
 export async function serveOn(host: Host, ...args: string[]) {
   const server = host.start(
-    '../../mafalda.ts',
+    '../mafalda.ts',
     'serve',
     '--listen',
     `${host.address}:0`,
@@ -71,7 +71,7 @@ export const startLeaves = (hosts: Host[]) =>
 
 /** A UDP socket on a host. */
 export async function openEndpoint(host: Host) {
-  const { child } = host.start('endpoint.ts', host.address)
+  const { child } = host.start('proxy/endpoint.ts', host.address)
   const endpoint = {
     address: host.address,
     port: 0,
@@ -91,7 +91,7 @@ async function tap(host: Host) {
   ip(`-n ${HUB} link set wire up`)
   ip(`-n ${host.namespace} addr add ${WIRETAP.address}/30 dev wire`)
   ip(`-n ${host.namespace} link set wire up`)
-  const { child } = host.start('wiretap.ts', WIRETAP.address, WIRETAP.port)
+  const { child } = host.start('proxy/wiretap.ts', WIRETAP.address, WIRETAP.port)
   const seen = new Map<string, Traffic>()
   child.on('message', (news: { seen?: [string, Traffic][] }) => {
     for (const [path, traffic] of news.seen ?? []) seen.set(path, traffic)
