@@ -24,6 +24,8 @@ const COMMANDS = {
   load: ['node', 'test/load/index.ts'],
   conformance: ['node', 'dist/mafalda.js', 'conformance'],
   fuzz: ['node', 'conformance/fuzz/run.ts'],
+  checksums: ['node', 'build/checksums.mjs'],
+  sbom: ['node', 'build/sbom.mjs'],
   lint: ['node_modules/.bin/biome', 'lint'],
   format: ['node_modules/.bin/biome', 'format', '--write'],
   exec: [] // any command, for example `node build.mjs exec node test/server/worker.test.ts`

@@ -11,6 +11,7 @@ const ENTRIES = {
   server: 'server/index.ts',
   proxy: 'proxy/index.ts',
   conformance: 'conformance/index.ts',
+  register: 'register/index.ts',
   mafalda: 'mafalda.ts'
 }
 // All else is a source, so that a new directory cannot be forgotten.

@@ -1,10 +1,10 @@
 // A Node.js that is new enough: mediasoup wants 22, and running TypeScript as it is wants 22.18.
 
-import { existsSync } from 'node:fs'
 import { arch, platform } from 'node:os'
 import { join } from 'node:path'
 import { cacheDirectory, keep } from '../server/worker/cache.mjs'
 import { run, tail } from '../server/worker/commands.mjs'
+import { trustedProgram } from '../server/worker/trust.mjs'
 
 const VERSION = 24
 
@@ -13,7 +13,8 @@ export async function findNode(log) {
   if (process.features.typescript) return process.execPath
   const name = `node-${platform()}-${arch()}`
   const node = join(cacheDirectory(), name, String(VERSION), 'bin', 'node')
-  if (existsSync(node)) return node
+  const kept = await trustedProgram(node)
+  if (kept) return kept
 
   log(
     `Fetching Node.js ${VERSION} from the npm registry: 22.18 or newer is needed, and this is ${process.versions.node}`

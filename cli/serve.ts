@@ -65,6 +65,8 @@ export async function serveTier(urls: string[], options: Options) {
     pino.destination({ sync: true })
   )
   const { listen, drainDeadline } = options
+  if (process.getuid?.() === 0)
+    logger.warn('runs as root, and so do its workers: use a user of its own')
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
   const { tier, drain } = await tierOf(urls, options, logger)
   const server = await serve(tier, {

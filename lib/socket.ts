@@ -164,6 +164,8 @@ export class SocketLink extends EventEmitter<LinkEvents> implements Link {
       error ? sendable((error as ConnectionError).closeCode) : closeCodes.normal,
       reason.replace(/\uFFFD+$/, '')
     )
+    // Now and not in the next turn, which does not come when the process exits.
+    if (this.#corked) this.#stream.uncork()
   }
 
   /**

@@ -11,6 +11,7 @@ const ROOMS: Record<string, readonly string[]> = {
   client: ['lib'],
   proxy: ['lib'],
   server: ['lib'],
+  register: ['lib', 'client', 'server'],
   cli: ['lib', 'client', 'proxy', 'server', 'conformance']
 }
 

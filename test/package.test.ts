@@ -89,13 +89,15 @@ test('the package has what runs, its types and its protocol, and nothing else', 
     'dist/server.js',
     'dist/conformance.js',
     'dist/mafalda.js',
+    'dist/register.js',
+    'register/mediasoup.cjs',
     'dist/types/index.d.ts',
     'lib/PROTOCOL.md'
   ]) {
     assert.ok(files.includes(file), file)
   }
   const allowed =
-    /^(dist\/|server\/worker\/|lib\/PROTOCOL\.md$|package\.json$|README|LICENSE|CHANGELOG|SECURITY)/
+    /^(dist\/|server\/worker\/|register\/mediasoup\.cjs$|lib\/PROTOCOL\.md$|package\.json$|README|LICENSE|CHANGELOG|SECURITY)/
   assert.equal(
     files.filter(file => !allowed.test(file)),
     []
@@ -296,6 +298,18 @@ test('a machine that has no worker can use one that has', async () => {
   `
   assert.is(await evaluate(source), 'true\n')
   assert.is(await evaluate(source, { env: { MEDIASOUP_WORKER_BIN: undefined } }), 'true\n')
+})
+
+test('with the preload, an application that imports mediasoup uses that machine, too', async () => {
+  const { url } = await startLeaf()
+  const source = `
+    import * as mediasoup from 'mediasoup'
+    const worker = await mediasoup.createWorker()
+    console.log((await worker.createRouter()).closed)
+    worker.close()
+  `
+  const args = ['--import', 'mafalda/register', '--input-type=module', '--eval', source]
+  assert.is(await succeed(process.execPath, args, { env: { MAFALDA_URL: url } }), 'false\n')
 })
 
 test('the command is there', async () => {

@@ -11,7 +11,7 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { PRELOAD } from '../conformance/processes.ts'
 
 const COVERAGE = process.env.COVERAGE ?? 'coverage'
-const PRODUCT = '{lib,client,server,proxy,cli}/**/*.{ts,mjs}'
+const PRODUCT = '{lib,client,server,proxy,register,cli}/**/*.{ts,mjs}'
 const MAX_SECONDS = 900
 // After that long, what does not end by itself is killed.
 const ENDING_MS = 5_000

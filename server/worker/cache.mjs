@@ -1,8 +1,11 @@
 // The cache shared by all clones and installations of one user.
 
-import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+
+// Whatever the umask is: what others may write is not run (see trust.mjs).
+const OURS = 0o755
 
 /** $MAFALDA_CACHE, or the place the XDG base directories have for it. */
 export const cacheDirectory = (env = process.env) =>
@@ -16,7 +19,7 @@ export const cacheDirectory = (env = process.env) =>
  */
 export async function keep(target, make) {
   // First, because it may take minutes to make what then could not be kept.
-  await mkdir(dirname(target), { recursive: true }).catch(({ message }) => {
+  await mkdir(dirname(target), { recursive: true, mode: OURS }).catch(({ message }) => {
     throw new Error(
       `The cache must be writable, or MAFALDA_CACHE name another directory for it (${message})`
     )
@@ -26,6 +29,7 @@ export async function keep(target, make) {
   const arriving = `${target}.${process.pid}`
   try {
     await copyFile(await make(scratch), arriving)
+    await chmod(arriving, OURS)
     await rename(arriving, target)
   } finally {
     await rm(scratch, { recursive: true, force: true })

@@ -11,7 +11,8 @@ import { installPackages } from './packages.mjs'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const RECIPE = ['CMakeLists.txt', 'shims/srtp.h', 'shims/ankerl/unordered_dense.h']
-const PACKAGES = [
+/** Of Debian and Ubuntu. */
+export const PACKAGES = [
   'g++',
   'cmake',
   'ninja-build',

@@ -8,14 +8,16 @@ import { arch, platform } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { cacheDirectory } from './cache.mjs'
 import { named, run } from './commands.mjs'
+import { expectedHash } from './checksums.mjs'
 import { compile, recipe } from './compile.mjs'
-import { download, prebuiltUrl } from './download.mjs'
+import { archiveName, download, prebuiltUrl } from './download.mjs'
+import { trustedProgram } from './trust.mjs'
 
 /**
  * The absolute path of a mediasoup-worker that runs on this machine: the one that
  * MEDIASOUP_WORKER_BIN names, else one that is in mediasoup's package or in our cache, else
- * mediasoup's own prebuilt one, downloaded, else one built here from mediasoup's sources (as root
- * on Debian and Ubuntu the packages this needs are installed).
+ * mediasoup's own prebuilt one, downloaded if its SHA-256 is known, else one built here from
+ * mediasoup's sources (as root on Debian and Ubuntu the packages this needs are installed).
  * @param {object} [options]
  * @param {string} [options.mediasoup] directory of the mediasoup package, by default the one that
  *   we depend on
@@ -49,28 +51,20 @@ export async function findWorker({
   // Where mediasoup's own install script leaves it.
   const type = env.MEDIASOUP_BUILDTYPE === 'Debug' ? 'Debug' : 'Release'
   const installed = resolve(mediasoup, 'worker', 'out', type, 'mediasoup-worker')
-  const prebuilt = cached('prebuilt')
+  const expected = await expectedHash(archiveName(version), env)
+  // Named by the hash, so that one that was downloaded unchecked, or is another's, is not taken.
+  const prebuilt = expected && cached(`prebuilt-${expected.hash.slice(0, 16)}`)
   const built = cached(await recipe())
 
-  for (const worker of [installed, prebuilt, built]) {
-    if (await starts(worker, env)) return worker
+  if (await starts(installed, env)) return installed
+  for (const target of [prebuilt, built]) {
+    const worker = target && (await trustedProgram(target))
+    if (worker && (await starts(worker, env))) return worker
   }
 
   if (!env.MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD) {
-    const url = prebuiltUrl(description, env)
-    try {
-      await download(url, prebuilt)
-      if (await starts(prebuilt, env)) {
-        log(`Downloaded mediasoup-worker ${version}, prebuilt by the mediasoup project: ${url}`)
-        return prebuilt
-      }
-      await rm(prebuilt, { force: true })
-      log(`No prebuilt mediasoup-worker ${version}: that of ${url} does not start on this system`)
-    } catch (error) {
-      log(
-        `No prebuilt mediasoup-worker ${version}: cannot get ${url}: ${error instanceof Error ? error.message : error}`
-      )
-    }
+    const worker = await downloaded()
+    if (worker) return worker
   }
 
   if (!build) {
@@ -80,9 +74,35 @@ export async function findWorker({
     )
   }
   await compile(mediasoup, version, built, { log, env })
-  if (!(await starts(built, env)))
+  const worker = await trustedProgram(built)
+  if (!worker || !(await starts(worker, env)))
     throw new Error(`mediasoup-worker ${version} was built, but ${built} does not start`)
-  return built
+  return worker
+
+  async function downloaded() {
+    const none = `No prebuilt mediasoup-worker ${version}`
+    if (!expected || !prebuilt) {
+      log(
+        `${none}: the SHA-256 of ${archiveName(version)} is not in Mafalda's list, and MAFALDA_WORKER_SHA256 does not state it`
+      )
+      return undefined
+    }
+    const url = prebuiltUrl(description, env)
+    try {
+      const host = await download(url, expected.hash, prebuilt)
+      const worker = await trustedProgram(prebuilt)
+      if (worker && (await starts(worker, env))) {
+        log(
+          `Downloaded mediasoup-worker ${version} from ${host} (${url}); its SHA-256 is that of ${expected.source}`
+        )
+        return worker
+      }
+      await rm(prebuilt, { force: true })
+      log(`${none}: that of ${url} does not start on this system`)
+    } catch (error) {
+      log(`${none}: cannot get ${url}: ${error instanceof Error ? error.message : error}`)
+    }
+  }
 }
 
 function ourMediasoup() {

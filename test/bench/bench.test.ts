@@ -44,7 +44,8 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
       'growth',
       'delay',
       'thousand',
-      'function-calls'
+      'function-calls',
+      'register'
     ]
   )
   for (const { rows } of results) {

@@ -19,6 +19,7 @@ import { pipes } from './groups/pipes.ts'
 import { proxies } from './groups/proxies.ts'
 import { deaths } from './groups/deaths.ts'
 import { recovery } from './groups/recovery.ts'
+import { register } from './groups/register.ts'
 import { routes } from './groups/routes.ts'
 import { rtp } from './groups/rtp.ts'
 import { start } from './groups/start.ts'
@@ -48,7 +49,8 @@ const GROUPS = [
   growth,
   delay,
   thousand,
-  functionCalls
+  functionCalls,
+  register
 ]
 
 const {

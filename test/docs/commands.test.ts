@@ -9,6 +9,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import packageJson from '../../package.json' with { type: 'json' }
 import { afterTest, cleanUp, freePort, run, startLeaf, until } from '../helper.ts'
+import { ask, end, startNode } from '../kit/processes.ts'
 import { type Block, type Command, blocks, commandsOf } from './commands.ts'
 import { documents, read, root } from './markdown.ts'
 import { isUrl, serves } from './serve.ts'
@@ -37,6 +38,7 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['npm pack', installs],
   ['npm install', installs],
   ['node build.mjs exec node', runsFile],
+  ['node --import mafalda/register', preloads],
   ['python3', speaks],
   ['curl', answers]
 ]
@@ -185,6 +187,17 @@ async function speaks({ words: [program, ...args] }: Command) {
   )
   afterTest(() => child.kill('SIGKILL'))
   assert.equal(await once(child, 'exit'), [0, null])
+}
+
+/** An application that is written for mediasoup, on a leaf: with the variables of the command. */
+async function preloads({ words, env }: Command) {
+  const { url } = await startLeaf()
+  const own = env.MAFALDA_URL === 'mock:' ? {} : { MAFALDA_URL: url }
+  const args = words.slice(1).map(word => (word === 'app.js' ? 'test/bench/application.ts' : word))
+  const { child } = startNode(args, { cwd: root, env: { ...process.env, ...env, ...own } })
+  afterTest(() => end(child))
+  const { first } = await ask<{ first: number }>(child)
+  assert.ok(first > 0)
 }
 
 /** The same path of a leaf. */

@@ -1,20 +1,40 @@
 // Finding mediasoup-worker. The workers here are scripts that start, or do not start, as a worker
 // would.
 
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  writeFile
+} from 'node:fs/promises'
+import { type RequestListener, createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { execFileSync } from 'node:child_process'
 import { arch, platform, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { recipe } from '../../server/worker/compile.mjs'
+import { archiveName } from '../../server/worker/download.mjs'
 import { findWorker } from '../../server/worker/index.mjs'
+import { authority } from '../certificates.ts'
+import { afterTest, cleanUp } from '../helper.ts'
+
+cleanUp(test)
 
 const STARTS = '#!/bin/sh\nexit 41\n'
 const DOES_NOT_START = '#!/bin/sh\nexit 127\n'
 const COMMANDS = process.env.PATH
+const ARCHIVE = archiveName('3.27.1')
 
 let folder: string
 let mediasoup: string
@@ -51,7 +71,7 @@ const cached = (origin: string) =>
   join(folder, `cache/mediasoup-worker/3.27.1-${platform()}-${arch()}-${origin}/mediasoup-worker`)
 
 test.before.each(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'mafalda-test-'))
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'mafalda-test-')))
   mediasoup = join(folder, 'mediasoup')
   log = []
   await mkdir(mediasoup)
@@ -59,7 +79,7 @@ test.before.each(async () => {
     join(mediasoup, 'package.json'),
     JSON.stringify({
       version: '3.27.1',
-      repository: { url: 'git+http://127.0.0.1:2/mediasoup.git' }
+      repository: { url: 'git+https://127.0.0.1:2/mediasoup.git' }
     })
   )
 })
@@ -132,61 +152,172 @@ test('without the permission to build, the error says where no worker was', asyn
   assert.match(message, join(folder, 'cache'))
 })
 
+interface Release {
+  url: string
+  /** SHA-256 of the archive. */
+  hash: string
+  /** What was asked for. */
+  asked: string[]
+}
+
 /** Offers a script as prebuilt worker, like mediasoup's releases. */
-async function releases(script: string, run: (url: string) => Promise<void>) {
+async function releases(
+  script: string,
+  run: (release: Release) => Promise<void>,
+  { secure = true } = {}
+) {
   const worker = await executable(join(folder, 'release/mediasoup-worker'), script)
-  execFileSync('tar', [
-    '-czf',
-    join(folder, 'release.tgz'),
-    '-C',
-    dirname(worker),
-    'mediasoup-worker'
-  ])
-  const archive = await readFile(join(folder, 'release.tgz'))
-  const server = createServer(({ url }, response) => {
-    const known = url?.startsWith(`/3.27.1/mediasoup-worker-3.27.1-${platform()}-${arch()}`)
-    response.writeHead(known ? 200 : 404).end(archive)
-  })
+  const file = join(folder, 'release.tgz')
+  execFileSync('tar', ['-czf', file, '-C', dirname(worker), 'mediasoup-worker'])
+  const archive = await readFile(file)
+  const asked: string[] = []
+  const answer: RequestListener = ({ url = '' }, response) => {
+    asked.push(url)
+    response.writeHead(url.startsWith(`/3.27.1/${ARCHIVE}`) ? 200 : 404).end(archive)
+  }
+  const server = secure ? createSecureServer(await certificate(), answer) : createServer(answer)
   await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
+  const { port } = server.address() as AddressInfo
   try {
-    await run(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    const url = `${secure ? 'https' : 'http'}://127.0.0.1:${port}`
+    await run({ url, hash: createHash('sha256').update(archive).digest('hex'), asked })
   } finally {
+    server.closeAllConnections()
     server.close()
   }
 }
 
-const downloading = (url: string) => ({
+/** Of an authority that this process then trusts, as those of the system. */
+async function certificate() {
+  const { ca, issue } = await authority()
+  const before = getCACertificates()
+  setDefaultCACertificates([...before, await readFile(ca, 'utf8')])
+  afterTest(() => setDefaultCACertificates(before))
+  const { cert, key } = await issue('releases')
+  return { cert: await readFile(cert), key: await readFile(key) }
+}
+
+const downloading = ({ url, hash }: { url: string; hash?: string }) => ({
   PATH: COMMANDS,
   MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD: '',
-  MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL: url
+  MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL: url,
+  MAFALDA_WORKER_SHA256: hash
 })
+const prebuilt = (hash: string) => cached(`prebuilt-${hash.slice(0, 16)}`)
 
-test("mediasoup's prebuilt worker is downloaded, once", () =>
-  releases(STARTS, async url => {
-    assert.is(await find({ env: downloading(url) }), cached('prebuilt'))
-    assert.is(await find({ env: downloading(url) }), cached('prebuilt'))
-    assert.is(log.length, 1)
-    assert.match(
-      log[0]!,
-      `Downloaded mediasoup-worker 3.27.1, prebuilt by the mediasoup project: ${url}/3.27.1/`
-    )
+test('a prebuilt worker with the stated SHA-256 is downloaded, once, and the log says from where', () =>
+  releases(STARTS, async ({ url, hash, asked }) => {
+    const env = downloading({ url, hash: hash.toUpperCase() })
+    assert.is(await find({ env }), prebuilt(hash))
+    assert.is(await find({ env }), prebuilt(hash))
+    assert.is(asked.length, 1)
+    const { host } = new URL(url)
+    assert.equal(log, [
+      `Downloaded mediasoup-worker 3.27.1 from ${host} (${url}${asked[0]}); its SHA-256 is that of MAFALDA_WORKER_SHA256`
+    ])
   }))
 
+test('a prebuilt worker with another SHA-256 is not kept and not run', () =>
+  releases('#!/bin/sh\ntouch "$RAN"\nexit 41\n', async ({ url, hash }) => {
+    const other = hash.replace(/./g, digit => (digit === '0' ? '1' : '0'))
+    const ran = join(folder, 'ran')
+    const env = { ...downloading({ url, hash: other }), RAN: ran }
+    await rejection(find({ env, build: false }))
+    assert.is(log.length, 1)
+    assert.match(log[0]!, `its SHA-256 must be ${other} (got ${hash})`)
+    assert.not(existsSync(prebuilt(other)))
+    assert.not(existsSync(ran))
+    assert.is(await find({ env: { ...env, MAFALDA_WORKER_SHA256: hash } }), prebuilt(hash))
+    assert.ok(existsSync(ran))
+  }))
+
+test('without a known SHA-256 nothing is downloaded', () =>
+  releases(STARTS, async ({ url, asked }) => {
+    await rejection(find({ env: downloading({ url }), build: false }))
+    assert.equal(asked, [])
+    assert.is(log.length, 1)
+    assert.match(log[0]!, `No prebuilt mediasoup-worker 3.27.1: the SHA-256 of ${ARCHIVE}`)
+    assert.match(log[0]!, 'MAFALDA_WORKER_SHA256')
+  }))
+
+test('a SHA-256 that is none is refused', async () => {
+  assert.is(
+    await rejection(find({ env: downloading({ url: '', hash: 'sha256:1' }) })),
+    'MAFALDA_WORKER_SHA256 must be 64 hexadecimal digits (got "sha256:1")'
+  )
+})
+
+test('a worker is never downloaded by http://', () =>
+  releases(
+    STARTS,
+    async ({ url, hash, asked }) => {
+      await rejection(find({ env: downloading({ url, hash }), build: false }))
+      assert.equal(asked, [])
+      assert.match(log[0]!, `the URL must begin with https:// (got ${url})`)
+    },
+    { secure: false }
+  ))
+
 test('a prebuilt worker that does not start here is not kept', () =>
-  releases(DOES_NOT_START, async url => {
-    await rejection(find({ env: downloading(url), build: false }))
+  releases(DOES_NOT_START, async ({ url, hash }) => {
+    await rejection(find({ env: downloading({ url, hash }), build: false }))
     assert.match(log[0]!, 'does not start on this system')
-    assert.match(await rejection(readFile(cached('prebuilt'))), 'ENOENT')
+    assert.not(existsSync(prebuilt(hash)))
   }))
 
 test('offline, one line says so and the search goes on', async () => {
-  const message = await rejection(find({ env: downloading(''), build: false }))
+  const env = downloading({ url: '', hash: '0'.repeat(64) })
+  const message = await rejection(find({ env, build: false }))
   assert.match(message, 'mediasoup 3.27.1 needs its worker')
   assert.is(log.length, 1)
   assert.match(
     log[0]!,
-    /^No prebuilt mediasoup-worker 3.27.1: cannot get http:\/\/127.0.0.1:2\/mediasoup\/releases\/download\/3.27.1\/.*ECONNREFUSED/
+    /^No prebuilt mediasoup-worker 3.27.1: cannot get https:\/\/127.0.0.1:2\/mediasoup\/releases\/download\/3.27.1\/.*ECONNREFUSED/
   )
 })
+
+test('a worker in the cache that others can write, or replace, is not run', async () => {
+  const worker = await executable(cached(await recipe()), STARTS)
+  for (const [path, mode] of [
+    [worker, 0o757],
+    [worker, 0o775],
+    [dirname(worker), 0o777],
+    [join(folder, 'cache'), 0o777]
+  ] as const) {
+    await chmod(path, mode)
+    const message = await rejection(find())
+    assert.match(message, 'must be writable by this user and root only')
+    assert.match(message, `${path} has the mode ${mode.toString(8)}`)
+    await chmod(path, 0o755)
+    assert.is(await find(), worker)
+  }
+})
+
+test('a cache that others can write is refused before anything is put there', () =>
+  releases(STARTS, async ({ url, hash, asked }) => {
+    await mkdir(join(folder, 'cache'))
+    await chmod(join(folder, 'cache'), 0o777)
+    assert.match(
+      await rejection(find({ env: downloading({ url, hash }) })),
+      'must be writable by this user and root only'
+    )
+    assert.equal(asked, [])
+  }))
+
+if (process.getuid?.() === 0)
+  test('a worker in the cache that belongs to another user is not run', async () => {
+    const worker = await executable(cached(await recipe()), STARTS)
+    await chown(worker, 65_534, 65_534)
+    assert.match(await rejection(find()), `${worker} belongs to the user 65534`)
+  })
+
+test('what is put into the cache is not writable by others, whatever the umask is', () =>
+  releases(STARTS, async ({ url, hash }) => {
+    const before = process.umask(0)
+    afterTest(() => process.umask(before))
+    const worker = await find({ env: downloading({ url, hash }) })
+    for (const path of [worker, dirname(worker), join(folder, 'cache')])
+      assert.is((await stat(path)).mode & 0o022, 0, path)
+  }))
 
 test.run()
