@@ -118,6 +118,20 @@ const serveCommand = () =>
         .argParser(parseOrigins)
     )
     .addOption(
+      option(
+        '--trust-proxy <networks>',
+        'addresses of balancers (10.0.0.7 or 10.0.0.0/8, divided by ",") that say for whom they connect, in X-Forwarded-For'
+      )
+        .default([], 'none')
+        .argParser(value => value.split(',').map(network => network.trim()))
+    )
+    .addOption(
+      option(
+        '--proxy-protocol',
+        'those of --trust-proxy begin each connection with a header of the PROXY protocol, version 1 or 2'
+      )
+    )
+    .addOption(
       option('--insecure', 'let other hosts connect although nobody is asked who they are')
     )
     .addOption(

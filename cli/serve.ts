@@ -43,6 +43,8 @@ interface Options extends AccessOptions {
   tokenGrace?: number
   limits: Partial<Limits>
   allowOrigin: string[]
+  trustProxy: string[]
+  proxyProtocol?: boolean
   insecure?: boolean
   logLevel: string
   vertical?: boolean
@@ -132,7 +134,9 @@ const serveOptions = ({
   maxMemory,
   limits,
   insecure,
-  allowOrigin
+  allowOrigin,
+  trustProxy,
+  proxyProtocol
 }: Options) => ({
   grace,
   silence,
@@ -141,7 +145,9 @@ const serveOptions = ({
   maxMemory,
   limits,
   insecure,
-  allowOrigins: allowOrigin
+  allowOrigins: allowOrigin,
+  trustProxy,
+  proxyProtocol
 })
 
 /** The mediasoup of this host. */
@@ -224,7 +230,7 @@ function explain(error: NodeJS.ErrnoException, { host, port }: Address): string 
     case 'EACCES':
       return `port ${port} of ${host} may not be opened by this user: choose one above 1023 with --listen`
     case 'ERR_INSECURE':
-      return `whoever reaches ${host} could use this tier: ask for tokens (--token-keys) or client certificates (--tls-ca), listen on 127.0.0.1, or say --insecure if only your own machines reach it`
+      return `whoever reaches ${host} could use this tier: ask for tokens (--token-keys) or client certificates (--tls-ca), listen on 127.0.0.1 without --trust-proxy, or say --insecure if only your own machines reach it`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `${host} is not an address of this host: choose another one with --listen, 0.0.0.0 for all`

@@ -3,6 +3,7 @@
 
 import { type RequestListener, type Server as HttpServer, createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { type Pem, readTls } from '../../lib/tls.ts'
 import { watchFiles } from './files.ts'
@@ -28,12 +29,13 @@ export interface ReloadableServer {
 export function createHttp(
   listener: RequestListener,
   tls: ServerTls | undefined,
-  logger: Logger
+  logger: Logger,
+  addressOf: (socket: Socket) => string
 ): ReloadableServer {
   if (!tls) return { http: createServer(listener), reload() {}, unwatch() {} }
   const http = createSecureServer({ ...readTls(tls), requestCert: tls.ca !== undefined }, listener)
-  http.on('tlsClientError', (error, { remoteAddress: peer }) =>
-    logger.info({ peer, reason: error.message }, 'a TLS handshake failed')
+  http.on('tlsClientError', (error, socket) =>
+    logger.info({ peer: addressOf(socket), reason: error.message }, 'a TLS handshake failed')
   )
   const files = Object.values(tls).filter(pem => typeof pem === 'string')
   return { http, reload, unwatch: watchFiles(files, reload) }

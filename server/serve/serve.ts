@@ -32,11 +32,12 @@ import { Sessions } from './sessions.ts'
 import { Strangers } from './strangers.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
 import { ConnectionCounter } from './connection-counter.ts'
+import { ClientAddresses, type TrustedProxies } from './client-address.ts'
 
 // Who connects has shown a token, or shows it at once.
 const MAX_STRANGERS = 256
 
-export interface ServeOptions extends SocketOptions {
+export interface ServeOptions extends SocketOptions, TrustedProxies {
   /** Default 127.0.0.1. */
   host?: string
   /** Default 0: the system chooses. */
@@ -130,8 +131,10 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   checkProtection({
     host,
     authenticates: tls?.ca !== undefined || tokenOptions !== undefined,
-    insecure
+    insecure,
+    isProxied: Boolean(options.trustProxy?.length)
   })
+  const addresses = new ClientAddresses(options)
   const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
   // A session may outlive its connection, and a connection may be none yet.
   const [connections, tenants] = [new ConnectionCounter(limits), new ConnectionCounter(limits)]
@@ -156,8 +159,11 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     maxPayload,
     ...webSocketOptions
   })
-  const secure = createHttp(answer, tls, logger)
+  const secure = createHttp(answer, tls, logger, socket => addresses.ofConnection(socket))
   const { http } = secure
+  addresses.readHeaders(http, (peer, reason) =>
+    logger.warn({ peer, reason }, 'a trusted proxy was refused')
+  )
   let closing = false
 
   http.on('upgrade', onUpgrade)
@@ -216,6 +222,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   }
 
   async function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
+    const address = addresses.of(request)
     const offered = (request.headers['sec-websocket-protocol'] ?? '')
       .split(',')
       .map(name => name.trim())
@@ -241,13 +248,12 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
     if (closing) return refuse(socket, 503, 'the server is shutting down')
     if (!tokens || grant) {
-      const address = request.socket.remoteAddress ?? ''
       const refusal = connections.refusal(address)
       if (refusal) return refuse(socket, ...refusal)
       socket.once('close', connections.add(address))
     }
     sockets.handleUpgrade(request, socket, head, webSocket =>
-      onSocket(webSocket, socket, request, grant)
+      onSocket(webSocket, socket, address, grant)
     )
   }
 
@@ -266,12 +272,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
   }
 
-  function onSocket(
-    socket: WebSocket,
-    stream: Duplex,
-    { socket: { remoteAddress: address = '' } }: IncomingMessage,
-    grant?: Grant
-  ) {
+  function onSocket(socket: WebSocket, stream: Duplex, address: string, grant?: Grant) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
     const authentication = tokens && new AuthenticatedLink(link, tokens, grant, count)
     if (tokens && !grant) link.once('frame', strangers.add(stream))
