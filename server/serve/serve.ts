@@ -23,13 +23,14 @@ import { type SocketOptions, socketDefaults } from '../../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../../lib/socket.ts'
 import { type Frame, type Link, type Tier, join } from '../../lib/tier.ts'
 import { encodeFailure, encodeResult } from '../../lib/wire.ts'
-import { checkProtection, isOriginAllowed } from './exposure.ts'
+import { checkProtection } from './exposure.ts'
 import { AuthenticatedLink } from './authentication.ts'
 import { AdmissionLink } from './admission.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './http.ts'
 import { Sessions } from './sessions.ts'
 import { Strangers } from './strangers.ts'
+import { upgradeRefusal } from './upgrade.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
 import { ConnectionCounter } from './connection-counter.ts'
 import { ClientAddresses, type TrustedProxies } from './client-address.ts'
@@ -155,6 +156,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   })
   const sockets = new WebSocketServer({
     noServer: true,
+    path: '/',
     handleProtocols: () => PROTOCOL,
     maxPayload,
     ...webSocketOptions
@@ -223,23 +225,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   async function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
     const address = addresses.of(request)
-    const offered = (request.headers['sec-websocket-protocol'] ?? '')
-      .split(',')
-      .map(name => name.trim())
     if (closing) return refuse(socket, 503, 'the server is shutting down')
-    if (!offered.includes(PROTOCOL))
-      return refuse(
-        socket,
-        400,
-        `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`
-      )
-    const { origin } = request.headers
-    if (!isOriginAllowed(origin, allowOrigins))
-      return refuse(
-        socket,
-        403,
-        `pages of ${origin} may not connect: the operator allows origins by --allow-origin`
-      )
+    const wrong = upgradeRefusal(request, { sockets, allowOrigins })
+    if (wrong) return refuse(socket, ...wrong)
     let grant: Grant | undefined
     try {
       grant = await bearerOf(request, socket)
@@ -409,11 +397,16 @@ function tokenIn(authorization: string): string {
   return token
 }
 
+const EXTRA_HEADERS: Record<number, string> = {
+  401: '\r\nwww-authenticate: Bearer',
+  426: '\r\nupgrade: websocket\r\nsec-websocket-version: 13'
+}
+
 function refuse(socket: Duplex, status: number, message: string) {
   socket.on('error', () => {}) // Whoever is refused may be gone already.
   socket.once('finish', () => socket.destroy()) // Or stay.
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain${status === 401 ? '\r\nwww-authenticate: Bearer' : ''}\r\nconnection: close\r\n\r\n${message}\n`
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain${EXTRA_HEADERS[status] ?? ''}\r\nconnection: close\r\n\r\n${message}\n`
   )
 }
 
