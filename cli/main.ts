@@ -192,6 +192,18 @@ const serveCommand = () =>
       ).argParser(byteCount)
     )
     .addOption(
+      option(
+        '--health-listen <host:port>',
+        'where /healthz and /readyz are, instead of the port of clients'
+      ).argParser(parseAddress)
+    )
+    .addOption(
+      option(
+        '--audit-log <file>',
+        'who came in, was refused, and left, as JSON lines, or - for stdout; opened again on SIGHUP'
+      )
+    )
+    .addOption(
       option('--log-level <level>', 'what is logged')
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
         .default('info')

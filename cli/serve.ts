@@ -19,6 +19,7 @@ import {
 import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './address.ts'
+import { auditLog } from './audit-log.ts'
 
 interface Options extends AccessOptions {
   listen: Address
@@ -45,6 +46,8 @@ interface Options extends AccessOptions {
   allowOrigin: string[]
   trustProxy: string[]
   proxyProtocol?: boolean
+  auditLog?: string
+  healthListen?: Address
   insecure?: boolean
   logLevel: string
   vertical?: boolean
@@ -68,23 +71,30 @@ export async function serveTier(urls: string[], options: Options) {
   )
   const { listen, drainDeadline } = options
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
+  const audit = options.auditLog === undefined ? undefined : auditLog(options.auditLog, logger)
   const { tier, drain } = await tierOf(urls, options, logger)
   const server = await serve(tier, {
     ...listen,
     ...serveOptions(options),
     tls,
     tokens,
+    audit: audit?.write,
+    healthListen: options.healthListen,
     logger
   }).catch(error => {
     tier.close() // What is tried again and again would keep this process.
     throw new Error(explain(error, listen), { cause: error })
   })
-  logger.info({ url: server.url, node: tier.node }, 'listening')
+  logger.info({ url: server.url, health: server.healthUrl, node: tier.node }, 'listening')
 
   // What one client's call makes mediasoup reject and forget must not end the sessions of all
   // others.
   process.on('unhandledRejection', err => logger.error({ err }, 'a rejection was not handled'))
-  if (tls || tokens) process.on('SIGHUP', () => server.reload())
+  if (tls || tokens || audit)
+    process.on('SIGHUP', () => {
+      server.reload()
+      audit?.reopen()
+    })
   let [draining, closing] = [false, false]
   for (const signal of SIGNALS) process.on(signal, onSignal)
 
@@ -98,6 +108,7 @@ export async function serveTier(urls: string[], options: Options) {
     if (!drain || draining || signal === 'SIGINT' || !drainDeadline) return close({ signal })
     draining = true
     drain.start({ deadline: drainDeadline * 1_000 })
+    server.audit('drained', { reason: signal })
   }
 
   async function close(why: object) {

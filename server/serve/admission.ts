@@ -27,7 +27,10 @@ interface InFlight {
   /** In ms, of performance.now(). */
   since: number
   reservation: Reservation | undefined
+  drains: DrainEvent | undefined
 }
+
+export type DrainEvent = 'drained' | 'cancelled'
 
 // Some calls are never answered: those that a recall gave up, and a few of mediasoup's own. What
 // they hold is free then.
@@ -36,6 +39,8 @@ const ANSWER_TIMEOUT_MS = 60_000
 export class AdmissionLink extends LinkFilter {
   readonly #limits: SessionLimits
   readonly #grant: () => Grant | undefined
+  /** Is told that the session has drained the host, or has cancelled that. */
+  onDrain: (event: DrainEvent) => void = () => {}
   readonly #bucket = new TokenBucket()
   readonly #quotas = new QuotaTracker()
   // In the order in which they were sent.
@@ -166,7 +171,8 @@ export class AdmissionLink extends LinkFilter {
         `the requests of a session that are not answered have at most ${limits.bytesInFlight} bytes`
       )
     const reservation = this.#quotas.asked(head, frame, limits)
-    this.#inFlight.set(id, { bytes, since: performance.now(), reservation })
+    const drains = head.method === 'tier.drain' ? drainEvent(frame, head) : undefined
+    this.#inFlight.set(id, { bytes, since: performance.now(), reservation, drains })
     this.#bytesInFlight += bytes
     if (head.method === 'tier.recall') this.#recalls(id, frame)
   }
@@ -203,9 +209,22 @@ export class AdmissionLink extends LinkFilter {
     const { id, method } = head
     if (method !== undefined) return this.#quotas.told(head as CallHead, frame)
     const request = this.#forget(id!)
+    if (request?.drains && isResult(frame)) this.onDrain(request.drains)
     if (id != null && id === this.#recall) this.#quotas.recallAnswered()
     else if (!request || request.reservation) this.#quotas.answered(frame, request?.reservation)
   }
+}
+
+function isResult(frame: Frame): boolean {
+  const message = decode(frame)
+  return message.method === undefined && message.error === undefined
+}
+
+function drainEvent(frame: Frame, head: CallHead): DrainEvent {
+  const {
+    params: [options]
+  } = decode(frame, head) as unknown as { params: unknown[] }
+  return (Object(options) as { cancel?: unknown }).cancel ? 'cancelled' : 'drained'
 }
 
 /** Packets, and messages of bytes, are not counted. */
