@@ -13,6 +13,7 @@ import {
   encodeFailure,
   encodeNotification,
   encodeRequest,
+  encodeResult,
   headerOf,
   normalize,
   notUnique
@@ -28,6 +29,7 @@ interface InFlight {
   since: number
   reservation: Reservation | undefined
   drains: DrainEvent | undefined
+  isHello: boolean
 }
 
 export type DrainEvent = 'drained' | 'cancelled'
@@ -84,7 +86,7 @@ export class AdmissionLink extends LinkFilter {
 
   override send(frame: Frame, head?: Head) {
     try {
-      if (typeof frame === 'string') this.#told(frame, head ?? headerOf(frame))
+      if (typeof frame === 'string') frame = this.#told(frame, head ?? headerOf(frame))
     } catch {
       // A tier below sent no message: the client is to judge it.
     }
@@ -172,7 +174,8 @@ export class AdmissionLink extends LinkFilter {
       )
     const reservation = this.#quotas.asked(head, frame, limits)
     const drains = head.method === 'tier.drain' ? drainEvent(frame, head) : undefined
-    this.#inFlight.set(id, { bytes, since: performance.now(), reservation, drains })
+    const isHello = head.method === 'tier.hello'
+    this.#inFlight.set(id, { bytes, since: performance.now(), reservation, drains, isHello })
     this.#bytesInFlight += bytes
     if (head.method === 'tier.recall') this.#recalls(id, frame)
   }
@@ -204,15 +207,27 @@ export class AdmissionLink extends LinkFilter {
     return request
   }
 
-  #told(frame: string, head: Head | undefined) {
-    if (!head) return
+  /** Answers what goes on. */
+  #told(frame: string, head: Head | undefined): Frame {
+    if (!head) return frame
     const { id, method } = head
-    if (method !== undefined) return this.#quotas.told(head as CallHead, frame)
+    if (method !== undefined) {
+      this.#quotas.told(head as CallHead, frame)
+      return frame
+    }
     const request = this.#forget(id!)
     if (request?.drains && isResult(frame)) this.onDrain(request.drains)
     if (id != null && id === this.#recall) this.#quotas.recallAnswered()
     else if (!request || request.reservation) this.#quotas.answered(frame, request?.reservation)
+    if (!request?.isHello || !this.#granted || this.#granted.scopes.has('operate')) return frame
+    return withoutWorkerBin(frame)
   }
+}
+
+/** The path of a program on the host concerns who operates it. */
+function withoutWorkerBin(frame: string) {
+  const { id, result } = decode(frame) as { id: Id; result?: object }
+  return result ? encodeResult(id, { ...result, workerBin: undefined }) : frame
 }
 
 function isResult(frame: Frame): boolean {
