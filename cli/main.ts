@@ -119,6 +119,20 @@ const serveCommand = () =>
         .argParser(parseOrigins)
     )
     .addOption(
+      option(
+        '--trust-proxy <networks>',
+        'addresses of balancers (10.0.0.7 or 10.0.0.0/8, divided by ",") that say for whom they connect, in X-Forwarded-For'
+      )
+        .default([], 'none')
+        .argParser(value => value.split(',').map(network => network.trim()))
+    )
+    .addOption(
+      option(
+        '--proxy-protocol',
+        'those of --trust-proxy begin each connection with a header of the PROXY protocol, version 1 or 2'
+      )
+    )
+    .addOption(
       option('--insecure', 'let other hosts connect although nobody is asked who they are')
     )
     .addOption(
@@ -177,6 +191,18 @@ const serveCommand = () =>
         '--max-memory <bytes>',
         'what all sessions together may keep for peers that do not take it, such as 512M; above it, the session that keeps most ends; default: a quarter of the heap or of the memory, whichever is less'
       ).argParser(byteCount)
+    )
+    .addOption(
+      option(
+        '--health-listen <host:port>',
+        'where /healthz and /readyz are, instead of the port of clients'
+      ).argParser(parseAddress)
+    )
+    .addOption(
+      option(
+        '--audit-log <file>',
+        'who came in, was refused, and left, as JSON lines, or - for stdout; opened again on SIGHUP'
+      )
     )
     .addOption(
       option('--log-level <level>', 'what is logged')

@@ -19,6 +19,7 @@ import {
 import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './address.ts'
+import { auditLog } from './audit-log.ts'
 
 interface Options extends AccessOptions {
   listen: Address
@@ -43,6 +44,10 @@ interface Options extends AccessOptions {
   tokenGrace?: number
   limits: Partial<Limits>
   allowOrigin: string[]
+  trustProxy: string[]
+  proxyProtocol?: boolean
+  auditLog?: string
+  healthListen?: Address
   insecure?: boolean
   logLevel: string
   vertical?: boolean
@@ -68,23 +73,30 @@ export async function serveTier(urls: string[], options: Options) {
   if (process.getuid?.() === 0)
     logger.warn('runs as root, and so do its workers: use a user of its own')
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
+  const audit = options.auditLog === undefined ? undefined : auditLog(options.auditLog, logger)
   const { tier, drain } = await tierOf(urls, options, logger)
   const server = await serve(tier, {
     ...listen,
     ...serveOptions(options),
     tls,
     tokens,
+    audit: audit?.write,
+    healthListen: options.healthListen,
     logger
   }).catch(error => {
     tier.close() // What is tried again and again would keep this process.
     throw new Error(explain(error, listen), { cause: error })
   })
-  logger.info({ url: server.url, node: tier.node }, 'listening')
+  logger.info({ url: server.url, health: server.healthUrl, node: tier.node }, 'listening')
 
   // What one client's call makes mediasoup reject and forget must not end the sessions of all
   // others.
   process.on('unhandledRejection', err => logger.error({ err }, 'a rejection was not handled'))
-  if (tls || tokens) process.on('SIGHUP', () => server.reload())
+  if (tls || tokens || audit)
+    process.on('SIGHUP', () => {
+      server.reload()
+      audit?.reopen()
+    })
   let [draining, closing] = [false, false]
   for (const signal of SIGNALS) process.on(signal, onSignal)
 
@@ -98,6 +110,7 @@ export async function serveTier(urls: string[], options: Options) {
     if (!drain || draining || signal === 'SIGINT' || !drainDeadline) return close({ signal })
     draining = true
     drain.start({ deadline: drainDeadline * 1_000 })
+    server.audit('drained', { reason: signal })
   }
 
   async function close(why: object) {
@@ -134,7 +147,9 @@ const serveOptions = ({
   maxMemory,
   limits,
   insecure,
-  allowOrigin
+  allowOrigin,
+  trustProxy,
+  proxyProtocol
 }: Options) => ({
   grace,
   silence,
@@ -143,7 +158,9 @@ const serveOptions = ({
   maxMemory,
   limits,
   insecure,
-  allowOrigins: allowOrigin
+  allowOrigins: allowOrigin,
+  trustProxy,
+  proxyProtocol
 })
 
 /** The mediasoup of this host. */
@@ -226,7 +243,7 @@ function explain(error: NodeJS.ErrnoException, { host, port }: Address): string 
     case 'EACCES':
       return `port ${port} of ${host} may not be opened by this user: choose one above 1023 with --listen`
     case 'ERR_INSECURE':
-      return `whoever reaches ${host} could use this tier: ask for tokens (--token-keys) or client certificates (--tls-ca), listen on 127.0.0.1, or say --insecure if only your own machines reach it`
+      return `whoever reaches ${host} could use this tier: ask for tokens (--token-keys) or client certificates (--tls-ca), listen on 127.0.0.1 without --trust-proxy, or say --insecure if only your own machines reach it`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `${host} is not an address of this host: choose another one with --listen, 0.0.0.0 for all`

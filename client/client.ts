@@ -321,7 +321,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
         return client.#hello!.mediasoup
       },
       get workerBin() {
-        return client.#hello!.workerBin
+        return client.#hello!.workerBin ?? ''
       },
       get observer() {
         return client.#observer

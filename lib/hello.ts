@@ -16,8 +16,11 @@ export interface Hello {
   node: string
   /** Not a leaf: what it has is on other tiers. */
   proxy?: boolean
-  /** What mediasoup there answers synchronously; the client answers in its place. */
-  workerBin: string
+  /**
+   * What mediasoup there answers synchronously; the client answers in its place. A path on the host
+   * is told to who may operate it.
+   */
+  workerBin?: string
   supportedRtpCapabilities: ms.RouterRtpCapabilities
 }
 

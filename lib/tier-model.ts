@@ -149,15 +149,18 @@ export const tierModel = {
           object({ protocol: string, model: string, via: { ...strings, maxItems: 64 } }, [])
         )
       ],
-      result: object({
-        protocol: string,
-        mafalda: string,
-        mediasoup: string,
-        model: string,
-        node: string,
-        workerBin: string,
-        supportedRtpCapabilities: { type: 'object' }
-      }),
+      result: object(
+        {
+          protocol: string,
+          mafalda: string,
+          mediasoup: string,
+          model: string,
+          node: string,
+          workerBin: string,
+          supportedRtpCapabilities: { type: 'object' }
+        },
+        ['protocol', 'mafalda', 'mediasoup', 'model', 'node', 'supportedRtpCapabilities']
+      ),
       inProxy: 'own'
     }
   },

@@ -69,7 +69,7 @@ export function hostRules(mediasoup: Mediasoup, { announcedAddress, allowFiles =
   function checkFiles({ workerBin, dtlsCertificateFile, dtlsPrivateKeyFile }: Options) {
     if (workerBin !== undefined && workerBin !== mediasoup.workerBin) {
       throw new TypeError(
-        `workerBin must be the one of the host, ${mediasoup.workerBin}, or not be given (got ${workerBin})`
+        `workerBin must be the one of the host, or not be given (got ${workerBin})`
       )
     }
     for (const [name, file] of Object.entries({ dtlsCertificateFile, dtlsPrivateKeyFile })) {

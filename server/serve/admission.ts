@@ -13,6 +13,7 @@ import {
   encodeFailure,
   encodeNotification,
   encodeRequest,
+  encodeResult,
   headerOf,
   normalize,
   notUnique
@@ -27,7 +28,11 @@ interface InFlight {
   /** In ms, of performance.now(). */
   since: number
   reservation: Reservation | undefined
+  drains: DrainEvent | undefined
+  isHello: boolean
 }
+
+export type DrainEvent = 'drained' | 'cancelled'
 
 // Some calls are never answered: those that a recall gave up, and a few of mediasoup's own. What
 // they hold is free then.
@@ -36,6 +41,8 @@ const ANSWER_TIMEOUT_MS = 60_000
 export class AdmissionLink extends LinkFilter {
   readonly #limits: SessionLimits
   readonly #grant: () => Grant | undefined
+  /** Is told that the session has drained the host, or has cancelled that. */
+  onDrain: (event: DrainEvent) => void = () => {}
   readonly #bucket = new TokenBucket()
   readonly #quotas = new QuotaTracker()
   // In the order in which they were sent.
@@ -79,7 +86,7 @@ export class AdmissionLink extends LinkFilter {
 
   override send(frame: Frame, head?: Head) {
     try {
-      if (typeof frame === 'string') this.#told(frame, head ?? headerOf(frame))
+      if (typeof frame === 'string') frame = this.#told(frame, head ?? headerOf(frame))
     } catch {
       // A tier below sent no message: the client is to judge it.
     }
@@ -166,7 +173,9 @@ export class AdmissionLink extends LinkFilter {
         `the requests of a session that are not answered have at most ${limits.bytesInFlight} bytes`
       )
     const reservation = this.#quotas.asked(head, frame, limits)
-    this.#inFlight.set(id, { bytes, since: performance.now(), reservation })
+    const drains = head.method === 'tier.drain' ? drainEvent(frame, head) : undefined
+    const isHello = head.method === 'tier.hello'
+    this.#inFlight.set(id, { bytes, since: performance.now(), reservation, drains, isHello })
     this.#bytesInFlight += bytes
     if (head.method === 'tier.recall') this.#recalls(id, frame)
   }
@@ -198,14 +207,39 @@ export class AdmissionLink extends LinkFilter {
     return request
   }
 
-  #told(frame: string, head: Head | undefined) {
-    if (!head) return
+  /** Answers what goes on. */
+  #told(frame: string, head: Head | undefined): Frame {
+    if (!head) return frame
     const { id, method } = head
-    if (method !== undefined) return this.#quotas.told(head as CallHead, frame)
+    if (method !== undefined) {
+      this.#quotas.told(head as CallHead, frame)
+      return frame
+    }
     const request = this.#forget(id!)
+    if (request?.drains && isResult(frame)) this.onDrain(request.drains)
     if (id != null && id === this.#recall) this.#quotas.recallAnswered()
     else if (!request || request.reservation) this.#quotas.answered(frame, request?.reservation)
+    if (!request?.isHello || !this.#granted || this.#granted.scopes.has('operate')) return frame
+    return withoutWorkerBin(frame)
   }
+}
+
+/** The path of a program on the host concerns who operates it. */
+function withoutWorkerBin(frame: string) {
+  const { id, result } = decode(frame) as { id: Id; result?: object }
+  return result ? encodeResult(id, { ...result, workerBin: undefined }) : frame
+}
+
+function isResult(frame: Frame): boolean {
+  const message = decode(frame)
+  return message.method === undefined && message.error === undefined
+}
+
+function drainEvent(frame: Frame, head: CallHead): DrainEvent {
+  const {
+    params: [options]
+  } = decode(frame, head) as unknown as { params: unknown[] }
+  return (Object(options) as { cancel?: unknown }).cancel ? 'cancelled' : 'drained'
 }
 
 /** Packets, and messages of bytes, are not counted. */

@@ -27,6 +27,14 @@ const refusalFor = (error: unknown) =>
 
 const unauthenticated = (why: string) => new AccessError(codes.unauthenticated, why)
 
+export interface AuthenticationEvents {
+  /** It is known who is there, and the upgrade did not say so. */
+  onGrant?(): void
+  onRenewed?(): void
+  /** Nobody is let in, or a token is not renewed. The answer waits. */
+  onRefused?(error: Error, isGuess: boolean): Promise<void>
+}
+
 export class AuthenticatedLink extends LinkFilter {
   readonly #tokens: Tokens
   #grant: Grant | undefined
@@ -35,20 +43,19 @@ export class AuthenticatedLink extends LinkFilter {
   #waiting: Frame[] = []
   #verifying = false
   #closed = false
-  readonly #onGrant: () => void
+  readonly #events: AuthenticationEvents
 
   /**
    * @param grant of the token that the upgrade brought
-   * @param onGrant is told when it is known who is there, if the upgrade did not say so
    */
-  constructor(below: Link, tokens: Tokens, grant?: Grant, onGrant = () => {}) {
+  constructor(below: Link, tokens: Tokens, grant?: Grant, events: AuthenticationEvents = {}) {
     super(below)
     this.#tokens = tokens
-    this.#onGrant = onGrant
+    this.#events = events
     below.once('close', () => this.#end())
     if (grant) this.#admit(grant)
     else
-      this.#timer = setTimeout(() => this.#refuse(unauthenticated(NO_TOKEN)), PATIENCE_MS).unref()
+      this.#timer = setTimeout(() => this.#giveUp(unauthenticated(NO_TOKEN)), PATIENCE_MS).unref()
   }
 
   get grant() {
@@ -83,8 +90,9 @@ export class AuthenticatedLink extends LinkFilter {
       const grant = await this.#tokens.verify(tokenOf(message.params))
       if (known && known.subject !== grant.subject)
         throw new AccessError(codes.forbidden, 'a token is renewed for the subject that it was for')
-      if (!known && !this.#closed) this.#onGrant()
+      if (!known && !this.#closed) this.#events.onGrant?.()
       this.#admit(grant)
+      if (known) this.#events.onRenewed?.()
       if (id !== undefined)
         this.below.send(
           encodeResult(id!, {
@@ -94,6 +102,7 @@ export class AuthenticatedLink extends LinkFilter {
           })
         )
     } catch (error) {
+      await this.#events.onRefused?.(error as Error, error instanceof AccessError)
       this.below.send(
         encodeFailure(id ?? (error as ProtocolError).id ?? null, describeError(error))
       )
@@ -120,6 +129,11 @@ export class AuthenticatedLink extends LinkFilter {
           : this.#refuse(unauthenticated('the token has expired, and was not renewed')),
       Math.min(left, MAX_DURATION)
     ).unref()
+  }
+
+  #giveUp(error: Error) {
+    void this.#events.onRefused?.(error, false)
+    this.#refuse(error)
   }
 
   #refuse(error: Error) {

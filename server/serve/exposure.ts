@@ -15,14 +15,16 @@ export interface Protection {
   /** Whether clients need a token or a certificate. */
   authenticates: boolean
   insecure: boolean
+  /** Whether clients come through proxies, perhaps from other hosts. */
+  isProxied?: boolean
 }
 
 /** @throws with code ERR_INSECURE, when other hosts could reach a tier that everybody may use. */
-export function checkProtection({ host, authenticates, insecure }: Protection) {
-  if (authenticates || insecure || isLoopback(host)) return
+export function checkProtection({ host, authenticates, insecure, isProxied }: Protection) {
+  if (authenticates || insecure || (isLoopback(host) && !isProxied)) return
   throw Object.assign(
     new Error(
-      `whoever reaches ${host} could use this tier: give serve() tokens, or tls with a ca for client certificates, or listen on 127.0.0.1; insecure: true does without`
+      `whoever reaches ${host} could use this tier: give serve() tokens, or tls with a ca for client certificates, or listen on 127.0.0.1 without trusted proxies; insecure: true does without`
     ),
     { code: 'ERR_INSECURE' }
   )

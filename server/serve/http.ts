@@ -3,6 +3,7 @@
 
 import { type RequestListener, type Server as HttpServer, createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { type Pem, readTls } from '../../lib/tls.ts'
 import { watchFiles } from './files.ts'
@@ -24,17 +25,18 @@ export interface ReloadableServer {
   unwatch(): void
 }
 
-/** @throws the system's error when a file cannot be read, OpenSSL's when it cannot be used. */
+/**
+ * @param onRefused is told whose TLS handshake failed, and why
+ * @throws the system's error when a file cannot be read, OpenSSL's when it cannot be used. */
 export function createHttp(
   listener: RequestListener,
   tls: ServerTls | undefined,
-  logger: Logger
+  logger: Logger,
+  onRefused: (socket: Socket, why: string) => void
 ): ReloadableServer {
   if (!tls) return { http: createServer(listener), reload() {}, unwatch() {} }
   const http = createSecureServer({ ...readTls(tls), requestCert: tls.ca !== undefined }, listener)
-  http.on('tlsClientError', (error, { remoteAddress: peer }) =>
-    logger.info({ peer, reason: error.message }, 'a TLS handshake failed')
-  )
+  http.on('tlsClientError', (error, socket) => onRefused(socket, error.message))
   const files = Object.values(tls).filter(pem => typeof pem === 'string')
   return { http, reload, unwatch: watchFiles(files, reload) }
 

@@ -1,5 +1,6 @@
 // Serves a tier over WebSocket: one HTTP port for sessions, /healthz and /readyz.
 
+import { randomBytes } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
@@ -23,20 +24,25 @@ import { type SocketOptions, socketDefaults } from '../../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../../lib/socket.ts'
 import { type Frame, type Link, type Tier, join } from '../../lib/tier.ts'
 import { encodeFailure, encodeResult } from '../../lib/wire.ts'
-import { checkProtection, isOriginAllowed } from './exposure.ts'
+import { checkProtection } from './exposure.ts'
 import { AuthenticatedLink } from './authentication.ts'
 import { AdmissionLink } from './admission.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './http.ts'
-import { Sessions } from './sessions.ts'
+import { Sessions, WrongSecretError } from './sessions.ts'
+import { type Audit, type AuditRecord, createAudit } from './audit.ts'
+import { type HealthAddress, type HealthListener, listenForHealth } from './health.ts'
+import { Guesses } from './guesses.ts'
 import { Strangers } from './strangers.ts'
+import { upgradeRefusal } from './upgrade.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
 import { ConnectionCounter } from './connection-counter.ts'
+import { ClientAddresses, type TrustedProxies } from './client-address.ts'
 
 // Who connects has shown a token, or shows it at once.
 const MAX_STRANGERS = 256
 
-export interface ServeOptions extends SocketOptions {
+export interface ServeOptions extends SocketOptions, TrustedProxies {
   /** Default 127.0.0.1. */
   host?: string
   /** Default 0: the system chooses. */
@@ -71,6 +77,10 @@ export interface ServeOptions extends SocketOptions {
    * or the memory of the machine, may be.
    */
   maxMemory?: number
+  /** Where /healthz and /readyz are. Default: on the port of clients. */
+  healthListen?: HealthAddress
+  /** Is told who came in, was refused, and left. */
+  audit?: (record: AuditRecord) => void
   /** Default: warnings and errors, to stdout. */
   logger?: pino.Logger
 }
@@ -78,10 +88,14 @@ export interface ServeOptions extends SocketOptions {
 export interface Server {
   /** Where clients connect to: `ws://host:port`, or `wss://`. */
   readonly url: string
+  /** Where /healthz and /readyz are, if on a listener of their own: `http://host:port`. */
+  readonly healthUrl: string | undefined
   /** How many sessions are open. */
   readonly sessions: number
   /** Reads the files of `tls` and `tokens` again, at once. Open sessions go on. */
   reload(): void
+  /** Adds a record to the audit: what did not come from a client. */
+  audit: Audit['audit']
   /**
    * Ends every session, with its objects; resolves when the port is free.
    *
@@ -96,6 +110,8 @@ interface Peer {
   address: string
   /** That of the connection that the session is on now, where there are tokens. */
   authentication: AuthenticatedLink | undefined
+  /** A name of the session, which tells nothing about its key. */
+  session?: string
 }
 
 /**
@@ -130,8 +146,12 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   checkProtection({
     host,
     authenticates: tls?.ca !== undefined || tokenOptions !== undefined,
-    insecure
+    insecure,
+    isProxied: Boolean(options.trustProxy?.length)
   })
+  const addresses = new ClientAddresses(options)
+  const { audit, refused } = createAudit(options.audit, tier.node, logger)
+  const guesses = new Guesses()
   const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
   // A session may outlive its connection, and a connection may be none yet.
   const [connections, tenants] = [new ConnectionCounter(limits), new ConnectionCounter(limits)]
@@ -152,23 +172,36 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   })
   const sockets = new WebSocketServer({
     noServer: true,
+    path: '/',
     handleProtocols: () => PROTOCOL,
     maxPayload,
     ...webSocketOptions
   })
-  const secure = createHttp(answer, tls, logger)
+  const secure = createHttp(
+    options.healthListen ? answerClient : answer,
+    tls,
+    logger,
+    (socket, why) => refused({ address: addresses.ofConnection(socket), reason: `TLS: ${why}` })
+  )
   const { http } = secure
+  addresses.readHeaders(http, (address, reason) => refused({ address, reason }))
   let closing = false
 
   http.on('upgrade', onUpgrade)
-  await listen().catch(error => {
+  let health: HealthListener | undefined
+  try {
+    health = options.healthListen && (await listenForHealth(options.healthListen, answer))
+    await listen()
+  } catch (error) {
     unwatch()
+    void health?.close()
     throw error
-  })
+  }
   http.on('error', error => logger.error(error))
 
   return {
     url: `${tls ? 'wss' : 'ws'}://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
+    healthUrl: health?.url,
     get sessions() {
       return open.size
     },
@@ -176,6 +209,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       secure.reload()
       tokens?.reload()
     },
+    audit,
     close
   }
 
@@ -194,7 +228,12 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     })
   }
 
-  function answer({ url }: IncomingMessage, response: ServerResponse) {
+  /** Where health has a listener of its own. */
+  function answerClient(_request: IncomingMessage, response: ServerResponse) {
+    answer({ url: '/' }, response)
+  }
+
+  function answer({ url }: Pick<IncomingMessage, 'url'>, response: ServerResponse) {
     const [status, body] =
       url === '/healthz'
         ? [200, { status: 'ok', sessions: open.size }]
@@ -216,38 +255,30 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   }
 
   async function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
-    const offered = (request.headers['sec-websocket-protocol'] ?? '')
-      .split(',')
-      .map(name => name.trim())
-    if (closing) return refuse(socket, 503, 'the server is shutting down')
-    if (!offered.includes(PROTOCOL))
-      return refuse(
-        socket,
-        400,
-        `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`
-      )
-    const { origin } = request.headers
-    if (!isOriginAllowed(origin, allowOrigins))
-      return refuse(
-        socket,
-        403,
-        `pages of ${origin} may not connect: the operator allows origins by --allow-origin`
-      )
+    const address = addresses.of(request)
+    const turnAway = (status: number, reason: string) => {
+      refused({ address, status, reason, ...whoIs(grant) })
+      refuse(socket, status, reason)
+    }
     let grant: Grant | undefined
+    if (closing) return turnAway(503, 'the server is shutting down')
+    const wrong = upgradeRefusal(request, { sockets, allowOrigins })
+    if (wrong) return turnAway(...wrong)
     try {
       grant = await bearerOf(request, socket)
     } catch (error) {
-      return refuse(socket, 401, (error as Error).message)
+      socket.on('error', () => {}) // Whoever is to wait may go.
+      await guesses.wait(address)
+      return turnAway(401, (error as Error).message)
     }
-    if (closing) return refuse(socket, 503, 'the server is shutting down')
+    if (closing) return turnAway(503, 'the server is shutting down')
     if (!tokens || grant) {
-      const address = request.socket.remoteAddress ?? ''
       const refusal = connections.refusal(address)
-      if (refusal) return refuse(socket, ...refusal)
+      if (refusal) return turnAway(...refusal)
       socket.once('close', connections.add(address))
     }
     sockets.handleUpgrade(request, socket, head, webSocket =>
-      onSocket(webSocket, socket, request, grant)
+      onSocket(webSocket, socket, address, grant)
     )
   }
 
@@ -266,25 +297,32 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
   }
 
-  function onSocket(
-    socket: WebSocket,
-    stream: Duplex,
-    { socket: { remoteAddress: address = '' } }: IncomingMessage,
-    grant?: Grant
-  ) {
+  function onSocket(socket: WebSocket, stream: Duplex, address: string, grant?: Grant) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
-    const authentication = tokens && new AuthenticatedLink(link, tokens, grant, count)
+    const authentication =
+      tokens && new AuthenticatedLink(link, tokens, grant, { onGrant: count, onRenewed, onRefused })
+    audit('connected', { address, ...whoIs(grant) })
     if (tokens && !grant) link.once('frame', strangers.add(stream))
     const carrier = authentication ?? link
     links.add(link)
     link.once('close', () => links.delete(link))
-    carrier.once('frame', frame => begin(carrier, frame, { address, authentication }))
+    const peer: Peer = { address, authentication }
+    carrier.once('frame', frame => begin(carrier, frame, peer))
 
     /** It is known who is there: the connection counts from now on. */
     function count() {
       const refusal = connections.refusal(address)
       if (refusal) throw new LimitError(codes.sessions, refusal[1])
       stream.once('close', connections.add(address))
+    }
+
+    function onRenewed() {
+      audit('renewed', factsOf(peer))
+    }
+
+    async function onRefused({ message: reason }: Error, isGuess: boolean) {
+      refused({ address, reason, ...whoIs(authentication?.grant) })
+      if (isGuess) await guesses.wait(address)
     }
   }
 
@@ -304,6 +342,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
         link.send(encodeResult(id, { ...opened, maxPayload }))
       )
     } catch (error) {
+      refused({ ...factsOf(peer), address: peer.address, reason: (error as Error).message })
+      if (error instanceof WrongSecretError) await guesses.wait(peer.address)
       link.send(
         encodeFailure(
           opening?.id ?? (error instanceof ProtocolError ? error.id : null),
@@ -327,8 +367,10 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   }
 
   /** A session that is on another connection now has the rights of the token there. */
-  function onResume(before: Peer, now: Peer) {
+  function onResume(before: Peer, now: Peer, isResumed: boolean) {
     before.authentication = now.authentication
+    now.session = before.session
+    if (isResumed) audit('resumed', factsOf(now))
   }
 
   /**
@@ -337,18 +379,22 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    */
   async function openSession(link: Link, peer: Peer, opened: Promise<Link>, first?: Frame) {
     const { address } = peer
+    peer.session = randomBytes(6).toString('base64url')
     const admission = new AdmissionLink(link, limits, () => peer.authentication?.grant)
+    admission.onDrain = event => audit(event, factsOf(peer))
     open.add(admission)
     let closed = false
     admission.once('close', error => {
       closed = true
       open.delete(admission)
       logger.info({ peer: address, sessions: open.size, reason: error?.message }, 'session closed')
+      audit('closed', { ...factsOf(peer), reason: error?.message })
     })
     logger.info(
       { peer: address, sessions: open.size, subject: peer.authentication?.grant?.subject },
       'session opened'
     )
+    audit('opened', factsOf(peer))
     link.once('dropped', ({ message: reason }) =>
       logger.warn(
         { peer: address, reason },
@@ -381,8 +427,17 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     // Those that never asked for anything, too.
     http.closeAllConnections()
     await closed
+    await health?.close()
   }
 }
+
+const whoIs = (grant: Grant | undefined) => grant && { subject: grant.subject, jti: grant.tokenId }
+
+const factsOf = ({ address, session, authentication }: Peer) => ({
+  address,
+  session,
+  ...whoIs(authentication?.grant)
+})
 
 // When this much waits for a client, it is not asked for more.
 const MAX_UNREAD_BYTES = 1024 * 1024
@@ -408,11 +463,16 @@ function tokenIn(authorization: string): string {
   return token
 }
 
+const EXTRA_HEADERS: Record<number, string> = {
+  401: '\r\nwww-authenticate: Bearer',
+  426: '\r\nupgrade: websocket\r\nsec-websocket-version: 13'
+}
+
 function refuse(socket: Duplex, status: number, message: string) {
   socket.on('error', () => {}) // Whoever is refused may be gone already.
   socket.once('finish', () => socket.destroy()) // Or stay.
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain${status === 401 ? '\r\nwww-authenticate: Bearer' : ''}\r\nconnection: close\r\n\r\n${message}\n`
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain${EXTRA_HEADERS[status] ?? ''}\r\nconnection: close\r\n\r\n${message}\n`
   )
 }
 

@@ -16,6 +16,9 @@ import { UNSTATED_MAX_PAYLOAD } from '../../lib/socket-options.ts'
 import type { Link, Tier } from '../../lib/tier.ts'
 import { encodeNotification } from '../../lib/wire.ts'
 
+/** To the client it is gone, as one that never was. */
+export class WrongSecretError extends SessionError {}
+
 interface Identity {
   /** The client's id, with the subject: an id that two subjects have stands for two sessions. */
   id: string
@@ -49,8 +52,11 @@ export interface SessionsOptions<P> {
   onSession(link: Link, peer: P, session: Promise<Link>): void
   /** The subject that a peer's token names. Nobody else comes to its sessions, on this tier or below. */
   subjectOf(peer: P): string | undefined
-  /** A session goes on with another connection of the same subject. */
-  onResume(before: P, now: P): void
+  /**
+   * A session goes on with another connection of the same subject, or, unless it is resumed, is
+   * begun anew there.
+   */
+  onResume(before: P, now: P, isResumed: boolean): void
 }
 
 export class Sessions<P> {
@@ -81,8 +87,8 @@ export class Sessions<P> {
     const subject = subjectOf(peer) ?? ''
     const id = `${session} ${subject}`
     const known = this.#sessions.get(id)
-    if (known && !isSame(known.secret, secret)) throw new SessionError(GONE)
-    if (known) this.#options.onResume(known.peer, peer)
+    if (known && !isSame(known.secret, secret)) throw new WrongSecretError(GONE)
+    if (known) this.#options.onResume(known.peer, peer, resume)
     if (known && resume) return this.#goOn(known, carrier, opening, answer)
     if (!resume && received !== 0) throw new SessionError(GONE)
     known?.link.end(new ConnectionError('the session was begun anew'))

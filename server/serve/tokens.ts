@@ -31,6 +31,8 @@ export interface TokenOptions {
 /** What a token allows. */
 export interface Grant {
   subject: string | undefined
+  /** The `jti` of the token. */
+  tokenId: string | undefined
   scopes: ReadonlySet<Scope>
   limits: Partial<SessionLimits>
   /** When it expires, in ms since 1970. */
@@ -135,7 +137,7 @@ function secretBytes(contents: Buffer): Buffer {
   return bytes
 }
 
-function grantOf({ sub, scope, exp, limits = {} }: JWTPayload): Grant {
+function grantOf({ sub, jti, scope, exp, limits = {} }: JWTPayload): Grant {
   const given = typeof scope === 'string' ? scope.split(' ') : []
   const scopes = new Set(SCOPES.filter(scope => given.includes(scope)))
   if (!scopes.size)
@@ -146,6 +148,7 @@ function grantOf({ sub, scope, exp, limits = {} }: JWTPayload): Grant {
   try {
     return {
       subject: sub,
+      tokenId: jti,
       scopes,
       limits: checkLimits(limits, sessionDefaults),
       expires: exp! * 1000

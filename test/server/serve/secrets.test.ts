@@ -14,7 +14,7 @@ import { AUDIENCE, secretIssuer } from '../../tokens.ts'
 
 cleanUp(test)
 
-const TRACE = ['--log-level', 'trace']
+const TRACE = ['--log-level', 'trace', '--audit-log', '-']
 
 /** What nobody may read, with a name for it. */
 class Secrets {
@@ -187,6 +187,11 @@ test('no token, key or password is in what a tree logs and answers', async () =>
     logs.some(line => line.includes('"subject":"aggregator"')) &&
       logs.some(line => line.includes('session closed'))
   )
+  for (const event of ['connected', 'refused', 'opened', 'closed'])
+    assert.ok(
+      logs.some(line => line.includes(`"event":"${event}"`)),
+      event
+    )
   secrets.assertNoneIn(logs.join('\n'))
 })
 

@@ -245,6 +245,23 @@ test('what is refused for want of a scope has its own class of error on the clie
   )
 })
 
+test('the path of the worker program is told to who may operate the host, and in no error', async () => {
+  const { url, issue } = await openWith()
+  const { workerBin } = localMediasoup
+  const application = await use(url, await issue({ scope: 'observe create' }))
+  assert.is(application.workerBin, '')
+  assert.equal(
+    application.getSupportedRtpCapabilities(),
+    localMediasoup.getSupportedRtpCapabilities()
+  )
+  const error = await rejection(application.createWorker({ workerBin: '/bin/sh' }))
+  assert.not.match(error.message, workerBin)
+  const peer = await authenticated(url, await issue({ scope: 'create' }))
+  await peer.call('tier.hello')
+  assert.not.match(JSON.stringify(peer.heard), workerBin)
+  assert.is((await use(url, await issue())).workerBin, workerBin)
+})
+
 test('no way to write a message evades the scopes', async () => {
   const { url, issue } = await openWith()
   const peer = await authenticated(url, await issue({ scope: 'observe' }))
