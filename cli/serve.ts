@@ -51,6 +51,7 @@ interface Options extends AccessOptions {
   linger: number
   maxWorkers?: number
   shareWorkers?: boolean
+  poolSize?: number
   drainDeadline: number
   openrpc?: boolean
 }
@@ -146,7 +147,8 @@ const serveOptions = ({
 
 /** The mediasoup of this host. */
 async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
-  const { announcedAddress, pipeAddress, allowFiles, shareWorkers, maxWorkers, linger } = options
+  const { announcedAddress, pipeAddress, allowFiles } = options
+  const { shareWorkers, poolSize, maxWorkers, linger } = options
   const workerBin = await findWorker({ log: line => logger.info(line) })
   // mediasoup reads it when it is loaded.
   process.env.MEDIASOUP_WORKER_BIN = workerBin
@@ -163,6 +165,7 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
     allowFiles,
     log,
     shareWorkers,
+    poolSize,
     maxWorkers,
     linger
   })

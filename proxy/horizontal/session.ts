@@ -6,8 +6,8 @@ import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
 import { effectOf } from '../../lib/effects.ts'
 import {
   ConnectionError,
-  DrainingError,
   SessionError,
+  codes,
   describeError,
   reviveError,
   unknownOutcome
@@ -425,9 +425,9 @@ export class ClusterSession extends ProxySession implements Recoverable {
 const subscribeToUsage = ({ rpc: caller }: ClusterChildSession) =>
   void caller.call('tier.usage').catch(() => {})
 
-/** That of a host that drains. */
-function refusalIn(frame: Frame): DrainingError | undefined {
+/** That of a host that drains, or has no room: another one may have. */
+function refusalIn(frame: Frame): Error | undefined {
   const { error } = decode(frame) as { error?: Failure }
-  const refusal = error && reviveError(error)
-  return refusal instanceof DrainingError ? refusal : undefined
+  const isElsewhere = error?.code === codes.draining || error?.code === codes.exhausted
+  return isElsewhere ? reviveError(error) : undefined
 }

@@ -32,6 +32,7 @@ import { Sessions } from './sessions.ts'
 import { Strangers } from './strangers.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
 import { ConnectionCounter } from './connection-counter.ts'
+import { boundConnections } from './connections.ts'
 
 // Who connects has shown a token, or shows it at once.
 const MAX_STRANGERS = 256
@@ -158,6 +159,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   })
   const secure = createHttp(answer, tls, logger)
   const { http } = secure
+  const asksForSession = boundConnections(http)
   let closing = false
 
   http.on('upgrade', onUpgrade)
@@ -246,6 +248,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       if (refusal) return refuse(socket, ...refusal)
       socket.once('close', connections.add(address))
     }
+    asksForSession(socket)
     sockets.handleUpgrade(request, socket, head, webSocket =>
       onSocket(webSocket, socket, request, grant)
     )
