@@ -88,6 +88,11 @@ export class Recovery {
     return this.#resuming.has(child)
   }
 
+  /** Whether a child is being asked what the session has there. */
+  asks(branch: ClusterChildSession): boolean {
+    return Boolean(this.#asked.get(branch)?.size)
+  }
+
   /** Whether there is anything that waits, or may have to. */
   get isActive(): boolean {
     return this.#isNew || this.#waiting.size > 0

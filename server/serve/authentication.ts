@@ -35,13 +35,18 @@ export class AuthenticatedLink extends LinkFilter {
   #waiting: Frame[] = []
   #verifying = false
   #closed = false
-  readonly #onGrant: () => void
+  readonly #onGrant: (grant: Grant) => void
 
   /**
    * @param grant of the token that the upgrade brought
    * @param onGrant is told when it is known who is there, if the upgrade did not say so
    */
-  constructor(below: Link, tokens: Tokens, grant?: Grant, onGrant = () => {}) {
+  constructor(
+    below: Link,
+    tokens: Tokens,
+    grant?: Grant,
+    onGrant: (grant: Grant) => void = () => {}
+  ) {
     super(below)
     this.#tokens = tokens
     this.#onGrant = onGrant
@@ -83,7 +88,7 @@ export class AuthenticatedLink extends LinkFilter {
       const grant = await this.#tokens.verify(tokenOf(message.params))
       if (known && known.subject !== grant.subject)
         throw new AccessError(codes.forbidden, 'a token is renewed for the subject that it was for')
-      if (!known && !this.#closed) this.#onGrant()
+      if (!known && !this.#closed) this.#onGrant(grant)
       this.#admit(grant)
       if (id !== undefined)
         this.below.send(

@@ -31,7 +31,7 @@ import { type ServerTls, createHttp } from './http.ts'
 import { Sessions } from './sessions.ts'
 import { Strangers } from './strangers.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
-import { ConnectionCounter } from './connection-counter.ts'
+import { ConnectionCounter, type Holder } from './connection-counter.ts'
 import { boundConnections } from './connections.ts'
 
 // Who connects has shown a token, or shows it at once.
@@ -244,9 +244,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     if (closing) return refuse(socket, 503, 'the server is shutting down')
     if (!tokens || grant) {
       const address = request.socket.remoteAddress ?? ''
-      const refusal = connections.refusal(address)
+      const refusal = connections.refusal(address, holderOf(grant))
       if (refusal) return refuse(socket, ...refusal)
-      socket.once('close', connections.add(address))
+      socket.once('close', connections.add(address, holderOf(grant)))
     }
     asksForSession(socket)
     sockets.handleUpgrade(request, socket, head, webSocket =>
@@ -284,10 +284,10 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     carrier.once('frame', frame => begin(carrier, frame, { address, authentication }))
 
     /** It is known who is there: the connection counts from now on. */
-    function count() {
-      const refusal = connections.refusal(address)
+    function count(grant: Grant) {
+      const refusal = connections.refusal(address, holderOf(grant))
       if (refusal) throw new LimitError(codes.sessions, refusal[1])
-      stream.once('close', connections.add(address))
+      stream.once('close', connections.add(address, holderOf(grant)))
     }
   }
 
@@ -323,10 +323,17 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    * Counts one more session of a peer, before anything is opened for it. Answers what to call when
    * the session ends. Throws a LimitError.
    */
-  function admit({ address }: Peer): () => void {
-    const refusal = tenants.refusal(address)
+  function admit({ address, authentication }: Peer): () => void {
+    const holder = holderOf(authentication?.grant)
+    const refusal = tenants.refusal(address, holder)
     if (refusal) throw new LimitError(codes.sessions, refusal[1])
-    return tenants.add(address)
+    return tenants.add(address, holder)
+  }
+
+  /** Tiers above have the scope operate, or a client certificate where that is all that is asked. */
+  function holderOf(grant: Grant | undefined): Holder {
+    if (!tokens) return { isTier: tls?.ca !== undefined }
+    return { subject: grant?.subject ?? '', isTier: grant?.scopes.has('operate') }
   }
 
   /** A session that is on another connection now has the rights of the token there. */
