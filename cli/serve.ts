@@ -1,7 +1,7 @@
 // `mafalda serve`: this host's mediasoup, until a signal ends it.
 
 import type * as ms from 'mediasoup/types'
-import { pino } from 'pino'
+import type { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
 import { socketDefaults } from '../lib/socket-options.ts'
 import { remote } from '../client/index.ts'
@@ -16,6 +16,7 @@ import {
   leaf,
   serve
 } from '../server/index.ts'
+import { openLog } from '../server/serve/log.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './address.ts'
@@ -61,10 +62,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 export async function serveTier(urls: string[], options: Options) {
   if (options.openrpc) return console.log(JSON.stringify(discover(), null, 2))
 
-  const logger = pino(
-    { name: 'mafalda', level: options.logLevel },
-    pino.destination({ sync: true })
-  )
+  const logger = openLog(options.logLevel)
   const { listen, drainDeadline } = options
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
   const { tier, drain } = await tierOf(urls, options, logger)

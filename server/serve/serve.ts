@@ -3,7 +3,7 @@
 import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
-import { pino } from 'pino'
+import type { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { checkDurations } from '../../lib/duration.ts'
 import { BoundedLink } from '../../lib/bounded-link.ts'
@@ -26,6 +26,7 @@ import { encodeFailure, encodeResult } from '../../lib/wire.ts'
 import { checkProtection, isOriginAllowed } from './exposure.ts'
 import { AuthenticatedLink } from './authentication.ts'
 import { AdmissionLink } from './admission.ts'
+import { openLog } from './log.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './http.ts'
 import { Sessions } from './sessions.ts'
@@ -119,7 +120,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     tokens: tokenOptions,
     insecure = false,
     allowOrigins = [],
-    logger = pino({ name: 'mafalda', level: 'warn' })
+    logger = openLog('warn')
   } = options
   const {
     silence = socketDefaults.silence,
