@@ -67,6 +67,9 @@ export class Recovery {
   // What is being asked of each child.
   readonly #asked = new Map<ClusterChildSession, Set<string>>()
   readonly #resuming = new Set<Child>()
+  // Those that were asked, and have nothing that this process does not know of: they are asked once,
+  // whatever the client recalls.
+  readonly #empty = new Set<Child>()
   // Until the client has said which nodes it knows, none is known.
   #isNew = false
   // Those parts of pipes that were found, while not all are.
@@ -202,6 +205,11 @@ export class Recovery {
     isOneOfMany = false
   ) {
     const { cluster, routes } = this.#session
+    const tellNone = () => {
+      this.#empty.add(child)
+      this.#tell(recall, { entries: [], done: isOneOfMany ? [] : nodes })
+    }
+    if (this.#empty.has(child)) return tellNone()
     let branch: ClusterChildSession
     this.#resuming.add(child)
     try {
@@ -215,13 +223,14 @@ export class Recovery {
           cluster.maybeLate(child)
       })
     } catch {
-      return this.#tell(recall, { entries: [], done: isOneOfMany ? [] : nodes })
+      return tellNone()
     } finally {
       this.#resuming.delete(child)
     }
     await this.#ask(recall, branch, nodes, isOneOfMany)
-    // It has nothing of the session.
-    if (isOneOfMany && ![...routes.values()].includes(branch)) branch.link.close()
+    if (!isOneOfMany || [...routes.values()].includes(branch)) return
+    this.#empty.add(child)
+    branch.link.close()
   }
 
   async #ask(recall: Recall, branch: ClusterChildSession, nodes: string[], isOneOfMany = false) {
