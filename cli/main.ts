@@ -242,7 +242,13 @@ const serveCommand = () =>
     .addOption(
       option(
         '--max-workers <count>',
-        'how many Workers there are to be: on this host over all sessions, at most one per core; with URLs, how many one of an application may span; default: as many as there are cores'
+        'how many Workers there may be: on this host over all sessions, by default as many as they ask for; with URLs, how many one of an application may span, by default as many as there are cores'
+      ).argParser(positiveInteger)
+    )
+    .addOption(
+      option(
+        '--pool-size <count>',
+        'how many Workers the sessions of --share-workers share, at most and by default one per core; one session that asks for more by itself gets them'
       ).argParser(positiveInteger)
     )
     .addOption(
@@ -266,7 +272,7 @@ const serveCommand = () =>
 Examples:
   mafalda serve
   mafalda serve --listen 10.0.0.7:4000 --announced-address 203.0.113.7 --insecure
-  mafalda serve --share-workers --max-workers 4
+  mafalda serve --share-workers --max-workers 16
   mafalda serve --listen 127.0.0.1:4100 ws://media-1:4000 ws://media-2:4000
   mafalda serve --listen 127.0.0.1:4100 --vertical ws://media-1:4000 ws://media-2:4000
   mafalda serve --listen 0.0.0.0:4000 --tls-cert leaf.crt --tls-key leaf.key --tls-ca tiers.crt

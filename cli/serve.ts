@@ -1,7 +1,7 @@
 // `mafalda serve`: this host's mediasoup, until a signal ends it.
 
 import type * as ms from 'mediasoup/types'
-import { pino } from 'pino'
+import type { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
 import { socketDefaults } from '../lib/socket-options.ts'
 import { remote } from '../client/index.ts'
@@ -16,6 +16,7 @@ import {
   leaf,
   serve
 } from '../server/index.ts'
+import { openLog } from '../server/serve/log.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './address.ts'
@@ -56,6 +57,7 @@ interface Options extends AccessOptions {
   linger: number
   maxWorkers?: number
   shareWorkers?: boolean
+  poolSize?: number
   drainDeadline: number
   openrpc?: boolean
 }
@@ -65,10 +67,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 export async function serveTier(urls: string[], options: Options) {
   if (options.openrpc) return console.log(JSON.stringify(discover(), null, 2))
 
-  const logger = pino(
-    { name: 'mafalda', level: options.logLevel },
-    pino.destination({ sync: true })
-  )
+  const logger = openLog(options.logLevel)
   const { listen, drainDeadline } = options
   if (process.getuid?.() === 0)
     logger.warn('runs as root, and so do its workers: use a user of its own')
@@ -165,7 +164,8 @@ const serveOptions = ({
 
 /** The mediasoup of this host. */
 async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
-  const { announcedAddress, pipeAddress, allowFiles, shareWorkers, maxWorkers, linger } = options
+  const { announcedAddress, pipeAddress, allowFiles } = options
+  const { shareWorkers, poolSize, maxWorkers, linger } = options
   const workerBin = await findWorker({ log: line => logger.info(line) })
   // mediasoup reads it when it is loaded.
   process.env.MEDIASOUP_WORKER_BIN = workerBin
@@ -182,6 +182,7 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
     allowFiles,
     log,
     shareWorkers,
+    poolSize,
     maxWorkers,
     linger
   })

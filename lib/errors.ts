@@ -29,6 +29,8 @@ export const codes = {
   sessions: -32014,
   /** A message, or an answer, that is larger than its reader takes. */
   size: -32015,
+  /** More than a host has, or may have: Workers, processes, descriptors, memory. */
+  exhausted: -32016,
   /** The session that was to be resumed is gone. */
   session: -32001,
   /** The host drains. */
@@ -102,7 +104,7 @@ export class AccessError extends CodedError {
 
 /**
  * More than the limits of the tier, or of the token, allow. `code` says of which limit:
- * `codes.rate`, `inFlight`, `depth`, `objects`, `sessions` or `size`.
+ * `codes.rate`, `inFlight`, `depth`, `objects`, `sessions`, `size` or `exhausted`.
  */
 export class LimitError extends CodedError {
   override name = 'LimitError'

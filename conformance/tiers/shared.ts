@@ -24,7 +24,7 @@ function sharedWithNeighbour({ mediasoup, files }: Surroundings): Tier {
   let moving = false
   const tier = leaf(
     { ...mediasoup, createWorker: createWorker as typeof mediasoup.createWorker },
-    { allowFiles: [files], shareWorkers: true, maxWorkers: 1, linger: 0 }
+    { allowFiles: [files], shareWorkers: true, poolSize: 1, linger: 0 }
   )
   return { node: tier.node, open, close: () => tier.close() }
 

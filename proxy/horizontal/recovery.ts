@@ -65,6 +65,9 @@ export class Recovery {
   // What is being asked of each child.
   readonly #asked = new Map<ClusterChildSession, Set<string>>()
   readonly #resuming = new Set<Child>()
+  // Those that were asked, and have nothing that this process does not know of: they are asked once,
+  // whatever the client recalls.
+  readonly #empty = new Set<Child>()
   // Until the client has said which nodes it knows, none is known.
   #isNew = false
   // Those parts of pipes that were found, while not all are.
@@ -84,6 +87,11 @@ export class Recovery {
   /** Whether there may be a session on a child, which a new one would end. */
   isResuming(child: Child): boolean {
     return this.#resuming.has(child)
+  }
+
+  /** Whether a child is being asked what the session has there. */
+  asks(branch: ClusterChildSession): boolean {
+    return Boolean(this.#asked.get(branch)?.size)
   }
 
   /** Whether there is anything that waits, or may have to. */
@@ -194,6 +202,11 @@ export class Recovery {
     isOneOfMany = false
   ) {
     const { cluster, routes } = this.#session
+    const tellNone = () => {
+      this.#empty.add(child)
+      this.#tell(recall, { entries: [], done: isOneOfMany ? [] : nodes })
+    }
+    if (this.#empty.has(child)) return tellNone()
     let branch: ClusterChildSession
     this.#resuming.add(child)
     try {
@@ -207,13 +220,14 @@ export class Recovery {
           cluster.maybeLate(child)
       })
     } catch {
-      return this.#tell(recall, { entries: [], done: isOneOfMany ? [] : nodes })
+      return tellNone()
     } finally {
       this.#resuming.delete(child)
     }
     await this.#ask(recall, branch, nodes, isOneOfMany)
-    // It has nothing of the session.
-    if (isOneOfMany && ![...routes.values()].includes(branch)) branch.link.close()
+    if (!isOneOfMany || [...routes.values()].includes(branch)) return
+    this.#empty.add(child)
+    branch.link.close()
   }
 
   async #ask(recall: Recall, branch: ClusterChildSession, nodes: string[], isOneOfMany = false) {

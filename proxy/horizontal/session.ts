@@ -6,8 +6,8 @@ import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
 import { effectOf } from '../../lib/effects.ts'
 import {
   ConnectionError,
-  DrainingError,
   SessionError,
+  codes,
   describeError,
   reviveError,
   unknownOutcome
@@ -47,12 +47,16 @@ interface InFlight {
   isUncertain?: boolean
 }
 
+// How long a session on a host is kept for another try, when it made nothing there.
+const EMPTY_MS = 1_000
+
 export class ClusterSession extends ProxySession implements Recoverable {
   /** The tiers above: none of them may be below. */
   via: string[] = []
   readonly cluster: ClusterContext
   readonly #branches = new Map<Child, Promise<ClusterChildSession>>()
   readonly #lostBranches = new WeakSet<ClusterChildSession>()
+  readonly #leaving = new WeakSet<ClusterChildSession>()
   readonly routes = new Map<string, ClusterChildSession | null>()
   readonly #inFlight = new Map<Id, InFlight>()
   readonly #key: SessionKey | undefined
@@ -278,10 +282,28 @@ export class ClusterSession extends ProxySession implements Recoverable {
     if (created) this.#add(branch, created)
     if (!placement) return true
     placement.placed(created !== undefined)
+    if (!created) this.#leaveIfEmpty(branch)
     const refusal = !created && refusalIn(frame)
     if (!refusal) return true
     placement.tryNext(refusal)
     return false
+  }
+
+  /**
+   * A session on a host that made no Worker for it would count there for nothing. What is tried
+   * again at once needs no other one.
+   */
+  #leaveIfEmpty(branch: ClusterChildSession) {
+    if (this.#leaving.has(branch)) return
+    this.#leaving.add(branch)
+    const isUsed = () =>
+      this.#recovery.asks(branch) ||
+      [...this.routes.values()].includes(branch) ||
+      [...this.#inFlight.values()].some(request => request.branch === branch)
+    setTimeout(() => {
+      this.#leaving.delete(branch)
+      if (!isUsed()) this.lost(branch, new ConnectionError('the session has nothing on the host'))
+    }, EMPTY_MS).unref()
   }
 
   #pipe(head: CallHead, frame: Frame) {
@@ -397,9 +419,9 @@ export class ClusterSession extends ProxySession implements Recoverable {
 const subscribeToUsage = ({ rpc: caller }: ClusterChildSession) =>
   void caller.call('tier.usage').catch(() => {})
 
-/** That of a host that drains. */
-function refusalIn(frame: Frame): DrainingError | undefined {
+/** That of a host that drains, or has no room: another one may have. */
+function refusalIn(frame: Frame): Error | undefined {
   const { error } = decode(frame) as { error?: Failure }
-  const refusal = error && reviveError(error)
-  return refusal instanceof DrainingError ? refusal : undefined
+  const isElsewhere = error?.code === codes.draining || error?.code === codes.exhausted
+  return isElsewhere ? reviveError(error) : undefined
 }

@@ -11,7 +11,6 @@ import { OpenLinks } from '../../lib/open-links.ts'
 import type { Mediasoup } from '../../lib/mediasoup.ts'
 import { digest } from '../../lib/methods.ts'
 import { version } from '../../lib/version.ts'
-import { isolateMessages } from './channel.ts'
 import type { Leaf } from './context.ts'
 import { Drain } from './drain.ts'
 import { type HostRules, hostRules, pipeListenInfo } from './host-rules.ts'
@@ -20,6 +19,7 @@ import { Logs } from './logs.ts'
 import { newClosedCache } from './objects.ts'
 import { Pool } from './share/pool.ts'
 import { Session } from './session.ts'
+import { WorkerProcesses } from './worker-processes.ts'
 
 export interface LeafOptions extends HostRules {
   /** Listeners for mediasoup's logs, as for setLogEventListeners(), which the leaf calls itself. */
@@ -30,8 +30,13 @@ export interface LeafOptions extends HostRules {
    */
   shareWorkers?: boolean
   /**
-   * How many real Workers this host has, over all sessions. Default, and at most: one per core. A
-   * session that asks for more by itself gets them.
+   * How many real Workers sessions share. Default, and at most: one per core. A session that asks
+   * for more by itself gets them.
+   */
+  poolSize?: number
+  /**
+   * How many real Workers this host may have, over all sessions: a call that needs one more is
+   * refused. Default: as many as sessions ask for.
    */
   maxWorkers?: number
   /** How long a real Worker without shares stays, in ms. Default 5 s. */
@@ -66,19 +71,26 @@ export interface LeafTier extends Tier {
  */
 export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier {
   const node = randomBytes(6).toString('base64url')
-  const { shareWorkers = false, maxWorkers, linger = 5_000, timeout = 60_000 } = options
+  const {
+    shareWorkers = false,
+    poolSize = Infinity,
+    maxWorkers = Infinity,
+    linger = 5_000,
+    timeout = 60_000
+  } = options
   checkDurations({ linger, timeout })
-  const meter = new LoadMeter(maxWorkers, shareWorkers)
-  const pool = new Pool(mediasoup, { size: meter.load.capacity, linger, meter })
+  const meter = new LoadMeter(Math.min(poolSize, maxWorkers), shareWorkers)
+  const processes = new WorkerProcesses(mediasoup, maxWorkers)
+  const pool = new Pool(processes, { size: meter.load.capacity, linger, meter })
   const drain = new Drain(meter)
   const checkHost = hostRules(mediasoup, options)
   const links = new OpenLinks()
   let serial = 0
   const shared: Leaf = {
     createWorker: async (tenant, settings) => {
-      const worker = shareWorkers
-        ? await pool.createWorker(tenant, settings)
-        : await isolateMessages(await mediasoup.createWorker(settings))
+      const worker = await (shareWorkers
+        ? pool.createWorker(tenant, settings)
+        : processes.start(settings))
       if (!shareWorkers) meter.addWorker(worker)
       if (!meter.draining) return worker
       worker.close()

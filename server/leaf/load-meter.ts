@@ -36,7 +36,7 @@ export class LoadMeter extends EventEmitter<LoadMeterEvents> {
   #draining = false
 
   /**
-   * @param maxWorkers How many Workers this host is to have, if not as many as it has cores.
+   * @param maxWorkers How many Workers this host is to have, if it is fewer than it has cores.
    * @param shared Whether sessions share them.
    */
   constructor(maxWorkers = Infinity, shared = false) {

@@ -29,7 +29,7 @@ const unauthenticated = (why: string) => new AccessError(codes.unauthenticated, 
 
 export interface AuthenticationEvents {
   /** It is known who is there, and the upgrade did not say so. */
-  onGrant?(): void
+  onGrant?(grant: Grant): void
   onRenewed?(): void
   /** Nobody is let in, or a token is not renewed. The answer waits. */
   onRefused?(error: Error, isGuess: boolean): Promise<void>
@@ -90,7 +90,7 @@ export class AuthenticatedLink extends LinkFilter {
       const grant = await this.#tokens.verify(tokenOf(message.params))
       if (known && known.subject !== grant.subject)
         throw new AccessError(codes.forbidden, 'a token is renewed for the subject that it was for')
-      if (!known && !this.#closed) this.#events.onGrant?.()
+      if (!known && !this.#closed) this.#events.onGrant?.(grant)
       this.#admit(grant)
       if (known) this.#events.onRenewed?.()
       if (id !== undefined)

@@ -1,37 +1,67 @@
-// How many sessions there are, and from where.
+// How many sessions there are, from where, and whose.
 
 import ipaddr from 'ipaddr.js'
 import type { Limits } from './limits.ts'
 
+type CountLimits = Pick<Limits, 'sessions' | 'sessionsPerAddress'> &
+  Partial<Pick<Limits, 'sessionsPerSubject'>>
+
+/** Who has a session. */
+export interface Holder {
+  /** That of a token; undefined where there are none. */
+  subject?: string | undefined
+  /**
+   * A tier above: its sessions are those of many clients, which that tier counts by their own
+   * addresses and subjects.
+   */
+  isTier?: boolean
+}
+
 export class ConnectionCounter {
-  readonly #limits: Pick<Limits, 'sessions' | 'sessionsPerAddress'>
+  readonly #limits: CountLimits
   readonly #counts = new Map<string, number>()
   #total = 0
 
-  constructor(limits: Pick<Limits, 'sessions' | 'sessionsPerAddress'>) {
+  constructor(limits: CountLimits) {
     this.#limits = limits
   }
 
   /** Why one more may not come in: HTTP's status, and a sentence. */
-  refusal(address: string): [status: number, why: string] | undefined {
-    const { sessions, sessionsPerAddress } = this.#limits
+  refusal(address: string, holder: Holder = {}): [status: number, why: string] | undefined {
+    const { sessions, sessionsPerAddress, sessionsPerSubject = Infinity } = this.#limits
     if (this.#total >= sessions) return [503, `this tier has its ${sessions} sessions`]
-    if ((this.#counts.get(networkOf(address)) ?? 0) >= sessionsPerAddress)
+    const [ofAddress = 0, ofSubject = 0] = namesOf(address, holder).map(name =>
+      this.#counts.get(name)
+    )
+    if (ofAddress >= sessionsPerAddress)
       return [429, `one address has at most ${sessionsPerAddress} sessions`]
+    if (ofSubject >= sessionsPerSubject)
+      return [429, `one subject has at most ${sessionsPerSubject} sessions`]
   }
 
   /** Answers what to call when they leave. */
-  add(address: string): () => void {
-    const network = networkOf(address)
+  add(address: string, holder: Holder = {}): () => void {
+    const names = namesOf(address, holder)
     this.#total++
-    this.#counts.set(network, (this.#counts.get(network) ?? 0) + 1)
+    for (const name of names) this.#count(name, 1)
     return () => {
       this.#total--
-      const left = this.#counts.get(network)! - 1
-      if (left) this.#counts.set(network, left)
-      else this.#counts.delete(network)
+      for (const name of names) this.#count(name, -1)
     }
   }
+
+  #count(name: string, by: 1 | -1) {
+    const count = (this.#counts.get(name) ?? 0) + by
+    if (count) this.#counts.set(name, count)
+    else this.#counts.delete(name)
+  }
+}
+
+/** What the sessions of a holder are counted by. */
+function namesOf(address: string, { subject, isTier }: Holder): string[] {
+  if (isTier) return []
+  const ofAddress = `address ${networkOf(address)}`
+  return subject === undefined ? [ofAddress] : [ofAddress, `subject ${subject}`]
 }
 
 /** Whoever has one address of IPv6 has the 2^64 of its network: they count as one. */

@@ -25,17 +25,30 @@ export interface ReloadableServer {
   unwatch(): void
 }
 
+// For a request, however it comes, and for TLS before it: no client needs as long.
+const PATIENCE_MS = 10_000
+const patience = {
+  headersTimeout: PATIENCE_MS,
+  requestTimeout: PATIENCE_MS,
+  handshakeTimeout: PATIENCE_MS,
+  connectionsCheckingInterval: 1_000
+}
+
 /**
  * @param onRefused is told whose TLS handshake failed, and why
- * @throws the system's error when a file cannot be read, OpenSSL's when it cannot be used. */
+ * @throws the system's error when a file cannot be read, OpenSSL's when it cannot be used.
+ */
 export function createHttp(
   listener: RequestListener,
   tls: ServerTls | undefined,
   logger: Logger,
   onRefused: (socket: Socket, why: string) => void
 ): ReloadableServer {
-  if (!tls) return { http: createServer(listener), reload() {}, unwatch() {} }
-  const http = createSecureServer({ ...readTls(tls), requestCert: tls.ca !== undefined }, listener)
+  if (!tls) return { http: createServer(patience, listener), reload() {}, unwatch() {} }
+  const http = createSecureServer(
+    { ...patience, ...readTls(tls), requestCert: tls.ca !== undefined },
+    listener
+  )
   http.on('tlsClientError', (error, socket) => onRefused(socket, error.message))
   const files = Object.values(tls).filter(pem => typeof pem === 'string')
   return { http, reload, unwatch: watchFiles(files, reload) }

@@ -33,8 +33,10 @@ export const sessionDefaults = {
 export const limitDefaults = {
   /** Sessions, of all clients, */
   sessions: 10_000,
-  /** and of those at one address; of one network of IPv6 (/64). */
+  /** and of those at one address; of one network of IPv6 (/64), */
   sessionsPerAddress: 1_000,
+  /** and of those with the subject of one token. */
+  sessionsPerSubject: 1_000,
   ...sessionDefaults
 }
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
-import { pino } from 'pino'
+import type { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { checkDurations } from '../../lib/duration.ts'
 import { BoundedLink } from '../../lib/bounded-link.ts'
@@ -27,6 +27,7 @@ import { encodeFailure, encodeResult } from '../../lib/wire.ts'
 import { checkProtection } from './exposure.ts'
 import { AuthenticatedLink } from './authentication.ts'
 import { AdmissionLink } from './admission.ts'
+import { openLog } from './log.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './http.ts'
 import { Sessions, WrongSecretError } from './sessions.ts'
@@ -36,8 +37,9 @@ import { Guesses } from './guesses.ts'
 import { Strangers } from './strangers.ts'
 import { upgradeRefusal } from './upgrade.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
-import { ConnectionCounter } from './connection-counter.ts'
+import { ConnectionCounter, type Holder } from './connection-counter.ts'
 import { ClientAddresses, type TrustedProxies } from './client-address.ts'
+import { boundConnections } from './connections.ts'
 
 // Who connects has shown a token, or shows it at once.
 const MAX_STRANGERS = 256
@@ -134,7 +136,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     tokens: tokenOptions,
     insecure = false,
     allowOrigins = [],
-    logger = pino({ name: 'mafalda', level: 'warn' })
+    logger = openLog('warn')
   } = options
   const {
     silence = socketDefaults.silence,
@@ -185,6 +187,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   )
   const { http } = secure
   addresses.readHeaders(http, (address, reason) => refused({ address, reason }))
+  const asksForSession = boundConnections(http)
   let closing = false
 
   http.on('upgrade', onUpgrade)
@@ -273,10 +276,11 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
     if (closing) return turnAway(503, 'the server is shutting down')
     if (!tokens || grant) {
-      const refusal = connections.refusal(address)
+      const refusal = connections.refusal(address, holderOf(grant))
       if (refusal) return turnAway(...refusal)
-      socket.once('close', connections.add(address))
+      socket.once('close', connections.add(address, holderOf(grant)))
     }
+    asksForSession(socket)
     sockets.handleUpgrade(request, socket, head, webSocket =>
       onSocket(webSocket, socket, address, grant)
     )
@@ -310,10 +314,10 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     carrier.once('frame', frame => begin(carrier, frame, peer))
 
     /** It is known who is there: the connection counts from now on. */
-    function count() {
-      const refusal = connections.refusal(address)
+    function count(grant: Grant) {
+      const refusal = connections.refusal(address, holderOf(grant))
       if (refusal) throw new LimitError(codes.sessions, refusal[1])
-      stream.once('close', connections.add(address))
+      stream.once('close', connections.add(address, holderOf(grant)))
     }
 
     function onRenewed() {
@@ -360,10 +364,17 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    * Counts one more session of a peer, before anything is opened for it. Answers what to call when
    * the session ends. Throws a LimitError.
    */
-  function admit({ address }: Peer): () => void {
-    const refusal = tenants.refusal(address)
+  function admit({ address, authentication }: Peer): () => void {
+    const holder = holderOf(authentication?.grant)
+    const refusal = tenants.refusal(address, holder)
     if (refusal) throw new LimitError(codes.sessions, refusal[1])
-    return tenants.add(address)
+    return tenants.add(address, holder)
+  }
+
+  /** Tiers above have the scope operate, or a client certificate where that is all that is asked. */
+  function holderOf(grant: Grant | undefined): Holder {
+    if (!tokens) return { isTier: tls?.ca !== undefined }
+    return { subject: grant?.subject ?? '', isTier: grant?.scopes.has('operate') }
   }
 
   /** A session that is on another connection now has the rights of the token there. */

@@ -3,34 +3,31 @@
 
 import type { Duplex } from 'node:stream'
 import { MAX_MESSAGE_BYTES } from './authentication.ts'
+import { OldestOut } from './oldest-out.ts'
 
 // WebSocket's frames around the first message.
 const OVERHEAD_BYTES = 1024
 
 export class Strangers {
-  readonly #max: number
-  readonly #streams = new Set<Duplex>()
+  readonly #waiting: OldestOut
 
   /** @param max how many there may be; the oldest one makes room for one more */
   constructor(max: number) {
-    this.#max = max
+    this.#waiting = new OldestOut(max)
   }
 
   /** Answers what to call with the first message, however it is. */
   add(stream: Duplex): () => void {
-    const [oldest] = this.#streams
-    if (oldest && this.#streams.size >= this.#max) oldest.destroy()
-    this.#streams.add(stream)
+    const leave = this.#waiting.add(stream)
     let bytes = 0
     const count = (chunk: Buffer) => {
       bytes += chunk.length
       if (bytes > MAX_MESSAGE_BYTES + OVERHEAD_BYTES) stream.destroy()
     }
-    const leave = () => {
-      this.#streams.delete(stream)
-      stream.off('data', count).off('close', leave)
+    stream.on('data', count)
+    return () => {
+      leave()
+      stream.off('data', count)
     }
-    stream.on('data', count).once('close', leave)
-    return leave
   }
 }

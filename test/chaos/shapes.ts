@@ -25,7 +25,7 @@ const spanning = (name: string, maxWorkers: number, below: readonly Branch[]): B
 export const shapes = {
   leaf: leaf('leaf'),
   /** All applications are on the same two Workers. */
-  shared: leaf('leaf', '--share-workers', '--max-workers', '2'),
+  shared: leaf('leaf', '--share-workers', '--pool-size', '2'),
   cluster: cluster('cluster', [leaf('leaf1'), leaf('leaf2')]),
   aggregated: spanning('entry', 4, [leaf('leaf1'), leaf('leaf2')]),
   'three-levels': spanning('entry', 3, [

@@ -20,7 +20,7 @@ export const shapes = Object.keys(SHAPES) as Shape[]
 const ERROR_LEVEL = 50
 // What leaves may have, however many cores there are: the Workers of all sessions are shares of
 // these.
-const LEAF_ARGS = ['--share-workers', '--max-workers', '2']
+const LEAF_ARGS = ['--share-workers', '--pool-size', '2']
 
 const PROBE = new URL('./probe.ts', import.meta.url).href
 /** Node.js with what asks a process. */

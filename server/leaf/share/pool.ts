@@ -4,9 +4,9 @@
 
 import type * as ms from 'mediasoup/types'
 import { errors } from '../../../lib/mediasoup.ts'
-import type { Mediasoup } from '../../../lib/mediasoup.ts'
 import { WorkerShare } from './worker-share.ts'
 import type { LoadMeter } from '../load-meter.ts'
+import type { WorkerProcesses } from '../worker-processes.ts'
 import { type Settings, settingsKey } from './settings-key.ts'
 import { SharedWorker, type Tenant } from './shared-worker.ts'
 
@@ -19,12 +19,12 @@ interface Options {
 }
 
 export class Pool {
-  readonly #mediasoup: Mediasoup
+  readonly #processes: WorkerProcesses
   readonly #options: Options
   readonly #workers = new Set<SharedWorker>()
 
-  constructor(mediasoup: Mediasoup, options: Options) {
-    this.#mediasoup = mediasoup
+  constructor(processes: WorkerProcesses, options: Options) {
+    this.#processes = processes
     this.#options = options
   }
 
@@ -70,11 +70,12 @@ export class Pool {
   }
 
   // More than there are to be only when no Worker will do, because mediasoup gives as many as one
-  // asks for.
+  // asks for; but never more than the host may have.
   #start(settings: Settings): SharedWorker {
     const { size, linger, meter } = this.#options
-    if (this.#workers.size >= size) [...this.#workers].find(({ idle }) => idle)?.close()
-    const worker = new SharedWorker(this.#mediasoup, settings, {
+    if (this.#workers.size >= size || this.#processes.isFull)
+      [...this.#workers].find(({ idle }) => idle)?.close()
+    const worker = new SharedWorker(this.#processes, settings, {
       linger,
       onClosed: () => this.#workers.delete(worker)
     })

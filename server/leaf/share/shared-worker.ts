@@ -1,8 +1,7 @@
 // A real Worker, and the shares on it.
 
 import type * as ms from 'mediasoup/types'
-import { isolateMessages } from '../channel.ts'
-import type { Mediasoup } from '../../../lib/mediasoup.ts'
+import type { WorkerProcesses } from '../worker-processes.ts'
 import { type LogSettings, type Settings, logSettings, settingsKey } from './settings-key.ts'
 
 /** Who shares Workers with others: a session, of which only the identity counts. */
@@ -34,21 +33,21 @@ export class SharedWorker {
   #worker: ms.Worker | undefined
   #closed = false
 
-  constructor(mediasoup: Mediasoup, settings: Settings, options: Options) {
+  constructor(processes: WorkerProcesses, settings: Settings, options: Options) {
     this.#settings = settings
     this.#options = options
     this.#logging = logSettings(settings)
     this.key = settingsKey(settings)
-    this.started = this.#start(mediasoup)
+    this.started = this.#start(processes)
   }
 
-  async #start(mediasoup: Mediasoup): Promise<ms.Worker> {
+  async #start(processes: WorkerProcesses): Promise<ms.Worker> {
     try {
-      this.#worker = await mediasoup.createWorker(this.#settings)
-      this.#worker.observer.once('close', () => this.#end())
-      return await isolateMessages(this.#worker)
+      const worker = (this.#worker = await processes.start(this.#settings))
+      worker.observer.once('close', () => this.#end())
+      if (worker.closed) this.#end() // It died at once.
+      return worker
     } catch (error) {
-      this.#worker?.close()
       this.#end()
       throw error
     }

@@ -30,7 +30,7 @@ async function furnish(mediasoup: RemoteMediasoup) {
 for (const shareWorkers of [true, false]) {
   const whose = shareWorkers ? 'another session' : 'the same session'
   test(`a pipe whose arguments are wrong breaks no call of ${whose} on either Worker`, async () => {
-    const tier = leaf(localMediasoup, { shareWorkers, maxWorkers: 2, linger: 0 })
+    const tier = leaf(localMediasoup, { shareWorkers, poolSize: 2, linger: 0 })
     const open = async () => {
       const mediasoup = await client(tier)
       afterTest(() => mediasoup.close())

@@ -165,7 +165,7 @@ function counting(tier: Tier) {
 
 test('idle sessions cost a leaf at most one message a second', async () => {
   const leaves = [1, 2].map(() =>
-    counting(leaf(localMediasoup, { shareWorkers: true, maxWorkers: 1, linger: 0 }))
+    counting(leaf(localMediasoup, { shareWorkers: true, poolSize: 1, linger: 0 }))
   )
   const cluster = horizontal(
     leaves.map(({ tier }) => tier),

@@ -26,7 +26,7 @@ const LOCAL: ms.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1' }
 /** Opens sessions of one leaf, which by default has a single Worker for all. */
 function shared(options?: LeafOptions, above: (tier: Tier) => Tier = tier => tier) {
   const tier = above(
-    leaf(localMediasoup, { shareWorkers: true, maxWorkers: 1, linger: 0, ...options })
+    leaf(localMediasoup, { shareWorkers: true, poolSize: 1, linger: 0, ...options })
   )
   return async function open(): Promise<RemoteMediasoup> {
     const mediasoup = await client(tier)
@@ -50,7 +50,7 @@ async function routerWithTransport(worker: ms.Worker) {
 }
 
 test('sessions that want the same settings are on one Worker, and others are not', async () => {
-  const open = shared({ maxWorkers: 2 })
+  const open = shared({ poolSize: 2 })
   const pids = []
   const tries: ms.WorkerSettings[] = [
     { logLevel: 'warn' },
@@ -217,7 +217,7 @@ test('an id that another session has chosen on the same Worker is refused with m
 })
 
 test('there are at most as many Workers as the host is to have, used evenly, unless one session asks for more', async () => {
-  const open = shared({ maxWorkers: 2 })
+  const open = shared({ poolSize: 2 })
   const sessions = await Promise.all(Array.from({ length: 5 }, open))
   const workers = await Promise.all(sessions.slice(1).map(mediasoup => mediasoup.createWorker()))
   const counts = [...Map.groupBy(workers, ({ pid }) => pid).values()].map(({ length }) => length)
@@ -276,7 +276,7 @@ test('what is logged changes for a session that is alone, and wrong settings are
 })
 
 test('a session hears what is logged about a Worker that nobody else is on', async () => {
-  const { mediasoup: ours, url } = await connectLeaf(['--share-workers', '--max-workers', '1'])
+  const { mediasoup: ours, url } = await connectLeaf(['--share-workers', '--pool-size', '1'])
   const theirs = await connect(url)
   afterTest(() => theirs.close())
   const heard: string[] = []
@@ -332,7 +332,7 @@ test('a lease begins with nothing used', async () => {
 })
 
 test('a Router spans Workers that other sessions are on already', async () => {
-  const tier = leaf(localMediasoup, { shareWorkers: true, maxWorkers: 2, linger: 0 })
+  const tier = leaf(localMediasoup, { shareWorkers: true, poolSize: 2, linger: 0 })
   const [ours, ...others] = await Promise.all([
     client(vertical(tier, { policy: 'scatter' })),
     client(tier),

@@ -513,7 +513,7 @@ test('what a host below refuses keeps its class', async () => {
 test('a limit that is none is refused at the start', async () => {
   assert.match(
     (await rejection(serve(leaf(localMediasoup), { limits: { rooms: 1 } as object }))).message,
-    /^a limit must be one of sessions, sessionsPerAddress, rate, .* \(got rooms\)$/
+    /^a limit must be one of sessions, sessionsPerAddress, sessionsPerSubject, rate, .* \(got rooms\)$/
   )
   for (const [value, code, why] of [
     ['rate', 2, 'Limits are like rate=500,workers=4 ("rate" is not).'],
