@@ -134,7 +134,11 @@ export class VerticalSession extends ProxySession {
         return this.#subscribeToUsage(id)
       case 'tier.pipeListenInfo':
       case 'tier.locate':
-        return this.#below.forward(id, method, [tables.homeOf(handle!)])
+      case 'tier.allowPeer':
+        return this.#below.forward(id, method, [
+          tables.homeOf(handle!),
+          ...paramsOf(frame).slice(1)
+        ])
       case 'tier.recall': {
         if (id == null) throw unknownMethod(method)
         return this.settle(id, this.#recall(id, recallOptions(paramsOf(frame))))

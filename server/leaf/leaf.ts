@@ -14,9 +14,11 @@ import { version } from '../../lib/version.ts'
 import { isolateMessages } from './channel.ts'
 import type { Leaf } from './context.ts'
 import { Drain } from './drain.ts'
-import { type HostRules, hostRules, pipeListenInfo } from './host-rules.ts'
+import { type HostRules, hostRules } from './host-rules.ts'
 import { LoadMeter } from './load-meter.ts'
 import { Logs } from './logs.ts'
+import { Network } from './network/network.ts'
+import { loopbackId, pipeAddressOf } from './network/pipe-address.ts'
 import { newClosedCache } from './objects.ts'
 import { Pool } from './share/pool.ts'
 import { Session } from './session.ts'
@@ -72,6 +74,8 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
   const pool = new Pool(mediasoup, { size: meter.load.capacity, linger, meter })
   const drain = new Drain(meter)
   const checkHost = hostRules(mediasoup, options)
+  const pipeAddress = pipeAddressOf(options)
+  const log = (text: string) => options.log?.onwarn?.('mafalda:leaf', text)
   const links = new OpenLinks()
   let serial = 0
   const shared: Leaf = {
@@ -95,7 +99,8 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     },
     nextHandle: () => `${node}/${++serial}`,
     timeout,
-    pipeListenInfo: pipeListenInfo(options),
+    pipeListenInfo: { protocol: 'udp', ip: pipeAddress, loopback: loopbackId() },
+    network: new Network({ ...options, pipeAddress, log }),
     logs: new Logs(mediasoup, options.log),
     meter,
     drain,
