@@ -5,7 +5,7 @@ import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { client, remote } from '../../client/index.ts'
-import { horizontal } from '../../proxy/index.ts'
+import { horizontal, vertical } from '../../proxy/index.ts'
 import {
   afterTest,
   audio,
@@ -151,5 +151,37 @@ onTwoHosts(
     await arrives(stage)
   }
 )
+
+const onHosts = reason ? test.skip : test
+
+onHosts('the ports of a WebRtcServer that spans hosts start anew on each of them', async () => {
+  const hosts = startHosts(['host1', 'host2'])
+  const leaves = await Promise.all(
+    hosts.map(host => serveOn(host, '--announced-address', host.address))
+  )
+  const cluster = horizontal(
+    leaves.map(({ url }) => remote(url)),
+    { policy: 'scatter' }
+  )
+  afterTest(() => cluster.close())
+  const mediasoup = await client(vertical(cluster, { policy: 'scatter', maxWorkers: 2 }))
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  const webRtcServer = await worker.createWebRtcServer({
+    listenInfos: [{ protocol: 'udp', ip: '0.0.0.0', port: 44_444 }]
+  })
+  const router = await worker.createRouter()
+  const tuples = new Map<string, number>()
+  await until(async () => {
+    const { iceCandidates } = await router.createWebRtcTransport({ webRtcServer })
+    for (const { address, port } of iceCandidates) tuples.set(address, port)
+    return tuples.size === 2
+  })
+  assert.equal(
+    [...tuples.keys()].toSorted(),
+    hosts.map(({ address }) => address)
+  )
+  assert.equal([...tuples.values()], [44_444, 44_444])
+})
 
 test.run()
