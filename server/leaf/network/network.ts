@@ -51,6 +51,15 @@ interface Target {
 
 type ListenTransport = MediasoupObject & Partial<Pick<ms.PlainTransport, 'tuple' | 'rtcpTuple'>>
 
+/** The calls that listen. */
+const LISTENING: ReadonlySet<string> = new Set([
+  'createWebRtcServer',
+  'createWebRtcTransport',
+  'createPlainTransport',
+  'createPipeTransport',
+  'pipeToRouter'
+])
+
 /** The network of a leaf. */
 export class Network {
   readonly ports: PortRange | undefined
@@ -89,7 +98,7 @@ export class SessionNetwork {
     if (member === 'createWorker') {
       if (this.#network.ports) limitWorker(options, this.#network.ports)
     } else if (member === 'connect') this.#connect(options, target!)
-    else this.#listen(member, options)
+    else if (LISTENING.has(member)) this.#listen(member, options)
   }
 
   /** A call has made an object, which listens where the arguments say. */
