@@ -7,6 +7,7 @@ import { MAX_DURATION } from '../lib/duration.ts'
 import { version } from '../lib/version.ts'
 import type { Address } from './address.ts'
 import { socketDefaults } from '../lib/socket-options.ts'
+import { parseAddresses, parsePorts } from './network-options.ts'
 
 const WRONG_USAGE = 2
 
@@ -55,8 +56,36 @@ const serveCommand = () =>
     .addOption(
       option(
         '--pipe-address <address>',
-        "this host's address for pipes from other hosts; default: the announced one if an interface has it, else 127.0.0.1"
+        "this host's address for pipes from other hosts; default: the announced one if an interface has it, else that of --listen, or of an interface"
       )
+    )
+    .addOption(
+      option(
+        '--announce <when>',
+        'always: what applications announce, or listen on, that is no address of this host, becomes one of its own'
+      )
+        .choices(['when-missing', 'always'])
+        .default('when-missing')
+    )
+    .addOption(
+      option('--rtc-ports <min-max>', 'the ports that clients may use; default: all').argParser(
+        parsePorts
+      )
+    )
+    .addOption(
+      option(
+        '--allow-listen <addresses>',
+        'where clients may listen: addresses and networks, divided by ",", or local; default: local if --listen is reached from public networks, else anywhere'
+      ).argParser(parseAddresses)
+    )
+    .addOption(
+      option(
+        '--deny-peer <addresses>',
+        'where transports of clients must not send: addresses and networks, non-public or none; default: non-public if --listen is reached from public networks, else none'
+      ).argParser(parseAddresses)
+    )
+    .addOption(
+      option('--allow-peer <addresses>', 'exceptions from --deny-peer').argParser(parseAddresses)
     )
     .addOption(
       option(

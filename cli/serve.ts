@@ -21,11 +21,10 @@ import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './address.ts'
 import { auditLog } from './audit-log.ts'
+import { type MediaNetworkOptions, mediaNetwork } from './media-network.ts'
 
-interface Options extends AccessOptions {
+interface Options extends AccessOptions, MediaNetworkOptions {
   listen: Address
-  announcedAddress?: string
-  pipeAddress?: string
   allowFiles: string[]
   grace: number
   silence: number
@@ -164,8 +163,8 @@ const serveOptions = ({
 
 /** The mediasoup of this host. */
 async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
-  const { announcedAddress, pipeAddress, allowFiles } = options
-  const { shareWorkers, poolSize, maxWorkers, linger } = options
+  const { allowFiles, shareWorkers, poolSize, maxWorkers, linger } = options
+  const network = mediaNetwork(options)
   const workerBin = await findWorker({ log: line => logger.info(line) })
   // mediasoup reads it when it is loaded.
   process.env.MEDIASOUP_WORKER_BIN = workerBin
@@ -176,9 +175,9 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
     onwarn: (namespace, text) => logger.warn({ namespace }, text),
     onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
   }
+  logger.info(network, 'media of clients')
   return leaf(mediasoup, {
-    announcedAddress,
-    pipeAddress,
+    ...network,
     allowFiles,
     log,
     shareWorkers,

@@ -34,6 +34,12 @@ export interface Location {
   mediasoup: string
 }
 
+/** Where the host of an object takes pipes from other hosts: the answer to `tier.pipeListenInfo`. */
+export interface PipeListenInfo extends ms.TransportListenInfo {
+  /** Names what has the same loopback addresses. Older leaves do not say it. */
+  loopback?: string
+}
+
 /** mediasoup's levels of logs, as `tier.log` names them. */
 export const LOG_LEVELS = ['debug', 'warn', 'error'] as const
 

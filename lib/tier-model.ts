@@ -195,7 +195,20 @@ export const tierModel = {
       summary: 'Where the host of an object listens to pipes from other hosts',
       scope: 'observe',
       params: [param('handle', handle, true)],
-      result: object({ protocol: string, ip: string }),
+      result: object({ protocol: string, ip: string, loopback: string }, ['protocol', 'ip']),
+      inProxy: 'byHandle'
+    }
+  },
+  'tier.allowPeer': {
+    sent: {
+      summary:
+        'Lets a PipeTransport be connected to an address that the host denies its clients: the other end of a pipe between hosts',
+      scope: 'operate',
+      params: [
+        param('handle', handle, true),
+        param('peer', object({ ip: string, port: integer }), true)
+      ],
+      result: { type: 'object' },
       inProxy: 'byHandle'
     }
   },

@@ -5,6 +5,8 @@
 import { randomUUID } from 'node:crypto'
 import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../lib/codec.ts'
+import { nodeOf } from '../lib/frame-header.ts'
+import type { PipeListenInfo } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { encodeNotification } from '../lib/wire.ts'
 import {
@@ -33,6 +35,8 @@ interface Options {
   appData?: unknown
   router?: unknown
 }
+
+const LOOPBACK = /^(127\.|::1$)/
 
 export class Piping {
   readonly #pipes: Pipes
@@ -94,6 +98,7 @@ export class Piping {
     }: Options
   ): Promise<PipePair> {
     for (const end of [from, to]) this.#pipes.addRouter(end)
+    const isOurs = !options.listenInfo && !options.listenIp
     const settings = {
       enableSctp: true,
       enableRtx: true,
@@ -101,15 +106,25 @@ export class Piping {
       ...options,
       appData: this.#tagged(undefined, nameOf(from, to))
     }
-    const made = await Promise.allSettled(
-      [from, to].map(end => this.#createTransport(end, settings))
-    )
-    const ends = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
+    let ends: TransportEnd[] = []
     try {
+      const listenInfos = isOurs ? await this.#listenInfosFor([from, to]) : []
+      const made = await Promise.allSettled(
+        [from, to].map((end, i) =>
+          this.#createTransport(
+            end,
+            isOurs ? { ...settings, listenInfo: listenInfos[i] } : settings
+          )
+        )
+      )
+      ends = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
       const failure = made.find(result => result.status === 'rejected')
       if (failure) throw failure.reason
       const [one, other] = ends as [TransportEnd, TransportEnd]
-      await Promise.all([this.#connectTransport(one, other), this.#connectTransport(other, one)])
+      await Promise.all([
+        this.#connectTransport(one, other, isOurs),
+        this.#connectTransport(other, one, isOurs)
+      ])
       return this.#pipes.remember([one, other])
     } catch (error) {
       for (const end of ends) this.#pipes.closeTransport(end)
@@ -118,15 +133,27 @@ export class Piping {
     }
   }
 
+  /** Where the hosts of both ends take pipes; no packet would arrive at another one's loopback. */
+  async #listenInfosFor(ends: [End, End]): Promise<PipeListenInfo[]> {
+    const [one, other] = (await Promise.all(
+      ends.map(({ branch, router }) => branch.rpc.call('tier.pipeListenInfo', router))
+    )) as [PipeListenInfo, PipeListenInfo]
+    const isApart = one.loopback && other.loopback && one.loopback !== other.loopback
+    const hidden = [one, other].findIndex(({ ip }) => isApart && LOOPBACK.test(ip))
+    if (hidden >= 0) {
+      const node = nodeOf(ends[hidden]!.router)
+      throw new Error(
+        `the host of node ${node} takes pipes at ${[one, other][hidden]!.ip} only, which other hosts do not reach: start it with --pipe-address`
+      )
+    }
+    return [one, other].map(({ loopback: _, ...listenInfo }) => listenInfo)
+  }
+
   async #createTransport({ branch, router }: End, settings: Options): Promise<TransportEnd> {
-    const chosen =
-      settings.listenInfo || settings.listenIp
-        ? settings
-        : { ...settings, listenInfo: await branch.rpc.call('tier.pipeListenInfo', router) }
     const announcement = (await branch.rpc.call(
       'Router.createPipeTransport',
       router,
-      chosen
+      settings
     )) as Announcement
     this.#pipes.tell(encodeNotification('Router.newtransport', [router, null, announcement]))
     const end: TransportEnd = {
@@ -139,10 +166,20 @@ export class Piping {
     return end
   }
 
+  /**
+   * @param isOurs the other end is where its host takes pipes: that may be an address to which the
+   * host of this end lets no client send
+   */
   async #connectTransport(
     { branch, transport }: TransportEnd,
-    { members: { tuple, srtpParameters } }: TransportEnd
+    { members: { tuple, srtpParameters } }: TransportEnd,
+    isOurs: boolean
   ) {
+    if (isOurs) {
+      const peer = { ip: tuple.localAddress, port: tuple.localPort }
+      // An older leaf does not know it, and denies nothing.
+      branch.rpc.call('tier.allowPeer', transport, peer).catch(() => {})
+    }
     const { live } = (await branch.rpc.call('PipeTransport.connect', transport, {
       ip: tuple.localAddress,
       port: tuple.localPort,

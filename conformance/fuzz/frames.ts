@@ -18,6 +18,7 @@ const tierMethods = [
   'tier.log',
   'tier.locate',
   'tier.pipeListenInfo',
+  'tier.allowPeer',
   'tier.open',
   'tier.fly',
   'rpc.discover',

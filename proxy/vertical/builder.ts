@@ -137,15 +137,18 @@ export class Builder {
     const tried = new Set<number>()
     const { options, appData, handle: of, id } = owner
     for (;;) {
-      const offset = (part.offset = this.#freeOffset(part, tried))
-      const listenInfos = listenInfosOf(owner).map(info =>
-        info.port ? { ...info, port: info.port + offset } : info
-      )
+      const taken = this.#portsOn(worker, part)
+      const offset = (part.offset = freeOffset(portsOf(options), taken, tried))
       try {
         const announcement = (await this.#below.call(
           'Worker.createWebRtcServer',
           worker.handle,
-          tagged({ ...options, listenInfos, appData }, this.#session, { of, id, options, offset })
+          tagged({ ...shifted(options, offset), appData }, this.#session, {
+            of,
+            id,
+            options,
+            offset
+          })
         )) as Announcement
         this.#checkWanted(part, 'WebRtcServer', announcement)
         return this.#tables.addPart(part, announcement)
@@ -155,18 +158,51 @@ export class Builder {
     }
   }
 
-  /** The first offset at which no WebRtcServer of the session has, or is configured for, a port. */
-  #freeOffset(part: ServerPart, tried: Set<number>): number {
+  /**
+   * The client's WebRtcServer itself: at the ports that it is configured for, unless a part of
+   * another one has come to have them.
+   */
+  async createServer(
+    home: WorkerPart,
+    of: Handle,
+    options: Record<string, unknown>
+  ): Promise<{ announcement: Announcement; offset: number }> {
+    const { appData: _, ...shared } = Object(options) as Record<string, unknown>
+    const ports = portsOf(shared)
+    const derived = this.#portsOn(home, undefined, ({ offset }) => offset > 0)
+    const offset = ports.some(port => derived.has(port))
+      ? freeOffset(ports, this.#portsOn(home), new Set())
+      : 0
+    const announcement = (await this.#below.call(
+      'Worker.createWebRtcServer',
+      home.handle,
+      tagged(offset ? shifted(options, offset) : options, this.#session, {
+        of,
+        options: shared,
+        offset
+      })
+    )) as Announcement
+    return { announcement, offset }
+  }
+
+  /**
+   * What WebRtcServers of the session have on the host of a Worker, or are configured for there:
+   * each host starts anew.
+   */
+  #portsOn(
+    { handle }: WorkerPart,
+    except?: ServerPart,
+    counts: (part: ServerPart) => boolean = () => true
+  ): Set<number> {
+    const host = nodeOf(handle)
     const taken = new Set<number>()
-    for (const server of this.#tables.servers.values()) {
-      const offsets = server.parts.all.filter(other => other !== part).map(({ offset }) => offset)
-      for (const port of portsOf(server))
-        for (const offset of server === part.owner ? offsets : [0, ...offsets])
-          taken.add(port + offset)
+    for (const { options, parts } of this.#tables.servers.values()) {
+      const here = parts.all.filter(
+        part => part !== except && nodeOf(part.worker.handle) === host && counts(part)
+      )
+      for (const port of portsOf(options)) for (const { offset } of here) taken.add(port + offset)
     }
-    let offset = 0
-    while (tried.has(offset) || portsOf(part.owner).some(port => taken.has(port + offset))) offset++
-    return offset
+    return taken
   }
 
   /** What it is a part of may have been closed in the meantime, or its Worker given back. */
@@ -177,7 +213,27 @@ export class Builder {
   }
 }
 
-const listenInfosOf = ({ options }: AggregateServer) =>
-  options.listenInfos as ms.TransportListenInfo[]
-const portsOf = (server: AggregateServer) => listenInfosOf(server).flatMap(({ port }) => port || [])
+// mediasoup refuses what is none.
+const listenInfosOf = ({ listenInfos }: Record<string, unknown>) =>
+  (Array.isArray(listenInfos) ? listenInfos : []).filter(
+    info => typeof info === 'object' && info !== null
+  ) as ms.TransportListenInfo[]
+
+const portsOf = (options: Record<string, unknown>) =>
+  listenInfosOf(options).flatMap(({ port }) => (Number.isInteger(port) && port) || [])
+
+const shifted = (options: Record<string, unknown>, offset: number) => ({
+  ...options,
+  listenInfos: listenInfosOf(options).map(info =>
+    info.port ? { ...info, port: info.port + offset } : info
+  )
+})
+
+/** The first offset at which the ports are not taken. */
+function freeOffset(ports: number[], taken: Set<number>, tried: Set<number>): number {
+  let offset = 0
+  while (tried.has(offset) || ports.some(port => taken.has(port + offset))) offset++
+  return offset
+}
+
 const isPortTaken = (error: unknown) => /in use/.test((error as Error).message)

@@ -9,14 +9,8 @@ import type { Handle } from '../../lib/wire.ts'
 import type { Pipes } from '../pipes.ts'
 import { Piping } from '../pipe-to-router.ts'
 import type { ChildSession } from '../session.ts'
+import { BETWEEN_HOSTS, WITHIN_A_HOST } from './pipe-settings.ts'
 import type { ProducerRecord, Replica, RouterPart } from './types.ts'
-
-// Between Workers of one host, nobody else sees the packets, and none is lost.
-const WITHIN_A_HOST = {
-  enableSrtp: false,
-  enableRtx: false,
-  listenInfo: { protocol: 'udp', ip: '127.0.0.1' }
-}
 
 export class Replicas {
   readonly #pipes: Pipes
@@ -148,7 +142,7 @@ export class Replicas {
     const options = {
       ...(producer.isData ? { dataProducerId: producer.id } : { producerId: producer.id }),
       appData: producer.appData,
-      ...((await this.#hostOf(source)) === host ? WITHIN_A_HOST : {})
+      ...((await this.#hostOf(source)) === host ? WITHIN_A_HOST : BETWEEN_HOSTS)
     }
     const ends = [source, part].map(({ handle }) => ({ branch: this.#branch, router: handle }))
     try {

@@ -7,7 +7,6 @@ import { type CallHead, type Replies, paramsOf, refuseUnknown, unknownMethod } f
 import { mergeServerDumps } from './dumps.ts'
 import { renamed } from './frames.ts'
 import type { SessionState } from './state.ts'
-import { tagged } from './tags.ts'
 import type { AggregateWorker } from './types.ts'
 
 type Options = Record<string, unknown>
@@ -22,17 +21,15 @@ export class ServerCalls {
   }
 
   async create(worker: AggregateWorker, options: Options): Promise<Announcement> {
-    const { below, nextHandle, scaler, session, tables } = this.#state
+    const { builder, nextHandle, scaler, tables } = this.#state
     const handle = nextHandle()
-    const { appData: _, ...shared } = Object(options) as Options
-    const { home, announcement } = await scaler.makeAtHome(worker, home =>
-      below.call(
-        'Worker.createWebRtcServer',
-        home.handle,
-        tagged(options, session, { of: handle, options: shared })
-      )
-    )
-    tables.addServer(handle, announcement, home, options)
+    let offset = 0
+    const { home, announcement } = await scaler.makeAtHome(worker, async home => {
+      const made = await builder.createServer(home, handle, options)
+      offset = made.offset
+      return made.announcement
+    })
+    tables.addServer(handle, announcement, home, options).parts.on(home)!.offset = offset
     return { ...announcement, $: handle, of: worker.handle }
   }
 

@@ -20,6 +20,7 @@ import { checkId } from './ids.ts'
 import type { Leaf } from './context.ts'
 import type { Tenant } from './share/shared-worker.ts'
 import type { Objects } from './objects.ts'
+import type { SessionNetwork } from './network/network.ts'
 import type { Send } from './context.ts'
 
 type Method<R> = (...args: unknown[]) => R
@@ -28,6 +29,7 @@ interface CallsOptions {
   leaf: Leaf
   tenant: Tenant
   objects: Objects
+  network: SessionNetwork
   events: Events
   send: Send
 }
@@ -39,6 +41,7 @@ interface Call {
   readonly target: ServedObject | undefined
   /** That of the object which it creates. */
   readonly appData: unknown
+  readonly args: readonly unknown[]
   readonly timer: NodeJS.Timeout
 }
 
@@ -46,6 +49,7 @@ export class Calls {
   readonly #leaf: Leaf
   readonly #tenant: Tenant
   readonly #objects: Objects
+  readonly #network: SessionNetwork
   readonly #events: Events
   readonly #send: Send
   readonly #inFlight = new Map<Id, Call>()
@@ -54,10 +58,11 @@ export class Calls {
     createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this.#tenant, settings)
   }
 
-  constructor({ leaf, tenant, objects, events, send }: CallsOptions) {
+  constructor({ leaf, tenant, objects, network, events, send }: CallsOptions) {
     this.#leaf = leaf
     this.#tenant = tenant
     this.#objects = objects
+    this.#network = network
     this.#events = events
     this.#send = send
   }
@@ -68,6 +73,7 @@ export class Calls {
     const row = rowOf(method)
     const target = row.kind === 'mediasoup' ? undefined : this.#objects.find(row.kind, params[0])
     const args = this.#argumentsOf(row, params)
+    this.#network.apply(row.member, args, target)
     if (row.role === 'cast' || row.role === 'media' || row.role === 'close') {
       this.#cast(row, target!, args)
       return this.#send(encodeResult(id, null), { id })
@@ -79,7 +85,7 @@ export class Calls {
     >
     const promise = object[row.member]!(...args)
     const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
-    const call: Call = { id, row, target, appData, timer }
+    const call: Call = { id, row, target, appData, args, timer }
     this.#inFlight.set(id, call)
     if (appData)
       this.#events.creating.add(appData)
@@ -124,9 +130,10 @@ export class Calls {
   }
 
   #succeed(call: Call, value: unknown) {
-    const { id, row } = call
+    const { id, row, args } = call
     let frame: Frame
     try {
+      if (row.role === 'create') this.#network.made(value as MediasoupObject, args)
       frame = encodeResult(id, this.#resultOf(call, value))
     } catch (error) {
       // Nobody will know of the object.

@@ -3,12 +3,13 @@
 import type { LRUCache } from 'lru-cache'
 import type * as ms from 'mediasoup/types'
 import type { Frame, Handle, Head } from '../../lib/frame.ts'
-import type { Hello } from '../../lib/hello.ts'
+import type { Hello, PipeListenInfo } from '../../lib/hello.ts'
 import type { Drain } from './drain.ts'
 import type { ServedObject } from './served-object.ts'
 import type { Tenant } from './share/shared-worker.ts'
 import type { LoadMeter } from './load-meter.ts'
 import type { Logs } from './logs.ts'
+import type { Network } from './network/network.ts'
 
 /**
  * Sends the client a frame; with its head, where that is known, so that it need not be read again.
@@ -29,11 +30,12 @@ export interface Leaf {
   /** How long a Worker may take to answer a call, in ms. */
   readonly timeout: number
   /** Where this host listens to pipes from other hosts. */
-  pipeListenInfo: ms.TransportListenInfo
+  pipeListenInfo: PipeListenInfo
+  readonly network: Network
   readonly logs: Logs
   readonly meter: LoadMeter
   readonly drain: Drain
   readonly closed: ClosedCache
-  /** Checks, and where needed completes, the arguments of a call. */
+  /** Checks the arguments of a call. */
   applyRules(member: string, args: unknown[]): void
 }

@@ -1,12 +1,12 @@
-// Rules of a host: arguments that a leaf refuses, and addresses that it fills in.
+// Rules of a host about its files: arguments that a leaf refuses. What concerns its network is in
+// network/.
 
 import { realpathSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
 import { resolve, sep } from 'node:path'
-import type * as ms from 'mediasoup/types'
 import type { Mediasoup } from '../../lib/mediasoup.ts'
+import type { NetworkRules } from './network/network.ts'
 
-export interface HostRules {
+export interface HostRules extends NetworkRules {
   /**
    * The address that participants are told to connect to, where an application listens on `0.0.0.0`
    * or `::` and announces none.
@@ -21,49 +21,20 @@ export interface HostRules {
   allowFiles?: string[]
 }
 
-interface ListenInfo {
-  ip?: string
-  announcedAddress?: string
-  announcedIp?: string
-}
-
 interface Options {
   workerBin?: string
   dtlsCertificateFile?: string
   dtlsPrivateKeyFile?: string
-  listenInfo?: ListenInfo
-  rtcpListenInfo?: ListenInfo
-  listenInfos?: ListenInfo[]
-  listenIp?: ListenInfo | string
-  listenIps?: (ListenInfo | string)[]
 }
 
-const UNSPECIFIED: ReadonlySet<unknown> = new Set(['0.0.0.0', '::', '[::]'])
-
-/**
- * Where pipes from other hosts arrive: at one address, because a pipe takes packets from one
- * address only.
- */
-export function pipeListenInfo({
-  announcedAddress,
-  pipeAddress
-}: HostRules): ms.TransportListenInfo {
-  const addresses = Object.values(networkInterfaces())
-    .flatMap(addresses => addresses ?? [])
-    .map(({ address }) => address)
-  const ip = pipeAddress ?? addresses.find(address => address === announcedAddress) ?? '127.0.0.1'
-  return { protocol: 'udp', ip }
-}
-
-/** Checks, and where needed completes, the arguments of a call. */
-export function hostRules(mediasoup: Mediasoup, { announcedAddress, allowFiles = [] }: HostRules) {
+/** Checks the arguments of a call. */
+export function hostRules(mediasoup: Mediasoup, { allowFiles = [] }: HostRules) {
   const folders = allowFiles.map(folder => realPath(folder) + sep)
 
   return function applyRules(member: string, args: unknown[]) {
     const options = args[0] as Options | undefined
     if (typeof options !== 'object' || options === null) return
     if (member === 'createWorker') checkFiles(options)
-    if (announcedAddress) announce(options, announcedAddress)
   }
 
   function checkFiles({ workerBin, dtlsCertificateFile, dtlsPrivateKeyFile }: Options) {
@@ -84,37 +55,6 @@ export function hostRules(mediasoup: Mediasoup, { announcedAddress, allowFiles =
   function isAllowed(file: unknown) {
     return typeof file === 'string' && folders.some(folder => realPath(file).startsWith(folder))
   }
-}
-
-function announce(options: Options, address: string) {
-  const { listenInfo, rtcpListenInfo, listenInfos, listenIp, listenIps } = options
-  for (const info of [listenInfo, rtcpListenInfo, ...arrayOf(listenInfos)]) {
-    if (isUnannounced(info)) info.announcedAddress = address
-  }
-  if (listenIp !== undefined) options.listenIp = announceIp(listenIp, address)
-  if (listenIps !== undefined)
-    options.listenIps = Array.isArray(listenIps)
-      ? listenIps.map(ip => announceIp(ip, address))
-      : listenIps
-}
-
-// The deprecated form: an address, or an object that may announce another one.
-function announceIp(listenIp: ListenInfo | string, address: string) {
-  const info = typeof listenIp === 'string' ? { ip: listenIp } : listenIp
-  return isUnannounced(info) ? { ...info, announcedIp: address } : listenIp
-}
-
-// mediasoup refuses arguments of a wrong type.
-const arrayOf = <T>(value: T[] | undefined) => (Array.isArray(value) ? value : [])
-
-function isUnannounced(info: ListenInfo | undefined): info is ListenInfo {
-  return (
-    typeof info === 'object' &&
-    info !== null &&
-    UNSPECIFIED.has(info.ip) &&
-    !info.announcedAddress &&
-    !info.announcedIp
-  )
 }
 
 function realPath(path: string): string {

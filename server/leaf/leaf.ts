@@ -13,9 +13,11 @@ import { digest } from '../../lib/methods.ts'
 import { version } from '../../lib/version.ts'
 import type { Leaf } from './context.ts'
 import { Drain } from './drain.ts'
-import { type HostRules, hostRules, pipeListenInfo } from './host-rules.ts'
+import { type HostRules, hostRules } from './host-rules.ts'
 import { LoadMeter } from './load-meter.ts'
 import { Logs } from './logs.ts'
+import { Network } from './network/network.ts'
+import { loopbackId, pipeAddressOf } from './network/pipe-address.ts'
 import { newClosedCache } from './objects.ts'
 import { Pool } from './share/pool.ts'
 import { Session } from './session.ts'
@@ -84,6 +86,8 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
   const pool = new Pool(processes, { size: meter.load.capacity, linger, meter })
   const drain = new Drain(meter)
   const checkHost = hostRules(mediasoup, options)
+  const pipeAddress = pipeAddressOf(options)
+  const log = (text: string) => options.log?.onwarn?.('mafalda:leaf', text)
   const links = new OpenLinks()
   let serial = 0
   const shared: Leaf = {
@@ -107,7 +111,8 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     },
     nextHandle: () => `${node}/${++serial}`,
     timeout,
-    pipeListenInfo: pipeListenInfo(options),
+    pipeListenInfo: { protocol: 'udp', ip: pipeAddress, loopback: loopbackId() },
+    network: new Network({ ...options, pipeAddress, log }),
     logs: new Logs(mediasoup, options.log),
     meter,
     drain,

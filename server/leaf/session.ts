@@ -8,6 +8,7 @@ import { type Message, badRequest, decode, encodeFailure } from '../../lib/wire.
 import { Calls } from './calls.ts'
 import { Events } from './events.ts'
 import type { Leaf, Send } from './context.ts'
+import { SessionNetwork } from './network/network.ts'
 import { Objects } from './objects.ts'
 import { TierCalls } from './tier-calls.ts'
 
@@ -15,22 +16,33 @@ export class Session {
   readonly #objects: Objects
   readonly #calls: Calls
   readonly #tier: TierCalls
+  readonly #network: SessionNetwork
   readonly #send: Send
 
   constructor(leaf: Leaf, link: Link) {
     const send: Send = (frame, head) => link.send(frame, head)
     const objects = new Objects(leaf)
+    const network = new SessionNetwork(leaf.network)
     const calls = new Calls({
       leaf,
       tenant: this,
       objects,
+      network,
       events: new Events(objects, link, send),
       send
     })
     this.#send = send
     this.#objects = objects
     this.#calls = calls
-    this.#tier = new TierCalls({ leaf, objects, link, send, onRecall: () => calls.forget() })
+    this.#network = network
+    this.#tier = new TierCalls({
+      leaf,
+      objects,
+      network,
+      link,
+      send,
+      onRecall: () => calls.forget()
+    })
     link.on('frame', (frame, head) => this.#receive(frame, head))
     link.on('close', () => this.#end())
   }
@@ -39,6 +51,7 @@ export class Session {
     this.#calls.forget()
     this.#tier.end()
     this.#objects.end()
+    this.#network.end()
   }
 
   #receive(frame: Frame, head: Head | undefined) {

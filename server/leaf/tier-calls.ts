@@ -19,11 +19,13 @@ import {
 } from '../../lib/wire.ts'
 import type { Leaf } from './context.ts'
 import type { Objects } from './objects.ts'
+import type { SessionNetwork } from './network/network.ts'
 import type { Send } from './context.ts'
 
 interface TierCallsOptions {
   leaf: Leaf
   objects: Objects
+  network: SessionNetwork
   link: Link
   send: Send
   /** The answers to what was asked before are lost. */
@@ -33,14 +35,16 @@ interface TierCallsOptions {
 export class TierCalls {
   readonly #leaf: Leaf
   readonly #objects: Objects
+  readonly #network: SessionNetwork
   readonly #link: Link
   readonly #send: Send
   readonly #onRecall: () => void
   #usageTold: Usage = {}
 
-  constructor({ leaf, objects, link, send, onRecall }: TierCallsOptions) {
+  constructor({ leaf, objects, network, link, send, onRecall }: TierCallsOptions) {
     this.#leaf = leaf
     this.#objects = objects
+    this.#network = network
     this.#link = link
     this.#send = send
     this.#onRecall = onRecall
@@ -88,6 +92,8 @@ export class TierCalls {
         return this.#locate(params[0] as Handle)
       case 'tier.pipeListenInfo':
         return this.#leaf.pipeListenInfo
+      case 'tier.allowPeer':
+        return this.#allowPeer(params)
       default:
         throw unknownMethod(method)
     }
@@ -143,6 +149,13 @@ export class TierCalls {
     if (!changed.length) return
     this.#usageTold = usage
     this.#send(encodeNotification('tier.usage', [Object.fromEntries(changed)]))
+  }
+
+  // → {"id": 8, "method": "tier.allowPeer", "params": ["k3x/31", {"ip": "10.0.0.8", "port": 40001}]}
+  #allowPeer([handle, peer]: unknown[]) {
+    const { object } = this.#objects.find('PipeTransport', handle)
+    this.#network.peers.vouch(object, Object(peer) as object)
+    return {}
   }
 
   // → {"id": 7, "method": "tier.drain", "params": [{"deadline": 60000}]}

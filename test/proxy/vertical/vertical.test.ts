@@ -11,7 +11,17 @@ import { type RemoteMediasoup, client, connect, remote } from '../../../client/i
 import type { Link, OpenOptions, Tier } from '../../../lib/tier.ts'
 import { type VerticalOptions, horizontal, vertical } from '../../../proxy/index.ts'
 import { leaf } from '../../../server/index.ts'
-import { afterTest, audio, cleanUp, isAlive, opus, rtp, startLeaf, until } from '../../helper.ts'
+import {
+  afterTest,
+  audio,
+  cleanUp,
+  isAlive,
+  opus,
+  rejection,
+  rtp,
+  startLeaf,
+  until
+} from '../../helper.ts'
 
 cleanUp(test)
 test.before.each(async () => void (await until(() => workersOf().length === 0)))
@@ -370,6 +380,26 @@ test('the ports of WebRtcServers that are derived are not those that another one
   ]
   assert.is(portOf(transports[0]!), port)
   assert.ok(portOf(transports[1]!) > port + 1)
+})
+
+test('a WebRtcServer that comes later is beside the derived port of one that was there', async () => {
+  const mediasoup = await scattered({ maxWorkers: 2 })
+  const port = await freeUdpPort()
+  const { worker, webRtcServer } = await serverAt(mediasoup, port)
+  const router = await worker.createRouter({ mediaCodecs: [opus] })
+  const join = () => router.createWebRtcTransport({ webRtcServer })
+  assert.equal([portOf(await join()), portOf(await join())], [port, port + 1])
+  const later = await serverAt(mediasoup, port + 1)
+  const elsewhere = await later.worker.createRouter()
+  const transport = await elsewhere.createWebRtcTransport({ webRtcServer: later.webRtcServer })
+  assert.is(portOf(transport), port + 2)
+})
+
+test('a port that the application itself gives twice is in use, as on mediasoup', async () => {
+  const mediasoup = await scattered({ maxWorkers: 2 })
+  const port = await freeUdpPort()
+  await serverAt(mediasoup, port)
+  assert.match((await rejection(serverAt(mediasoup, port))).message, 'in use')
 })
 
 test('where a WebRtcServer cannot be, because its ports are in use, no transport goes that needs it', async () => {

@@ -207,6 +207,7 @@ test('each method needs the scope of its role, and says which one is missing', a
     ['tier.load', 'operate'],
     ['tier.drain', 'operate'],
     ['tier.something', 'operate'],
+    ['tier.allowPeer', 'operate'],
     ['tier.locate', 'observe'],
     ['tier.pipeListenInfo', 'observe']
   ] as const
