@@ -38,7 +38,9 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['npm pack', installs],
   ['npm install', installs],
   ['node build.mjs exec node', runsFile],
+  ['node --import mafalda/register examples/conference/server.ts', isAnExample],
   ['node --import mafalda/register', preloads],
+  ['node examples/conference/server.ts', isAnExample],
   ['python3', speaks],
   ['curl', answers]
 ]
@@ -198,6 +200,11 @@ async function preloads({ words, env }: Command) {
   afterTest(() => end(child))
   const { first } = await ask<{ first: number }>(child)
   assert.ok(first > 0)
+}
+
+/** A test runs it on each sort of tree. */
+function isAnExample({ words }: Command) {
+  assert.match(read('test/examples/conference.test.ts'), `'${words.at(-1)}'`)
 }
 
 /** The same path of a leaf. */

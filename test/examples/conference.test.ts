@@ -1,0 +1,185 @@
+// The conference example is an application for plain mediasoup: it runs as it is, on plain mediasoup
+// and on each sort of tree, and real RTP goes from Router to Router.
+
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { WebSocket } from 'ws'
+import { end, startNode } from '../kit/processes.ts'
+import { afterTest, cleanUp, startLeaf, until } from '../helper.ts'
+
+cleanUp(test)
+
+const AUDIO_LEVEL = { uri: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level' as const, id: 10 }
+const PACKETS = 50
+
+/** Starts tiers, and answers where the application finds its mediasoup. */
+const trees: Record<string, () => Promise<string | undefined>> = {
+  'plain mediasoup': async () => undefined,
+  'a leaf': async () => (await startLeaf()).url,
+  'a vertical tier': async () => (await startLeaf(['--vertical', '--max-workers', '2'])).url,
+  'two hosts as one': async () => (await startLeaf(await hosts())).url,
+  'Routers that span two hosts': async () =>
+    (await startLeaf(['--vertical', '--policy', 'scatter', ...(await hosts())])).url
+}
+
+const hosts = async () => [(await startLeaf()).url, (await startLeaf()).url]
+
+for (const [name, start] of Object.entries(trees)) {
+  test(`the application runs on ${name}, with no line changed`, async () => {
+    const url = await startApplication(await start())
+    const [ada, ben] = [await enter(url, 'ada'), await enter(url, 'ben')]
+    const voice = await speak(ada)
+    const { producerId } = await ben.hears('produced')
+    const { packets } = await listen(ben, producerId as string)
+    await until(() => packets.length >= PACKETS)
+    assert.equal([...new Set(packets.map(packet => String(packet.subarray(-5))))], ['voice'])
+    const loud = await ben.hears('volume')
+    assert.is(loud.participant, 'ada')
+
+    const recording = await record(ben, producerId as string)
+    if (recording) await until(async () => (await stat(recording)).size > 0)
+
+    voice.stop()
+    ada.socket.close()
+    assert.equal(await ben.hears('left'), { participant: 'ada' })
+    await ben.hears('consumerClosed')
+  })
+}
+
+/** The server, with a Router for each participant, so that all media crosses Routers. */
+async function startApplication(mafalda: string | undefined): Promise<string> {
+  const register = mafalda ? ['--import', 'mafalda/register'] : []
+  const { child, output } = startNode([...register, 'examples/conference/server.ts'], {
+    env: {
+      ...process.env,
+      ...(mafalda ? { MAFALDA_URL: mafalda } : {}),
+      PORT: '0',
+      ROUTER_SIZE: '1',
+      STATS_SECONDS: '1'
+    },
+    stderr: 'inherit'
+  })
+  afterTest(() => end(child, 'SIGTERM'))
+  const [line] = await once(output, 'line')
+  return `ws://127.0.0.1:${JSON.parse(line).listening}/room`
+}
+
+interface Member {
+  socket: WebSocket
+  ask(method: string, data?: object): Promise<Record<string, unknown>>
+  /** The next event of that name that was not asked for yet. */
+  hears(event: string): Promise<Record<string, unknown>>
+}
+
+async function enter(url: string, id: string): Promise<Member> {
+  const socket = new WebSocket(`${url}?id=${id}`)
+  afterTest(() => socket.terminate())
+  await once(socket, 'open')
+  const heard: { event: string; data: Record<string, unknown> }[] = []
+  const pending = new Map<
+    number,
+    (answer: { result: Record<string, unknown>; error: string }) => void
+  >()
+  let requests = 0
+  socket.on('message', text => {
+    const message = JSON.parse(String(text))
+    if (message.event) heard.push(message)
+    else pending.get(message.request)!(message)
+  })
+  return {
+    socket,
+    async ask(method, data) {
+      const { promise, resolve } = Promise.withResolvers<{
+        result: Record<string, unknown>
+        error: string
+      }>()
+      const request = ++requests
+      pending.set(request, resolve)
+      socket.send(JSON.stringify({ request, method, data }))
+      const { result, error } = await promise
+      if (error) throw new Error(error)
+      return result
+    },
+    hears: event =>
+      until(() => {
+        const i = heard.findIndex(one => one.event === event)
+        return i >= 0 && heard.splice(i, 1)[0]!.data
+      })
+  }
+}
+
+/** Sends audio, packet after packet, until it is stopped. */
+async function speak(member: Member) {
+  const { id: transportId, ip, port } = await member.ask('createPlainTransport')
+  await member.ask('produce', {
+    transportId,
+    kind: 'audio',
+    rtpParameters: {
+      codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48000, channels: 2 }],
+      headerExtensions: [AUDIO_LEVEL],
+      encodings: [{ ssrc: 1111 }]
+    }
+  })
+  const socket = createSocket('udp4')
+  let sequence = 0
+  const timer = setInterval(() => socket.send(loud(sequence++), port as number, ip as string), 10)
+  const stop = () => {
+    clearInterval(timer)
+    if (sequence >= 0) socket.close()
+    sequence = -1
+  }
+  afterTest(() => sequence >= 0 && stop())
+  return { stop }
+}
+
+/** An RTP packet that says how loud it is (RFC 6464). */
+function loud(sequence: number): Buffer {
+  const header = Buffer.alloc(20)
+  header[0] = 0x90 // Version 2, with a header extension.
+  header[1] = 111
+  header.writeUInt16BE(sequence, 2)
+  header.writeUInt32BE(sequence * 960, 4)
+  header.writeUInt32BE(1111, 8)
+  header.writeUInt16BE(0xbede, 12)
+  header.writeUInt16BE(1, 14)
+  header[16] = AUDIO_LEVEL.id << 4
+  header[17] = 0x80 | 10 // Voice, at -10 dBov.
+  return Buffer.concat([header, Buffer.from('voice')])
+}
+
+async function listen(member: Member, producerId: string) {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  afterTest(() => socket.close())
+  await once(socket, 'listening')
+  const packets: Buffer[] = []
+  socket.on('message', packet => {
+    if (packet[1]! < 192) packets.push(packet) // And no RTCP.
+  })
+  const { id: transportId } = await member.ask('createPlainTransport', { comedia: false })
+  const { port } = socket.address() as AddressInfo
+  await member.ask('connectTransport', { transportId, ip: '127.0.0.1', port })
+  const { id: consumerId } = await member.ask('consume', { transportId, producerId })
+  await member.ask('resume', { consumerId })
+  return { packets }
+}
+
+/** Records to a file, if there is a program for that; if not, the application says so. */
+async function record(member: Member, producerId: string): Promise<string | undefined> {
+  const isThere = ['ffmpeg', 'gst-launch-1.0'].some(name => !spawnSync(name, ['--version']).error)
+  const folder = await mkdtemp(join(tmpdir(), 'conference-'))
+  afterTest(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'voice.webm')
+  const recorded = member.ask('record', { producerId, file })
+  if (isThere) return recorded.then(() => file)
+  const why = await recorded.then(String, ({ message }) => message as string)
+  assert.match(why, 'install one of them')
+}
+
+test.run()
