@@ -13,7 +13,7 @@ import { connect } from '../../../client/index.ts'
 import { PROTOCOL } from '../../../lib/hello.ts'
 import { type ServeOptions, leaf, serve } from '../../../server/index.ts'
 import { authority } from '../../certificates.ts'
-import { afterTest, cleanUp, rejection, run, until } from '../../helper.ts'
+import { afterTest, cleanUp, rejection, run, startLeaf, until } from '../../helper.ts'
 import { binaryHeader, v4, v6 } from '../../kit/proxy-header.ts'
 
 cleanUp(test)
@@ -201,6 +201,12 @@ test('mafalda serve has both as options, and says what is wrong with a network',
   const cli = run(['serve', '--listen', '127.0.0.1:0', '--insecure', '--trust-proxy', '10.0.0.1,x'])
   assert.is((await cli.exited)[0], 1)
   assert.match(cli.errors.join('\n'), '(got x)')
+
+  const trust = ['--insecure', '--trust-proxy', '10.0.0.0/8,127.0.0.1']
+  const { url, lines } = await startLeaf([...trust, '--proxy-protocol'])
+  const header = binaryHeader(0x21, 0x11, v4('10.1.2.3'))
+  assert.is(await knock(await balancer(url, header), '192.0.2.1'), 101)
+  await until(() => lines.some(line => line.includes('"peer":"192.0.2.1"')))
 })
 
 test.run()
