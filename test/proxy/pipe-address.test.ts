@@ -1,11 +1,13 @@
 // Pipes between hosts, which are network namespaces here: where they arrive when nobody says it,
 // what is refused because no packet would arrive, and pipes that an application makes by hand.
 
+import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { client, remote } from '../../client/index.ts'
 import { horizontal, vertical } from '../../proxy/index.ts'
+import { leaf } from '../../server/index.ts'
 import {
   afterTest,
   audio,
@@ -51,7 +53,7 @@ async function open(args: string[]) {
 }
 
 /** Media of the near Router comes out of the far one. */
-async function arrives({ producer, far }: Stage) {
+async function arrives({ producer, far }: Pick<Stage, 'producer' | 'far'>) {
   const consumer = await (await far.createDirectTransport()).consume({
     producerId: producer.id,
     rtpCapabilities: far.rtpCapabilities
@@ -64,7 +66,7 @@ async function arrives({ producer, far }: Stage) {
   })
 }
 
-const pipe = ({ near, far, producer }: Stage) =>
+const pipe = ({ near, far, producer }: Pick<Stage, 'near' | 'far' | 'producer'>) =>
   near.pipeToRouter({ producerId: producer.id, router: far })
 
 onTwoHosts(
@@ -152,6 +154,27 @@ onTwoHosts(
   }
 )
 
+test('a tier between vouches for pipes, too, where all that is not public is denied', async () => {
+  const rules = { denyPeer: ['non-public'] }
+  const [one, other] = ['127.0.0.2', '127.0.0.3'].map(pipeAddress =>
+    leaf(localMediasoup, { ...rules, pipeAddress })
+  )
+  const cluster = horizontal([vertical(horizontal([one!])), other!], { policy: 'scatter' })
+  afterTest(() => cluster.close())
+  const mediasoup = await client(cluster)
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  const [near, far] = await Promise.all(
+    [worker, await createElsewhere(mediasoup, worker)].map(each =>
+      each.createRouter({ mediaCodecs: [opus] })
+    )
+  )
+  const producer = await (await near!.createDirectTransport()).produce(audio())
+  const stage = { near: near!, far: far!, producer }
+  await pipe(stage)
+  await arrives(stage)
+})
+
 const onHosts = reason ? test.skip : test
 
 onHosts('the ports of a WebRtcServer that spans hosts start anew on each of them', async () => {
@@ -164,6 +187,9 @@ onHosts('the ports of a WebRtcServer that spans hosts start anew on each of them
     { policy: 'scatter' }
   )
   afterTest(() => cluster.close())
+  let up = 0
+  cluster.on('up', () => up++)
+  await until(() => up === 2)
   const mediasoup = await client(vertical(cluster, { policy: 'scatter', maxWorkers: 2 }))
   afterTest(() => mediasoup.close())
   const worker = await mediasoup.createWorker()
