@@ -1,11 +1,13 @@
 // Pipes between hosts, which are network namespaces here: where they arrive when nobody says it,
 // what is refused because no packet would arrive, and pipes that an application makes by hand.
 
+import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { client, remote } from '../../client/index.ts'
 import { horizontal, vertical } from '../../proxy/index.ts'
+import { leaf } from '../../server/index.ts'
 import {
   afterTest,
   audio,
@@ -51,7 +53,7 @@ async function open(args: string[]) {
 }
 
 /** Media of the near Router comes out of the far one. */
-async function arrives({ producer, far }: Stage) {
+async function arrives({ producer, far }: Pick<Stage, 'producer' | 'far'>) {
   const consumer = await (await far.createDirectTransport()).consume({
     producerId: producer.id,
     rtpCapabilities: far.rtpCapabilities
@@ -64,13 +66,32 @@ async function arrives({ producer, far }: Stage) {
   })
 }
 
-const pipe = ({ near, far, producer }: Stage) =>
+const pipe = ({ near, far, producer }: Pick<Stage, 'near' | 'far' | 'producer'>) =>
   near.pipeToRouter({ producerId: producer.id, router: far })
 
+/** As applications do that think all Routers are on their own machine. */
+async function pipeByHand({ near, far, producer }: Stage) {
+  const [one, other] = await Promise.all(
+    [near, far].map(router => router.createPipeTransport({ listenIp: '127.0.0.1' }))
+  )
+  const connect = (from: ms.PipeTransport, { tuple }: ms.PipeTransport) =>
+    from.connect({ ip: tuple.localIp, port: tuple.localPort })
+  await connect(one!, other!)
+  await connect(other!, one!)
+  const { id, kind, rtpParameters } = await one!.consume({ producerId: producer.id })
+  assert.ok(id)
+  await other!.produce({ id: producer.id, kind, rtpParameters })
+}
+
 onTwoHosts(
-  'behind NAT, pipes arrive at the address where the tier listens, without an option',
+  'behind NAT, pipes arrive where the tier listens, and one made by hand on the loopback is refused',
   ['--announced-address', '203.0.113.7'],
   async stage => {
+    const error = await rejection(pipeByHand(stage))
+    assert.match(
+      error.message,
+      /^a PipeTransport of this host must not be connected to 127\.0\.0\.1, port \d+, where no transport of the session listens: the other Router may be on another host/
+    )
     await pipe(stage)
     await arrives(stage)
   }
@@ -117,32 +138,6 @@ onTwoHosts(
   }
 )
 
-/** As applications do that think all Routers are on their own machine. */
-async function pipeByHand({ near, far, producer }: Stage) {
-  const [one, other] = await Promise.all(
-    [near, far].map(router => router.createPipeTransport({ listenIp: '127.0.0.1' }))
-  )
-  const connect = (from: ms.PipeTransport, { tuple }: ms.PipeTransport) =>
-    from.connect({ ip: tuple.localIp, port: tuple.localPort })
-  await connect(one!, other!)
-  await connect(other!, one!)
-  const { id, kind, rtpParameters } = await one!.consume({ producerId: producer.id })
-  assert.ok(id)
-  await other!.produce({ id: producer.id, kind, rtpParameters })
-}
-
-onTwoHosts(
-  'a pipe made by hand on the loopback is refused between hosts, and the error says what to do',
-  [],
-  async stage => {
-    const error = await rejection(pipeByHand(stage))
-    assert.match(
-      error.message,
-      /^a PipeTransport of this host must not be connected to 127\.0\.0\.1, port \d+, where no transport of the session listens: the other Router may be on another host/
-    )
-  }
-)
-
 onTwoHosts(
   'with --announce always, a pipe made by hand on the loopback carries media between hosts',
   ['--announce', 'always', '--announced-address', '203.0.113.7'],
@@ -151,6 +146,27 @@ onTwoHosts(
     await arrives(stage)
   }
 )
+
+test('a tier between vouches for pipes, too, where all that is not public is denied', async () => {
+  const rules = { denyPeer: ['non-public'] }
+  const [one, other] = ['127.0.0.2', '127.0.0.3'].map(pipeAddress =>
+    leaf(localMediasoup, { ...rules, pipeAddress })
+  )
+  const cluster = horizontal([vertical(horizontal([one!])), other!], { policy: 'scatter' })
+  afterTest(() => cluster.close())
+  const mediasoup = await client(cluster)
+  afterTest(() => mediasoup.close())
+  const worker = await mediasoup.createWorker()
+  const [near, far] = await Promise.all(
+    [worker, await createElsewhere(mediasoup, worker)].map(each =>
+      each.createRouter({ mediaCodecs: [opus] })
+    )
+  )
+  const producer = await (await near!.createDirectTransport()).produce(audio())
+  const stage = { near: near!, far: far!, producer }
+  await pipe(stage)
+  await arrives(stage)
+})
 
 const onHosts = reason ? test.skip : test
 
@@ -164,6 +180,9 @@ onHosts('the ports of a WebRtcServer that spans hosts start anew on each of them
     { policy: 'scatter' }
   )
   afterTest(() => cluster.close())
+  let up = 0
+  cluster.on('up', () => up++)
+  await until(() => up === 2)
   const mediasoup = await client(vertical(cluster, { policy: 'scatter', maxWorkers: 2 }))
   afterTest(() => mediasoup.close())
   const worker = await mediasoup.createWorker()
