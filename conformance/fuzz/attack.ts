@@ -7,7 +7,7 @@ import { newSessionKey } from '../../lib/handshake.ts'
 import type { Frame } from '../../lib/tier.ts'
 import type { Calls } from './calls.ts'
 import { framesOf } from './frames.ts'
-import { Known } from './known.ts'
+import { SessionView } from './session-view.ts'
 import { Ledger } from './ledger.ts'
 import { Random } from './random.ts'
 
@@ -38,7 +38,7 @@ export async function attack({
   resumable,
   onFrame = () => {}
 }: AttackOptions): Promise<string | undefined> {
-  const known = new Known(foreign)
+  const known = new SessionView(foreign)
   const ledger = new Ledger()
   const socket = new WebSocket(url, PROTOCOL)
   let problem: string | undefined

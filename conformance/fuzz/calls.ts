@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { calls } from '../differential/calls.ts'
 import { type Ref, type Template, isBytes, isRef } from '../differential/program.ts'
 import { isAnswered, methods } from '../../lib/methods.ts'
-import type { Known, KnownObject } from './known.ts'
+import type { SessionView, KnownObject } from './session-view.ts'
 import type { Random } from './random.ts'
 
 export interface Call {
@@ -44,7 +44,7 @@ export class Calls {
     this.#sources = sourcesOf(seed)
   }
 
-  next(random: Random, known: Known): Call {
+  next(random: Random, known: SessionView): Call {
     const hasWorker = known.of('Worker').length > 0
     if (
       !known.workersAsked ||
@@ -79,7 +79,7 @@ export class Calls {
 const latest = (random: Random, objects: KnownObject[]): KnownObject | undefined =>
   objects.at(-1 - random.below(Math.min(objects.length, 8)))
 
-function materialize(template: Template, random: Random, known: Known): unknown {
+function materialize(template: Template, random: Random, known: SessionView): unknown {
   if (typeof template !== 'object' || template === null) return template
   if (Array.isArray(template)) return template.map(item => materialize(item, random, known))
   if (isBytes(template)) return Buffer.from(template.bytes, 'hex')

@@ -5,11 +5,11 @@ import { methods } from '../../lib/methods.ts'
 import { encodeNotification, encodeRequest, type Id } from '../../lib/wire.ts'
 import type { Call, Calls } from './calls.ts'
 import { binaries, hostileHandle, texts } from './hostile.ts'
-import type { Known } from './known.ts'
+import type { SessionView } from './session-view.ts'
 import { MARK, garble, spoil, unmark } from './mutate.ts'
 import type { Random } from './random.ts'
 
-type Maker = (random: Random, known: Known, calls: Calls) => Frame[]
+type Maker = (random: Random, known: SessionView, calls: Calls) => Frame[]
 
 const names = [...methods.keys()]
 const tierMethods = [
@@ -42,7 +42,7 @@ const notMethods = [
 ]
 
 /** Mostly numbers, as most clients have them. */
-function newId(random: Random, known: Known): Id {
+function newId(random: Random, known: SessionView): Id {
   const serial = known.nextSerial()
   if (!random.oneIn(20)) return random.oneIn(4) ? `f${serial}` : serial
   return random.pick<Id>([
@@ -59,7 +59,7 @@ function newId(random: Random, known: Known): Id {
   ])
 }
 
-const encoded = (random: Random, known: Known, { method, params, answered }: Call): Frame =>
+const encoded = (random: Random, known: SessionView, { method, params, answered }: Call): Frame =>
   (answered ? random.oneIn(30) : !random.oneIn(4))
     ? encodeNotification(method, params)
     : encodeRequest(newId(random, known), method, params)

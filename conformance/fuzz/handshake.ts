@@ -6,7 +6,7 @@ import { WebSocket } from 'ws'
 import { PROTOCOL } from '../../lib/hello.ts'
 import { newSessionKey } from '../../lib/handshake.ts'
 import type { Frame } from '../../lib/tier.ts'
-import { Known } from './known.ts'
+import { SessionView } from './session-view.ts'
 import { Ledger } from './ledger.ts'
 import { MARK, spoil, unmark } from './mutate.ts'
 import type { Random } from './random.ts'
@@ -19,7 +19,7 @@ export async function knock(
   random: Random,
   onFrame: (frame: Frame) => void
 ): Promise<string | undefined> {
-  const known = new Known(['somebody-elses-session'])
+  const known = new SessionView(['somebody-elses-session'])
   const ledger = new Ledger()
   const socket = new WebSocket(url, PROTOCOL)
   socket.on('error', () => {}) // `close` tells.
@@ -48,7 +48,7 @@ export async function knock(
   return ledger.problem ?? (isAnswered ? undefined : `this was not answered: ${opening}`)
 }
 
-function openingFrom(random: Random, known: Known): string {
+function openingFrom(random: Random, known: SessionView): string {
   const params = [{ ...newSessionKey(), received: 0, ...(random.oneIn(3) && { resume: true }) }]
   const spoilt = random.oneIn(8) ? params : spoil(params, random)
   return unmark(
@@ -58,7 +58,7 @@ function openingFrom(random: Random, known: Known): string {
   )
 }
 
-const acknowledgementFrom = (random: Random, known: Known) =>
+const acknowledgementFrom = (random: Random, known: SessionView) =>
   unmark(
     JSON.stringify({
       jsonrpc: '2.0',

@@ -8,7 +8,7 @@ import { PROTOCOL } from '../../lib/hello.ts'
 import { type KindRow, digest, kinds, methods } from '../../lib/methods.ts'
 import { version } from '../../lib/version.ts'
 import { binaries, hostileValue, texts } from './hostile.ts'
-import { Known } from './known.ts'
+import { SessionView } from './session-view.ts'
 import { MARK, garble, spoil, unmark } from './mutate.ts'
 import { Random } from './random.ts'
 
@@ -53,7 +53,7 @@ export class HostileTier {
 
   #serve(socket: WebSocket) {
     const random = this.#random
-    const known = new Known()
+    const known = new SessionView()
     let waiting: string[] = []
     const end = () =>
       random.oneIn(2) ? socket.close(random.pick([1000, 1011, 1001])) : socket.terminate()
@@ -115,7 +115,7 @@ const HELLO = {
   supportedRtpCapabilities: {}
 }
 
-function written(message: object, random: Random, known: Known): string {
+function written(message: object, random: Random, known: SessionView): string {
   const spoilt = random.oneIn(3) ? spoil(message, random) : message
   const text = unmark(JSON.stringify(spoilt), random, known)
   return random.oneIn(20) ? (garble(text, random) as string) : text
@@ -126,7 +126,7 @@ function answerTo(
   method: string,
   target: unknown,
   random: Random,
-  known: Known
+  known: SessionView
 ): object {
   const row = methods.get(method)
   if (random.oneIn(10))
@@ -150,7 +150,7 @@ function answerTo(
   return { jsonrpc: '2.0', id, result: row?.role === 'call' ? { value: MARK, live: MARK } : MARK }
 }
 
-function announcement(row: KindRow, of: unknown, random: Random, known: Known) {
+function announcement(row: KindRow, of: unknown, random: Random, known: SessionView) {
   const handle =
     random.oneIn(20) && known.objects.length
       ? random.pick(known.objects).handle
@@ -171,7 +171,7 @@ function announcement(row: KindRow, of: unknown, random: Random, known: Known) {
   }
 }
 
-function eventOf(random: Random, known: Known): object {
+function eventOf(random: Random, known: SessionView): object {
   const object = known.objects.length ? random.pick(known.objects) : undefined
   const row = (!random.oneIn(10) && object && kinds.get(object.kind)) || random.pick(rows)
   // Few that end it.

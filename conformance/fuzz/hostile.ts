@@ -2,7 +2,7 @@
 // and whole frames.
 
 import type { Random } from './random.ts'
-import type { Known } from './known.ts'
+import type { SessionView } from './session-view.ts'
 
 const nested = (open: string, depth: number, close: string) =>
   open.repeat(depth) + '1' + close.repeat(depth)
@@ -102,7 +102,7 @@ const references = [
 const everything = [...scalars, ...scalars, ...composites, ...references]
 
 /** A value that is seldom wanted, as JSON. */
-export function hostileValue(random: Random, known: Known): string {
+export function hostileValue(random: Random, known: SessionView): string {
   const object =
     random.oneIn(4) && known.objects.length
       ? random.pick(known.objects).handle
@@ -114,7 +114,7 @@ export function hostileValue(random: Random, known: Known): string {
 }
 
 /** What stands where a handle is expected. */
-export function hostileHandle(random: Random, known: Known): unknown {
+export function hostileHandle(random: Random, known: SessionView): unknown {
   return random.pick<unknown>([
     '',
     '/',

@@ -2,7 +2,7 @@
 
 import type { Frame } from '../../lib/tier.ts'
 import { hostileValue } from './hostile.ts'
-import type { Known } from './known.ts'
+import type { SessionView } from './session-view.ts'
 import type { Random } from './random.ts'
 
 /** Stands in a message for what only JSON text can say, until it is written. */
@@ -25,7 +25,7 @@ export function spoil(value: unknown, random: Random): unknown {
 }
 
 /** Puts hostile values for the marks in a text. */
-export const unmark = (text: string, random: Random, known: Known) =>
+export const unmark = (text: string, random: Random, known: SessionView) =>
   text
     .replaceAll(`${JSON.stringify(MARK)}:`, () =>
       random.pick(['"__proto__":', '"constructor":', '"$":', '"":'])

@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process'
 import type { Judge } from './judge.ts'
-import type { News, Order } from './news.ts'
+import type { ClientMessage, Order } from './client-messages.ts'
 import { end, startScript } from '../kit/processes.ts'
 import { SILENCE_MS } from './tier.ts'
 import type { Tree } from './tree.ts'
@@ -44,11 +44,11 @@ export class Application {
       ...(this.#mayLose ? ['--may-lose'] : [])
     ])
     this.#child = child
-    child.on('message', (news: News) => {
+    child.on('message', (message: ClientMessage) => {
       if (child !== this.#child) return
-      if (news.tell === 'flow') this.flows++
-      if (news.tell === 'quiet') this.isQuiet = true
-      this.#judge.hear(news)
+      if (message.tell === 'flow') this.flows++
+      if (message.tell === 'quiet') this.isQuiet = true
+      this.#judge.hear(message)
     })
     child.once('exit', code => {
       if (code) this.#judge.blame(`${this.#name} ended with ${code}`)

@@ -5,7 +5,7 @@ import { client, remote } from '../../client/index.ts'
 import { Random } from '../../conformance/fuzz/random.ts'
 import { answering } from './answers.ts'
 import { openMedia } from './media.ts'
-import type { News, Order } from './news.ts'
+import type { ClientMessage, Order } from './client-messages.ts'
 import { Room } from './room.ts'
 
 const STEP_MS = 30
@@ -22,8 +22,8 @@ const [url, address, name, seed, silence, mayLose] = process.argv.slice(2) as [
   string,
   string?
 ]
-const tell = (news: News) => {
-  process.send?.(news)
+const tell = (message: ClientMessage) => {
+  process.send?.(message)
 }
 const random = new Random(Number(seed))
 let order: Order | undefined

@@ -1,6 +1,6 @@
 // What may be, and what may not: media that nothing carried that was killed goes on.
 
-import type { News } from './news.ts'
+import type { ClientMessage } from './client-messages.ts'
 import type { Fault } from './schedule.ts'
 
 // A flow that was made while something was killed may have been told about only after that.
@@ -35,22 +35,24 @@ export class Judge {
     this.#log = log
   }
 
-  hear(news: News) {
-    switch (news.tell) {
+  hear(message: ClientMessage) {
+    switch (message.tell) {
       case 'flow':
-        return this.#begin(news.id, news.pids)
+        return this.#begin(message.id, message.pids)
       case 'over':
-        return void this.#flows.delete(news.id)
+        return void this.#flows.delete(message.id)
       case 'broken':
-        return this.#broken(news.id, news.why)
+        return this.#broken(message.id, message.why)
       case 'recovered':
         return this.recovered(
-          news.what,
-          news.ms,
-          news.what === 'connection' ? this.#topFault(news.ms) : this.#causes.get(news.after ?? '')
+          message.what,
+          message.ms,
+          message.what === 'connection'
+            ? this.#topFault(message.ms)
+            : this.#causes.get(message.after ?? '')
         )
       case 'wrong':
-        return this.blame(news.why)
+        return this.blame(message.why)
     }
   }
 

@@ -7,10 +7,10 @@ import type * as ms from 'mediasoup/types'
 import type { RemoteMediasoup } from '../../client/index.ts'
 import type { Random } from '../../conformance/fuzz/random.ts'
 import { Flow } from './flow.ts'
-import { Hall } from './hall.ts'
+import { WorkerFixture } from './worker-fixture.ts'
 import { Messages } from './messages.ts'
 import type { Media } from './media.ts'
-import type { News } from './news.ts'
+import type { ClientMessage } from './client-messages.ts'
 
 const FLOWS = 3
 const TRANSPORTS = 5
@@ -23,7 +23,7 @@ export interface RoomOptions {
   media: Media
   /** Whether messages may be lost. */
   mayLose: boolean
-  tell(news: News): void
+  tell(message: ClientMessage): void
 }
 
 /** A flow that broke. */
@@ -34,8 +34,8 @@ interface Broken {
 
 export class Room {
   readonly #options: RoomOptions
-  readonly #main: Hall
-  readonly #annex: Hall
+  readonly #main: WorkerFixture
+  readonly #annex: WorkerFixture
   readonly #flows = new Map<Flow, { id: string; isPiped: boolean }>()
   readonly #idle = new Set<ms.Transport>()
   #messages: Messages | undefined
@@ -45,16 +45,16 @@ export class Room {
   lastBroken: string | undefined
 
   static async open(options: RoomOptions): Promise<Room> {
-    const main = await Hall.open(options.mediasoup)
+    const main = await WorkerFixture.open(options.mediasoup)
     try {
-      return new Room(options, main, await Hall.open(options.mediasoup))
+      return new Room(options, main, await WorkerFixture.open(options.mediasoup))
     } catch (error) {
       main.close()
       throw error
     }
   }
 
-  private constructor(options: RoomOptions, main: Hall, annex: Hall) {
+  private constructor(options: RoomOptions, main: WorkerFixture, annex: WorkerFixture) {
     this.#options = options
     this.#main = main
     this.#annex = annex

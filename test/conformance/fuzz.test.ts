@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { Calls } from '../../conformance/fuzz/calls.ts'
 import { framesOf } from '../../conformance/fuzz/frames.ts'
 import { type FuzzOptions, fuzz } from '../../conformance/fuzz/index.ts'
-import { Known } from '../../conformance/fuzz/known.ts'
+import { SessionView } from '../../conformance/fuzz/session-view.ts'
 import { Ledger } from '../../conformance/fuzz/ledger.ts'
 import { garble } from '../../conformance/fuzz/mutate.ts'
 import { Random } from '../../conformance/fuzz/random.ts'
@@ -33,7 +33,7 @@ for (const [target, frames] of FRAMES) {
 
 test('the same seed makes the same frames', () => {
   const made = () => {
-    const [random, known, calls] = [new Random(SEED), new Known(['other/1']), new Calls(SEED)]
+    const [random, known, calls] = [new Random(SEED), new SessionView(['other/1']), new Calls(SEED)]
     known.hear({ result: { $: 'k3x/1', kind: 'Worker', members: {} } })
     known.hear({ result: { $: 'k3x/2', kind: 'Router', of: 'k3x/1', members: {} } })
     return Array.from({ length: 1_000 }, () => framesOf(random, known, calls))

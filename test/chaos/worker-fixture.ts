@@ -11,17 +11,17 @@ const OPUS: ms.RouterRtpCodecCapability = {
   preferredPayloadType: 100
 }
 
-export class Hall {
+export class WorkerFixture {
   readonly worker: ms.Worker
   readonly router: ms.Router
   readonly #transports = new Set<ms.Transport>()
   readonly #producers = new Set<ms.Producer>()
   readonly #consumers = new Set<ms.Consumer>()
 
-  static async open(mediasoup: RemoteMediasoup): Promise<Hall> {
+  static async open(mediasoup: RemoteMediasoup): Promise<WorkerFixture> {
     const worker = await mediasoup.createWorker()
     try {
-      return new Hall(worker, await worker.createRouter({ mediaCodecs: [OPUS] }))
+      return new WorkerFixture(worker, await worker.createRouter({ mediaCodecs: [OPUS] }))
     } catch (error) {
       worker.close()
       throw error

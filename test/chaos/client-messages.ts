@@ -1,6 +1,6 @@
 // What a client and the run tell each other.
 
-export type News =
+export type ClientMessage =
   /** RTP flows from a Producer to a Consumer, and through these Workers. */
   | { tell: 'flow'; id: string; pids: number[] }
   /** The application ends it. */

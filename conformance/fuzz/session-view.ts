@@ -12,7 +12,7 @@ export interface KnownObject {
 // The rest stays on the tier, and is closed with the session.
 const MAX_OBJECTS = 200
 
-export class Known {
+export class SessionView {
   /** Handles of another session, which must be of no use to this one. */
   readonly foreign: readonly string[]
   #objects: KnownObject[] = []
