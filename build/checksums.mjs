@@ -58,7 +58,7 @@ async function main() {
   else writeFileSync(FILE, JSON.stringify({ ...pinned, ...hashes }, null, 2) + '\n')
 }
 
-if (import.meta.main)
+if (process.argv[1] === fileURLToPath(import.meta.url))
   main().catch(error => {
     console.error(error.message)
     process.exitCode = 1

@@ -24,7 +24,7 @@ export function settingsOf(env: NodeJS.ProcessEnv): Settings {
     throw new Error(
       'MAFALDA_URL must be the URL of a tier, such as ws://media-1:4000, or mock: (it is not set)'
     )
-  const wait = waitOf(env.MAFALDA_WAIT)
+  const wait = waitOf(env.MAFALDA_WAIT || undefined)
   if (url === MOCK) return { url, tier: undefined, wait }
   const urls = url.split(',').map(each => each.trim())
   try {
@@ -35,7 +35,7 @@ export function settingsOf(env: NodeJS.ProcessEnv): Settings {
 }
 
 function waitOf(text = String(WAIT_SECONDS)): number {
-  const wait = text.trim() ? Number(text) * 1000 : NaN
+  const wait = Number(text) * 1000
   if (!(wait >= 0 && wait <= MAX_DURATION))
     throw new Error(
       `MAFALDA_WAIT must be from 0 to ${Math.floor(MAX_DURATION / 1000)} seconds (got ${JSON.stringify(text)})`

@@ -1,7 +1,7 @@
 // Which module an application gets for each name of mediasoup's: by ESM, CommonJS or whatever
 // resolves as Node.js does.
 
-import { createRequire, registerHooks } from 'node:module'
+import module from 'node:module'
 import { pathToFileURL } from 'node:url'
 import type { Mediasoup } from '../lib/mediasoup.ts'
 
@@ -9,7 +9,7 @@ import type { Mediasoup } from '../lib/mediasoup.ts'
 const MEDIASOUP = new URL('../register/mediasoup.cjs', import.meta.url).href
 const PRODUCT = new URL('../dist/', import.meta.url).href
 
-const require = createRequire(import.meta.url)
+const require = module.createRequire(import.meta.url)
 
 const isOurs = (file = '') => file === import.meta.url || file.startsWith(PRODUCT)
 
@@ -18,8 +18,11 @@ const isOurs = (file = '') => file === import.meta.url || file.startsWith(PRODUC
  * is: so does what we have imported ourselves.
  */
 export function replaceMediasoup(mediasoup: Partial<Mediasoup>) {
+  // Not a named import, which would fail without a word of what to do.
+  if (!module.registerHooks)
+    throw new Error(`Node.js must be 22.15 or newer (this is ${process.versions.node})`)
   Object.assign(globalThis, { [Symbol.for('mafalda.mediasoup')]: mediasoup })
-  registerHooks({
+  module.registerHooks({
     resolve(specifier, context, next) {
       if (isOurs(context.parentURL)) return next(specifier, context)
       if (specifier === 'mediasoup')

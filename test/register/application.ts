@@ -34,8 +34,13 @@ export function applicationFolder(files: Record<string, string>) {
   return folder
 }
 
+/** The sources, so that they are covered. */
+const SOURCES = join(root, 'register/index.ts')
+
 export interface Run {
   url: string
+  /** Default: the sources. `mafalda/register` is what npm ships. */
+  preload?: string
   env?: NodeJS.ProcessEnv
   /** Other options of Node.js. */
   nodeArgs?: string[]
@@ -44,15 +49,14 @@ export interface Run {
 /** Starts the first of the files. */
 export function startApplication(
   files: Record<string, string>,
-  { url, env, nodeArgs = [] }: Run
+  { url, preload = SOURCES, env, nodeArgs = [] }: Run
 ): Started {
   const [main] = Object.keys(files)
-  const started = startNode(['--import', 'mafalda/register', ...nodeArgs, main!], {
+  const started = startNode(['--import', preload, ...nodeArgs, main!], {
     cwd: applicationFolder(files),
     env: {
       ...process.env,
       MEDIASOUP_WORKER_BIN: '/nowhere',
-      NODE_V8_COVERAGE: '',
       MAFALDA_URL: url,
       ...env
     }

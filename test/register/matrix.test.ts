@@ -214,7 +214,14 @@ const ended = new Map<Process, Promise<Ended>>()
 
 function run(name: Process): Promise<Ended> {
   const nodeArgs = name.startsWith('tsx') ? ['--import', 'tsx'] : []
-  const run = ended.get(name) ?? runApplication(filesOf(name), { url: leaf.url, nodeArgs })
+  const run =
+    ended.get(name) ??
+    runApplication(filesOf(name), {
+      url: leaf.url,
+      preload: 'mafalda/register',
+      nodeArgs,
+      env: { NODE_V8_COVERAGE: '' }
+    })
   ended.set(name, run)
   return run
 }

@@ -7,33 +7,44 @@ import { join } from 'node:path'
 import * as localMediasoup from 'mediasoup'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { remote } from '../../client/index.ts'
 import { ConnectionError } from '../../lib/errors.ts'
+import type { Tier } from '../../lib/tier.ts'
+import { horizontal, vertical } from '../../proxy/index.ts'
+import { settingsOf } from '../../register/environment.ts'
 import { LazyMediasoup } from '../../register/lazy-mediasoup.ts'
-import { leaf } from '../../server/index.ts'
+import { type ServeOptions, type Server, leaf, serve } from '../../server/index.ts'
 import { authority, folder } from '../certificates.ts'
-import { afterTest, cleanUp, freePort, rejection, startLeaf, until } from '../helper.ts'
-import { ask, end as endProcess, startTier } from '../kit/processes.ts'
+import { afterTest, cleanUp, freePort, rejection, until } from '../helper.ts'
+import { ask } from '../kit/processes.ts'
 import { AUDIENCE, keyIssuer } from '../tokens.ts'
 import { runApplication, startApplication } from './application.ts'
 
 cleanUp(test)
 
-let url: string
-let end: () => Promise<void>
+/** A leaf of this process, which sessions would outlive for ten minutes. */
+let server: Server
+const up = leaf(localMediasoup)
 test.before(async () => {
-  const leaf = await startTier(['--grace', '600000'])
-  url = leaf.url
-  end = () => endProcess(leaf.child, 'SIGTERM')
+  server = await serve(up, { port: 0, grace: 600_000 })
 })
-test.after(() => end())
+test.after(async () => {
+  await server.close()
+  up.close()
+})
+
+/** A tier of this process, until the test ends. */
+async function serveUntilEnd(tier: Tier, options: ServeOptions = {}): Promise<Server> {
+  const served = await serve(tier, { port: 0, grace: 50, ...options })
+  afterTest(async () => {
+    await served.close()
+    tier.close()
+  })
+  return served
+}
 
 const require = createRequire(import.meta.url)
 const { MEDIASOUP_WORKER_BIN } = process.env
-
-async function sessionsOn(url: string): Promise<number> {
-  const response = await fetch(`${url.replace('ws', 'http')}/healthz`)
-  return ((await response.json()) as { sessions: number }).sessions
-}
 
 const app = (source: string) => ({ 'app.mjs': `import * as mediasoup from 'mediasoup'\n${source}` })
 
@@ -53,15 +64,15 @@ test('nothing is opened before the first Worker, so a start may block as long as
         })
       })
       process.send(mediasoup.getSupportedRtpCapabilities().codecs.length)`),
-    { url }
+    { url: server.url }
   )
   assert.ok((await ask<number>(child)) > 1)
-  assert.is(await sessionsOn(url), 0)
+  assert.is(server.sessions, 0)
   assert.equal(await ask(child, 'make a Worker'), [true, 1, true])
-  assert.is(await sessionsOn(url), 1)
+  assert.is(server.sessions, 1)
   child.send('close it')
   assert.equal(await exited, [0, null])
-  assert.is(await sessionsOn(url), 0)
+  assert.is(server.sessions, 0)
 })
 
 test('the first Worker waits for a tier that is not up yet', async () => {
@@ -73,7 +84,7 @@ test('the first Worker waits for a tier that is not up yet', async () => {
     { url: `ws://127.0.0.1:${port}` }
   )
   await until(() => started.errors.some(line => line.includes('waiting up to 60 s for ws://')))
-  await startLeaf(['--listen', `127.0.0.1:${port}`])
+  await serveUntilEnd(leaf(localMediasoup), { port })
   assert.equal(await started.exited, [0, null])
   assert.equal(started.lines, ['false'])
 })
@@ -91,15 +102,15 @@ test('when there is no session in time, the process ends with 1 and a sentence',
 })
 
 test('later, a call that gets no session in time rejects, and the application decides', async () => {
-  const up = leaf(localMediasoup)
-  afterTest(() => up.close())
+  const own = leaf(localMediasoup)
+  afterTest(() => own.close())
   let isUp = true
   const open = async () => {
-    if (isUp) return up.open()
+    if (isUp) return own.open()
     throw new ConnectionError('the tier is down')
   }
   const options = {
-    tier: { open, close: () => up.close() },
+    tier: { open, close: () => own.close() },
     wait: 60_000,
     onWaiting: () => {},
     onGivenUp: () => assert.unreachable('there has been a session')
@@ -109,7 +120,7 @@ test('later, a call that gets no session in time rejects, and the application de
   isUp = false
   options.wait = 20
   const died = once(worker, 'died')
-  up.close()
+  own.close()
   await died
   const error = await rejection(createWorker())
   assert.instance(error, ConnectionError)
@@ -119,18 +130,19 @@ test('later, a call that gets no session in time rejects, and the application de
 test('an application that exits leaves nothing behind on the tier, whatever the grace is', async () => {
   const { exited } = startApplication(
     app('const worker = await mediasoup.createWorker(); worker.createRouter(); process.exit(3)'),
-    { url }
+    { url: server.url }
   )
   assert.equal(await exited, [3, null])
-  await until(async () => (await sessionsOn(url)) === 0)
+  await until(() => server.sessions === 0)
 })
 
-// What is gone is given up at once.
-const BRIEF = ['--grace', '50']
-
 test('an application that exits when its Worker dies goes on while a spanning tier has a host', async () => {
-  const [one, two] = await Promise.all([startLeaf(BRIEF), startLeaf(BRIEF)])
-  const { url } = await startLeaf(['--vertical', '--policy', 'scatter', one.url, two.url])
+  const [one, two] = await Promise.all([
+    serveUntilEnd(leaf(localMediasoup)),
+    serveUntilEnd(leaf(localMediasoup))
+  ])
+  const hosts = horizontal([remote(one.url), remote(two.url)])
+  const { url } = await serveUntilEnd(vertical(hosts, { policy: 'scatter' }))
   const { child, exited } = startApplication(
     app(`
       const worker = await mediasoup.createWorker()
@@ -154,10 +166,10 @@ test('an application that exits when its Worker dies goes on while a spanning ti
   )
   await ask(child)
   const lost = ask(child)
-  one.child.kill('SIGKILL')
+  await one.close()
   assert.is(await lost, 'lost')
   assert.is(await ask(child, 'make one more'), false)
-  two.child.kill('SIGKILL')
+  await two.close()
   assert.equal(await exited, [1, null])
 })
 
@@ -167,8 +179,8 @@ test('it shows its token and certificate, and trusts the authority that it is to
   const [keys, token] = [join(folder(), 'keys.jwks'), join(folder(), 'app.jwt')]
   writeFileSync(keys, JSON.stringify({ keys: [issuer.jwk] }))
   writeFileSync(token, `${await issuer.issue()}\n`)
-  const tls = ['--tls-cert', host.cert, '--tls-key', host.key, '--tls-ca', ca]
-  const { url } = await startLeaf([...tls, '--token-keys', keys, '--token-audience', AUDIENCE])
+  const options = { tls: { ...host, ca }, tokens: { keys, audience: AUDIENCE } }
+  const { url } = await serveUntilEnd(leaf(localMediasoup), options)
   const made = await runApplication(
     app(
       'const worker = await mediasoup.createWorker(); console.log(worker.closed); worker.close()'
@@ -197,12 +209,12 @@ test('mock: is a leaf in the process itself', async () => {
   assert.equal(made, { code: 0, stdout: ['WorkerImpl false'], stderr: [] })
 })
 
-test('what is exported is what mediasoup exports', async () => {
-  const { stdout } = await runApplication(
-    { 'app.cjs': "console.log(Object.keys(require('mediasoup')).toSorted().join())" },
-    { url: 'ws://127.0.0.1:1' }
-  )
-  assert.equal(stdout, [Object.keys(require('mediasoup')).toSorted().join()])
+test('what is exported is what mediasoup exports', () => {
+  const mediasoup = require('mediasoup')
+  Object.assign(globalThis, { [Symbol.for('mafalda.mediasoup')]: mediasoup })
+  const replaced = require('../../register/mediasoup.cjs')
+  assert.equal(Object.keys(replaced).toSorted(), Object.keys(mediasoup).toSorted())
+  for (const name of Object.keys(mediasoup)) assert.is(replaced[name], mediasoup[name], name)
 })
 
 test('a mediasoup that it does not reach is noticed when it starts a worker, and is said once', async () => {
@@ -234,7 +246,7 @@ test('a thread from a string is covered when its code imports the preload', asyn
       'app.mjs': `import { Worker } from 'node:worker_threads'
         new Worker(${JSON.stringify(code)}, { eval: true })`
     },
-    { url }
+    { url: server.url }
   )
   assert.equal(made, { code: 0, stdout: ['false'], stderr: [] })
 })
@@ -252,15 +264,32 @@ const WRONG: [env: NodeJS.ProcessEnv, sentence: string][] = [
   [{ MAFALDA_CA: 'ca.crt' }, 'MAFALDA_URL: tls needs a URL like wss://host:port (got ws://a:1/)']
 ]
 
-test('variables that are wrong end the process before the application runs, with a sentence', async () => {
-  const runs = WRONG.map(([env]) =>
-    runApplication(app("console.log('ran')"), { url: 'ws://a:1', env })
-  )
-  const ended = await Promise.all(runs)
-  ended.forEach(({ code, stdout, stderr }, i) => {
-    const expected = { code: 1, stdout: [], stderr: [`mafalda/register: ${WRONG[i]![1]}`] }
-    assert.equal({ code, stdout, stderr }, expected)
+for (const [env, sentence] of WRONG)
+  test(`a variable that is wrong is refused: ${JSON.stringify(env)}`, () => {
+    assert.throws(
+      () => settingsOf({ MAFALDA_URL: 'ws://a:1', ...env }),
+      ({ message }: Error) => message === sentence
+    )
   })
+
+test('several URLs take over from each other, and the wait is a minute', () => {
+  const { tier, wait } = settingsOf({ MAFALDA_URL: 'ws://a:1, ws://b:1' })
+  assert.is(wait, 60_000)
+  assert.is(tier?.name, 'ws://a:1/')
+  assert.is(settingsOf({ MAFALDA_URL: 'mock:', MAFALDA_WAIT: '0.5' }).wait, 500)
+})
+
+/** As that of Node.js 22.12. */
+const OLD_MODULE =
+  "data:text/javascript,import%20module%20from'node:module';delete%20module.registerHooks"
+
+test('what it cannot do ends the process before the application runs, with a sentence', async () => {
+  const ended = await runApplication(app("console.log('ran')"), {
+    url: 'ws://a:1',
+    env: { NODE_OPTIONS: `--import=${OLD_MODULE}` }
+  })
+  const sentence = `mafalda/register: Node.js must be 22.15 or newer (this is ${process.versions.node})`
+  assert.equal(ended, { code: 1, stdout: [], stderr: [sentence] })
 })
 
 test.run()
