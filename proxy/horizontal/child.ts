@@ -25,6 +25,8 @@ export type ChildEvents = {
 
 export class Child extends EventEmitter<ChildEvents> {
   readonly tier: Tier
+  /** Its name for the keys of sessions on it, which no two children have in common. */
+  readonly keyName: string
   readonly #via: () => string[]
   readonly #timeout: number
   readonly #removed = new AbortController()
@@ -48,10 +50,12 @@ export class Child extends EventEmitter<ChildEvents> {
   /**
    * @param via the tiers on the way to it
    * @param timeout how long it may take to answer, in ms
+   * @param keyName for one without a name of its own
    */
-  constructor(tier: Tier, via: () => string[], timeout: number) {
+  constructor(tier: Tier, via: () => string[], timeout: number, keyName = '') {
     super()
     this.tier = tier
+    this.keyName = tier.name ?? keyName
     this.#via = via
     this.#timeout = timeout
   }

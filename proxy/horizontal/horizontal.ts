@@ -81,6 +81,9 @@ export const horizontal = (
 
 class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, ClusterContext {
   readonly node = randomBytes(6).toString('base64url')
+  #added = 0
+  // What only tiers below are told: whoever could name it could have it refused there as a cycle.
+  readonly #name = randomBytes(12).toString('base64url')
   readonly #children = new Map<Tier, Child>()
   // Those that are up: in the order in which they get Workers, and with what they count for in the
   // load of the whole.
@@ -150,7 +153,8 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     if (this.#children.has(tier)) return this
     const isThere = tier.name !== undefined && [...this].some(({ name }) => name === tier.name)
     if (isThere) throw new TypeError(`a cluster has each host once (got ${tier.name} twice)`)
-    const child = new Child(tier, () => [this.node, ...this.#above()], this.timeout)
+    const via = () => [this.#name, ...this.#above()]
+    const child = new Child(tier, via, this.timeout, `child ${++this.#added}`)
     this.#children.set(tier, child)
     child.on('answered', () => {
       child.likeness = likenessOf(child.hello!, this.#mixedVersions)
@@ -325,7 +329,7 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
   }
 
   async hello(via: string[] = []): Promise<Hello> {
-    if (via.includes(this.node))
+    if (via.includes(this.#name))
       throw new IncompatibleError('tiers must not form a cycle: this one is above and below itself')
     const first = await this.#waitForFirst()
     return { ...first.hello!, protocol: PROTOCOL, mafalda: version, node: this.node, proxy: true }

@@ -6,6 +6,7 @@ import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
 import { effectOf } from '../../lib/effects.ts'
 import {
   ConnectionError,
+  IncompatibleError,
   SessionError,
   codes,
   describeError,
@@ -176,7 +177,7 @@ export class ClusterSession extends ProxySession implements Recoverable {
 
   async #open(child: Child, resume: boolean): Promise<ClusterChildSession> {
     const link = await child.tier.open({
-      key: this.#key && deriveChildKey(this.#key, child.tier.name ?? ''),
+      key: this.#key && deriveChildKey(this.#key, child.keyName),
       resume: resume || this.#recovery.isResuming(child),
       budget: this.#budget
     })
@@ -279,6 +280,14 @@ export class ClusterSession extends ProxySession implements Recoverable {
     }
     if (effectOf(method!) !== 'creates') return true
     const created = createdBy(frame)
+    const other = created && placement && this.routes.get(nodeOf(created.handle))
+    if (other && other !== branch) {
+      branch.rpc.closeUnknown(frame)
+      placement.placed(false)
+      placement.tryNext(belowTwo(created.handle, other.child, branch.child))
+      this.#leaveIfEmpty(branch)
+      return false
+    }
     if (created) this.#add(branch, created)
     if (!placement) return true
     placement.placed(created !== undefined)
@@ -418,6 +427,12 @@ export class ClusterSession extends ProxySession implements Recoverable {
 // It is lost.
 const subscribeToUsage = ({ rpc: caller }: ClusterChildSession) =>
   void caller.call('tier.usage').catch(() => {})
+
+/** What is asked of an object goes by its host's name: so that must be behind one child. */
+const belowTwo = (handle: Handle, ...children: Child[]) =>
+  new IncompatibleError(
+    `a cluster has each host once, and ${nodeOf(handle)} is below ${children.map(({ keyName }) => keyName).join(' and ')}`
+  )
 
 /** That of a host that drains, or has no room: another one may have. */
 function refusalIn(frame: Frame): Error | undefined {

@@ -62,6 +62,8 @@ export interface SessionsOptions<P> {
 export class Sessions<P> {
   readonly #options: SessionsOptions<P>
   readonly #sessions = new Map<string, Session<P>>()
+  // By the key of the session on the tier, which two secrets do not have in common.
+  readonly #reviving = new Map<string, Promise<void>>()
   #closing = false
 
   constructor(options: SessionsOptions<P>) {
@@ -86,18 +88,41 @@ export class Sessions<P> {
     const { session, secret } = opening
     const subject = subjectOf(peer) ?? ''
     const id = `${session} ${subject}`
+    const key = deriveChildKey({ session, secret }, `subject ${subject}`)
+    if (await this.#isLostWhileReviving(key, carrier)) return
     const known = this.#sessions.get(id)
     if (known && !isSame(known.secret, secret)) throw new WrongSecretError(GONE)
     if (known) this.#options.onResume(known.peer, peer, resume)
     if (known && resume) return this.#goOn(known, carrier, opening, answer)
     if (!resume && received !== 0) throw new SessionError(GONE)
     known?.link.end(new ConnectionError('the session was begun anew'))
-    const identity = { id, secret, key: deriveChildKey({ session, secret }, `subject ${subject}`) }
-    if (resume) return this.#revive(identity, carrier, opening, peer, answer)
+    const identity = { id, secret, key }
+    if (resume) {
+      const revived = this.#revive(identity, carrier, opening, peer, answer)
+      this.#reviving.set(
+        key.session,
+        revived.catch(() => {})
+      )
+      return revived.finally(() => this.#reviving.delete(key.session))
+    }
     const { link } = this.#begin(identity, peer, this.#options.admit(peer))
     link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
     this.#options.onSession(link, peer, tier.open({ key: identity.key, budget }))
+  }
+
+  /**
+   * A client whose connection breaks while its session is revived comes again. Opened twice on the
+   * tiers below, the session would be taken from the first, and closed by the second. Answers
+   * whether the carrier was lost meanwhile.
+   */
+  async #isLostWhileReviving({ session }: SessionKey, carrier: Link): Promise<boolean> {
+    let isLost = false
+    const onClose = () => (isLost = true)
+    carrier.once('close', onClose)
+    while (this.#reviving.has(session)) await this.#reviving.get(session)
+    carrier.off('close', onClose)
+    return isLost
   }
 
   /** Ends those that have no connection; those that have one end with it. */
