@@ -36,11 +36,17 @@ interface Options extends AccessOptions {
   tlsCert?: string
   tlsKey?: string
   tlsCa?: string
+  tlsCrl?: string
+  clientScopes?: string
   tokenKeys?: string
   tokenSecret?: string
   tokenAudience?: string
   tokenIssuer?: string
   tokenGrace?: number
+  tokenMaxLife?: number
+  tokenRequireSub?: boolean
+  tokenDeny?: string
+  maxSessionAge?: number
   limits: Partial<Limits>
   allowOrigin: string[]
   insecure?: boolean
@@ -82,7 +88,7 @@ export async function serveTier(urls: string[], options: Options) {
   // What one client's call makes mediasoup reject and forget must not end the sessions of all
   // others.
   process.on('unhandledRejection', err => logger.error({ err }, 'a rejection was not handled'))
-  if (tls || tokens) process.on('SIGHUP', () => server.reload())
+  if (tls || tokens || options.tokenDeny) process.on('SIGHUP', () => server.reload())
   let [draining, closing] = [false, false]
   for (const signal of SIGNALS) process.on(signal, onSignal)
 
@@ -132,7 +138,10 @@ const serveOptions = ({
   maxMemory,
   limits,
   insecure,
-  allowOrigin
+  allowOrigin,
+  tokenDeny,
+  clientScopes,
+  maxSessionAge
 }: Options) => ({
   grace,
   silence,
@@ -141,8 +150,13 @@ const serveOptions = ({
   maxMemory,
   limits,
   insecure,
-  allowOrigins: allowOrigin
+  allowOrigins: allowOrigin,
+  deny: tokenDeny,
+  clientScopes,
+  maxSessionAge: inMs(maxSessionAge)
 })
+
+const inMs = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1_000)
 
 /** The mediasoup of this host. */
 async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
@@ -168,9 +182,10 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
   })
 }
 
-function serverTls({ tlsCert: cert, tlsKey: key, tlsCa: ca }: Options): ServerTls | undefined {
-  if (cert && key) return { cert, key, ca }
-  if (cert || key || ca)
+function serverTls(options: Options): ServerTls | undefined {
+  const { tlsCert: cert, tlsKey: key, tlsCa: ca, tlsCrl: crl } = options
+  if (cert && key) return { cert, key, ca, crl }
+  if (cert || key || ca || crl)
     throw new Error('--tls-cert and --tls-key are given together, with or without --tls-ca')
 }
 
@@ -179,12 +194,16 @@ function tokenOptions({
   tokenSecret: secret,
   tokenAudience: audience,
   tokenIssuer: issuer,
-  tokenGrace: grace
+  tokenGrace: grace,
+  tokenMaxLife,
+  tokenRequireSub: requireSubject
 }: Options): TokenOptions | undefined {
-  if (!keys && !secret && !audience && !issuer && grace === undefined) return undefined
+  const maxLife = inMs(tokenMaxLife)
+  const others = [keys, secret, audience, issuer, grace, maxLife, requireSubject]
+  if (others.every(option => option === undefined)) return undefined
   if (!audience || !keys === !secret)
     throw new Error('tokens take --token-audience, and either --token-keys or --token-secret')
-  return { keys, secret, audience, issuer, grace }
+  return { keys, secret, audience, issuer, grace, maxLife, requireSubject }
 }
 
 // Each Worker closes itself on a signal, before its sessions could be told why, or move elsewhere:

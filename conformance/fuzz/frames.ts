@@ -19,6 +19,8 @@ const tierMethods = [
   'tier.locate',
   'tier.pipeListenInfo',
   'tier.open',
+  'tier.sessions',
+  'tier.kick',
   'tier.fly',
   'rpc.discover',
   'rpc.call'

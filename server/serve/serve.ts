@@ -7,7 +7,7 @@ import { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { checkDurations } from '../../lib/duration.ts'
 import { BoundedLink } from '../../lib/bounded-link.ts'
-import { Budget } from '../../lib/budget.ts'
+import { Budget, type Holder } from '../../lib/budget.ts'
 import {
   AccessError,
   ConnectionError,
@@ -25,6 +25,9 @@ import { type Frame, type Link, type Tier, join } from '../../lib/tier.ts'
 import { encodeFailure, encodeResult } from '../../lib/wire.ts'
 import { checkProtection, isOriginAllowed } from './exposure.ts'
 import { AuthenticatedLink } from './authentication.ts'
+import { openAccess } from './access.ts'
+import type { Identity } from './identity.ts'
+import { operatorCalls } from './operator-calls.ts'
 import { AdmissionLink } from './admission.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './http.ts'
@@ -48,6 +51,18 @@ export interface ServeOptions extends SocketOptions {
   tls?: ServerTls
   /** Lets in only clients with a token, which may do what it allows. */
   tokens?: TokenOptions
+  /**
+   * Who is not let in any more, as lines `sub SUBJECT` and `jti ID`: the path of a file, which is
+   * read again, or its contents. Their open sessions end at once.
+   */
+  deny?: string | Buffer
+  /**
+   * What client certificates allow, as JSON: pattern of subjects → `{ scope, limits }`; the path of a
+   * file, which is read again, or its contents. Default: everything.
+   */
+  clientScopes?: string | Buffer
+  /** How long a session may be open, in ms. Default: any time. */
+  maxSessionAge?: number
   /**
    * What sessions may ask for, and how many there may be: some of `sessions`, `rate`, `inFlight`,
    * `workers`, … (see limits.ts).
@@ -80,7 +95,10 @@ export interface Server {
   readonly url: string
   /** How many sessions are open. */
   readonly sessions: number
-  /** Reads the files of `tls` and `tokens` again, at once. Open sessions go on. */
+  /**
+   * Reads the files of `tls`, `tokens`, `deny` and `clientScopes` again, at once. Open sessions of
+   * whoever is still let in go on.
+   */
   reload(): void
   /**
    * Ends every session, with its objects; resolves when the port is free.
@@ -94,8 +112,10 @@ export interface Server {
 /** Who is at the other end of a session. */
 interface Peer {
   address: string
-  /** That of the connection that the session is on now, where there are tokens. */
+  /** Those of the connection that the session is on now. Its tokens, where there are any, */
   authentication: AuthenticatedLink | undefined
+  /** and what they and its certificate say. */
+  identity: Identity
 }
 
 /**
@@ -126,6 +146,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     maxBacklog = socketDefaults.maxBacklog
   } = options
   checkDurations({ grace, 'tokens.grace': tokenOptions?.grace })
+  checkDurations({ maxSessionAge: options.maxSessionAge }, 1)
   checkDurations({ silence }, 1)
   checkProtection({
     host,
@@ -135,7 +156,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
   // A session may outlive its connection, and a connection may be none yet.
   const [connections, tenants] = [new ConnectionCounter(limits), new ConnectionCounter(limits)]
-  const tokens = tokenOptions && (await createTokens(tokenOptions, logger))
+  const access = await openAccess(options, logger)
+  const tokens = tokenOptions && (await createTokens(tokenOptions, logger, access.checkNamed))
   const strangers = new Strangers(MAX_STRANGERS)
   const budget = new Budget(options.maxMemory)
   const links = new Set<SocketLink>()
@@ -147,7 +169,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     budget,
     admit,
     onSession: (...session) => void openSession(...session),
-    subjectOf: ({ authentication }) => authentication?.grant?.subject,
+    subjectOf: ({ identity }) => identity.subject,
     onResume
   })
   const sockets = new WebSocketServer({
@@ -156,7 +178,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     maxPayload,
     ...webSocketOptions
   })
-  const secure = createHttp(answer, tls, logger)
+  const secure = createHttp(answer, tls, logger, access.readAuthorities)
   const { http } = secure
   let closing = false
 
@@ -175,6 +197,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     reload() {
       secure.reload()
       tokens?.reload()
+      access.reload()
     },
     close
   }
@@ -182,6 +205,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   function unwatch() {
     secure.unwatch()
     tokens?.unwatch()
+    access.unwatch()
   }
 
   function listen() {
@@ -239,6 +263,12 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     } catch (error) {
       return refuse(socket, 401, (error as Error).message)
     }
+    let identity: Identity
+    try {
+      identity = access.identify(request.socket)
+    } catch (error) {
+      return refuse(socket, 403, (error as Error).message)
+    }
     if (closing) return refuse(socket, 503, 'the server is shutting down')
     if (!tokens || grant) {
       const address = request.socket.remoteAddress ?? ''
@@ -247,7 +277,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       socket.once('close', connections.add(address))
     }
     sockets.handleUpgrade(request, socket, head, webSocket =>
-      onSocket(webSocket, socket, request, grant)
+      onSocket(webSocket, socket, request, identity, grant)
     )
   }
 
@@ -270,15 +300,18 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     socket: WebSocket,
     stream: Duplex,
     { socket: { remoteAddress: address = '' } }: IncomingMessage,
+    identity: Identity,
     grant?: Grant
   ) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
     const authentication = tokens && new AuthenticatedLink(link, tokens, grant, count)
     if (tokens && !grant) link.once('frame', strangers.add(stream))
     const carrier = authentication ?? link
+    identity.token = () => authentication?.grant
+    access.watch(link, identity)
     links.add(link)
     link.once('close', () => links.delete(link))
-    carrier.once('frame', frame => begin(carrier, frame, { address, authentication }))
+    carrier.once('frame', frame => begin(carrier, frame, { address, authentication, identity }))
 
     /** It is known who is there: the connection counts from now on. */
     function count() {
@@ -294,6 +327,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     let opening: ReturnType<typeof openingOf>
     link.pause() // What follows waits until there is a session that takes it.
     try {
+      access.check(peer.identity)
       opening = openingOf(frame)
       if (!opening) {
         link.once('close', admit(peer))
@@ -311,7 +345,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
         )
       )
       const { closeCode } =
-        error instanceof LimitError ? error : { closeCode: closeCodes.internalError }
+        error instanceof LimitError || error instanceof AccessError
+          ? error
+          : { closeCode: closeCodes.internalError }
       link.close(new ConnectionError((error as Error).message, { closeCode }))
     }
   }
@@ -328,25 +364,40 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   /** A session that is on another connection now has the rights of the token there. */
   function onResume(before: Peer, now: Peer) {
+    before.address = now.address
     before.authentication = now.authentication
+    before.identity = now.identity
   }
 
   /**
    * @param link is paused
    * @param first a frame that has come already
    */
-  async function openSession(link: Link, peer: Peer, opened: Promise<Link>, first?: Frame) {
+  async function openSession(
+    link: Link & Holder,
+    peer: Peer,
+    opened: Promise<Link>,
+    first?: Frame
+  ) {
     const { address } = peer
-    const admission = new AdmissionLink(link, limits, () => peer.authentication?.grant)
+    const admission = new AdmissionLink(link, limits, () => peer.identity.grant)
     open.add(admission)
+    const { id, leave } = access.sessions.add(peer, link, admission)
+    admission.operatorCalls = operatorCalls(access.sessions, id, kicked =>
+      logger.warn({ by: peer.identity.subject, ...kicked }, 'sessions were ended by the operator')
+    )
     let closed = false
     admission.once('close', error => {
       closed = true
       open.delete(admission)
-      logger.info({ peer: address, sessions: open.size, reason: error?.message }, 'session closed')
+      leave()
+      logger.info(
+        { peer: address, session: id, sessions: open.size, reason: error?.message },
+        'session closed'
+      )
     })
     logger.info(
-      { peer: address, sessions: open.size, subject: peer.authentication?.grant?.subject },
+      { peer: address, session: id, sessions: open.size, subject: peer.identity.subject },
       'session opened'
     )
     link.once('dropped', ({ message: reason }) =>

@@ -405,11 +405,11 @@ test('a session goes on, on another connection, with a token for its subject, an
 test('a session stays with its subject when the process of its proxy was replaced', async () => {
   const host = await startLeaf()
   const { key: secret, issue } = secretIssuer()
-  const start = () =>
-    serve(horizontal([remote(host.url)]), {
-      tokens: { secret, audience: AUDIENCE },
-      logger: silent
-    })
+  const start = () => {
+    const tier = horizontal([remote(host.url)])
+    afterTest(() => tier.close())
+    return serve(tier, { tokens: { secret, audience: AUDIENCE }, logger: silent })
+  }
   const key = { session: 's'.repeat(16), secret: 'x'.repeat(32), received: 0 }
   const server = await start()
   const owner = await authenticated(server.url, await issue())
