@@ -19,6 +19,8 @@ export async function main(argv: string[]) {
     .configureHelp({ showGlobalOptions: true })
   program.addCommand(serveCommand())
   program.addCommand(drainCommand())
+  program.addCommand(sessionsCommand())
+  program.addCommand(kickCommand())
   program.addCommand(conformanceCommand())
   program.commands
     .flatMap(command => [command, ...command.commands])
@@ -104,6 +106,18 @@ const serveCommand = () =>
       )
     )
     .addOption(
+      option(
+        '--tls-crl <file>',
+        'lists of the client certificates that are revoked, PEM: one of each authority in --tls-ca'
+      )
+    )
+    .addOption(
+      option(
+        '--client-scopes <file>',
+        'what client certificates allow, JSON: {"pattern of subjects": {"scope": "observe create"}}; default: everything'
+      )
+    )
+    .addOption(
       option('--ca <file>', 'authorities of the tiers at the URLs; default: those of Node.js')
     )
     .addOption(option('--cert <file>', 'its certificate for the tiers at the URLs'))
@@ -132,6 +146,25 @@ const serveCommand = () =>
         '--token-grace <ms>',
         'how long a session lives on when its token has expired, to be renewed; default: 30000'
       ).argParser(duration)
+    )
+    .addOption(
+      option(
+        '--token-max-life <seconds>',
+        'the longest that tokens may be valid, from when they were issued; default: 86400'
+      ).argParser(positiveInteger)
+    )
+    .addOption(option('--token-require-sub', 'refuse tokens without a subject'))
+    .addOption(
+      option(
+        '--token-deny <file>',
+        'who is not let in any more: lines like "sub alice" and "jti 4711"; open sessions end'
+      )
+    )
+    .addOption(
+      option(
+        '--max-session-age <seconds>',
+        'how long a session may be open; default: any time'
+      ).argParser(positiveSeconds)
     )
     .addOption(
       option(
@@ -345,6 +378,34 @@ Prints what is left until the host has ended. Ctrl-C ends only the command, and 
 again, without a deadline, shows how far it is. Exits with 1 when the drain was cancelled, or the host lost before it was over.`
     )
     .action(async (url, options) => (await import('./drain.ts')).drain(url, options))
+
+const sessionsCommand = () =>
+  withAccess(
+    new Command('sessions')
+      .description('Prints the sessions on the tier at a URL: whose, from where, for how long.')
+      .argument('<url>', "the tier's own URL", parseUrl)
+      .addOption(jsonOption())
+  ).action(async (url, options) => (await import('./sessions.ts')).sessions(url, options))
+
+const kickCommand = () =>
+  withAccess(
+    new Command('kick')
+      .description(
+        'Ends the sessions of a subject on the tier at a URL, with all that they have. To keep out the subject, use --token-deny of the tier.'
+      )
+      .argument('<url>', "the tier's own URL", parseUrl)
+      .argument('[subject]', 'whose sessions')
+      .option('--session <id>', 'only the session with this id of `mafalda sessions`')
+  ).action(async (url, subject, options) =>
+    (await import('./sessions.ts')).kick(url, subject, options)
+  )
+
+const withAccess = (command: Command) =>
+  command
+    .addOption(option('--ca <file>', 'authorities of the tier; default: those of Node.js'))
+    .addOption(option('--cert <file>', 'a certificate for the tier'))
+    .addOption(option('--key <file>', 'the private key of --cert'))
+    .addOption(option('--token <file>', 'a token for the tier, whose scope includes "operate"'))
 
 const conformanceCommand = () =>
   new Command('conformance')

@@ -37,11 +37,17 @@ interface Options extends AccessOptions, MediaNetworkOptions {
   tlsCert?: string
   tlsKey?: string
   tlsCa?: string
+  tlsCrl?: string
+  clientScopes?: string
   tokenKeys?: string
   tokenSecret?: string
   tokenAudience?: string
   tokenIssuer?: string
   tokenGrace?: number
+  tokenMaxLife?: number
+  tokenRequireSub?: boolean
+  tokenDeny?: string
+  maxSessionAge?: number
   limits: Partial<Limits>
   allowOrigin: string[]
   trustProxy: string[]
@@ -90,7 +96,7 @@ export async function serveTier(urls: string[], options: Options) {
   // What one client's call makes mediasoup reject and forget must not end the sessions of all
   // others.
   process.on('unhandledRejection', err => logger.error({ err }, 'a rejection was not handled'))
-  if (tls || tokens || audit)
+  if (tls || tokens || audit || options.tokenDeny)
     process.on('SIGHUP', () => {
       server.reload()
       audit?.reopen()
@@ -147,7 +153,10 @@ const serveOptions = ({
   insecure,
   allowOrigin,
   trustProxy,
-  proxyProtocol
+  proxyProtocol,
+  tokenDeny,
+  clientScopes,
+  maxSessionAge
 }: Options) => ({
   grace,
   silence,
@@ -158,8 +167,13 @@ const serveOptions = ({
   insecure,
   allowOrigins: allowOrigin,
   trustProxy,
-  proxyProtocol
+  proxyProtocol,
+  deny: tokenDeny,
+  clientScopes,
+  maxSessionAge: inMs(maxSessionAge)
 })
+
+const inMs = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1_000)
 
 /** The mediasoup of this host. */
 async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
@@ -187,9 +201,10 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
   })
 }
 
-function serverTls({ tlsCert: cert, tlsKey: key, tlsCa: ca }: Options): ServerTls | undefined {
-  if (cert && key) return { cert, key, ca }
-  if (cert || key || ca)
+function serverTls(options: Options): ServerTls | undefined {
+  const { tlsCert: cert, tlsKey: key, tlsCa: ca, tlsCrl: crl } = options
+  if (cert && key) return { cert, key, ca, crl }
+  if (cert || key || ca || crl)
     throw new Error('--tls-cert and --tls-key are given together, with or without --tls-ca')
 }
 
@@ -198,12 +213,16 @@ function tokenOptions({
   tokenSecret: secret,
   tokenAudience: audience,
   tokenIssuer: issuer,
-  tokenGrace: grace
+  tokenGrace: grace,
+  tokenMaxLife,
+  tokenRequireSub: requireSubject
 }: Options): TokenOptions | undefined {
-  if (!keys && !secret && !audience && !issuer && grace === undefined) return undefined
+  const maxLife = inMs(tokenMaxLife)
+  const others = [keys, secret, audience, issuer, grace, maxLife, requireSubject]
+  if (others.every(option => option === undefined)) return undefined
   if (!audience || !keys === !secret)
     throw new Error('tokens take --token-audience, and either --token-keys or --token-secret')
-  return { keys, secret, audience, issuer, grace }
+  return { keys, secret, audience, issuer, grace, maxLife, requireSubject }
 }
 
 // Each Worker closes itself on a signal, before its sessions could be told why, or move elsewhere:

@@ -51,6 +51,10 @@ export const closeCodes = {
   restart: 1012,
   /** As HTTP's 401: who is there has not said, or not said again, who they are. */
   unauthenticated: 4401,
+  /** As HTTP's 403: the operator ended the session, or somebody is not let in any more. */
+  ended: 4403,
+  /** The client's certificate is not valid any more. The session goes on with one that is. */
+  certificate: 4407,
   takenOver: 4409,
   /** As HTTP's 410: the tier ends, and its sessions with it. */
   gone: 4410,
@@ -65,7 +69,8 @@ export const closeCodes = {
  */
 export const finalCodes: ReadonlySet<number> = new Set(
   Object.values(closeCodes).filter(
-    code => code !== closeCodes.abnormal && code !== closeCodes.restart
+    code =>
+      code !== closeCodes.abnormal && code !== closeCodes.restart && code !== closeCodes.certificate
   )
 )
 

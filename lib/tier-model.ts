@@ -27,9 +27,10 @@ export interface Param {
  * - own:      the proxy answers
  * - byHandle: it goes to the tier that the handle names
  * - each:     it goes to every tier below
+ * - server:   whoever serves the tier answers, and the tier does not see it
  * - host:     it is about one host: a tier over one passes it on, a tier over several refuses it
  */
-export type InProxy = 'link' | 'own' | 'byHandle' | 'each' | 'host'
+export type InProxy = 'link' | 'own' | 'byHandle' | 'each' | 'server' | 'host'
 
 /** What a client sends. */
 interface Sent {
@@ -84,6 +85,10 @@ const load = object({
 const drainState = shape(
   { draining: boolean, workers: integer, routers: integer, consumers: integer },
   { deadline: number, ended: { enum: ['empty', 'deadline', 'cancelled'] } }
+)
+const session = object(
+  { id: string, subject: string, address: string, age: number, objects: integer },
+  ['id', 'address', 'age', 'objects']
 )
 const usage = {
   type: 'object',
@@ -251,6 +256,24 @@ export const tierModel = {
     told: {
       summary: 'What is left on the host, to whoever asked it to drain',
       params: [param('state', drainState, true)]
+    }
+  },
+  'tier.sessions': {
+    sent: {
+      summary: 'Which sessions there are on this tier; ages in ms',
+      scope: 'operate',
+      params: [],
+      result: object({ sessions: { type: 'array', items: session } }),
+      inProxy: 'server'
+    }
+  },
+  'tier.kick': {
+    sent: {
+      summary: 'Ends the sessions of a subject, or one by its id, but not the one that asks',
+      scope: 'operate',
+      params: [param('which', object({ subject: string, id: string }, []), true)],
+      result: object({ count: integer }),
+      inProxy: 'server'
     }
   },
   'tier.draining': {

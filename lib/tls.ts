@@ -30,4 +30,6 @@ export function readTls({ cert, key, ca }: Tls) {
   }
 }
 
-const read = (pem: Pem | undefined) => (typeof pem === 'string' ? readFileSync(pem) : pem)
+export const readPem = (pem: Pem): Buffer => (typeof pem === 'string' ? readFileSync(pem) : pem)
+
+const read = (pem: Pem | undefined) => pem && readPem(pem)

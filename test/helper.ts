@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import type { Test } from 'uvu'
+import type { ClientOptions } from 'ws'
 import { type RemoteMediasoup, client, connect } from '../client/index.ts'
 import { type LeafOptions, leaf } from '../server/index.ts'
 import { end, exitOnSignals, serveArgs, startMafalda, urlOf } from './kit/processes.ts'
@@ -107,8 +108,8 @@ export async function rejection(promise: Promise<unknown>): Promise<Error> {
 }
 
 /** A bare WebSocket that speaks frames, and keeps what it hears. */
-export async function raw(url: string): Promise<Raw> {
-  const speaker = await openRaw(url)
+export async function raw(url: string, options?: ClientOptions): Promise<Raw> {
+  const speaker = await openRaw(url, options)
   afterTest(() => speaker.socket.terminate())
   return speaker
 }

@@ -20,6 +20,8 @@ const tierMethods = [
   'tier.pipeListenInfo',
   'tier.allowPeer',
   'tier.open',
+  'tier.sessions',
+  'tier.kick',
   'tier.fly',
   'rpc.discover',
   'rpc.call'

@@ -18,6 +18,7 @@ import {
   normalize,
   notUnique
 } from '../../lib/wire.ts'
+import type { OperatorCalls } from './operator-calls.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { QuotaTracker, type Reservation } from './quota-tracker.ts'
 import { type SessionLimits, lower } from './limits.ts'
@@ -39,6 +40,8 @@ export type DrainEvent = 'drained' | 'cancelled'
 const ANSWER_TIMEOUT_MS = 60_000
 
 export class AdmissionLink extends LinkFilter {
+  /** What the server of the tier answers itself. */
+  operatorCalls: OperatorCalls = () => undefined
   readonly #limits: SessionLimits
   readonly #grant: () => Grant | undefined
   /** Is told that the session has drained the host, or has cancelled that. */
@@ -69,6 +72,11 @@ export class AdmissionLink extends LinkFilter {
     below.once('close', () => clearTimeout(this.#throttle))
   }
 
+  /** How many objects the session has. */
+  get objects() {
+    return this.#quotas.size
+  }
+
   override receive(frame: Frame, head: Head | undefined = peekHeader(frame)) {
     if (this.#closed) return
     try {
@@ -81,7 +89,11 @@ export class AdmissionLink extends LinkFilter {
         encodeFailure(head?.id ?? (error as ProtocolError).id ?? null, describeError(error))
       )
     }
-    if (!this.#closed) this.emit('frame', frame, head)
+    if (this.#closed) return
+    const answer =
+      head.method === undefined ? undefined : this.operatorCalls(head as CallHead, frame)
+    if (answer !== undefined) this.send(answer, { id: head.id! })
+    else this.emit('frame', frame, head)
   }
 
   override send(frame: Frame, head?: Head) {
@@ -260,14 +272,15 @@ function bare(head: CallHead, frame: Frame): Frame {
     : encodeRequest(head.id, head.method, [handle])
 }
 
-function checkAccess({ scopes, expires }: Grant, head: CallHead, frame: Frame) {
+function checkAccess(grant: Grant, head: CallHead, frame: Frame) {
+  const { scopes, expires } = grant
   const { id, method } = head
   const scope = speaksForOthers(head, frame) ? 'operate' : scopeOf(method)
   if (!scope) return
   if (!scopes.has(scope))
     throw new AccessError(
       codes.forbidden,
-      `${method} needs the scope ${scope}, and the token has ${[...scopes].join(', ')}`
+      `${method} needs the scope ${scope}, and the ${grant.of} has ${[...scopes].join(', ') || 'none'}`
     )
   // What nobody waits for goes on in the grace: the client may have closed an object, and believes
   // that it is.

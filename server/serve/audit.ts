@@ -27,6 +27,8 @@ export interface AuditFacts {
   /** HTTP's status of an upgrade that is refused. */
   status?: number
   reason?: string
+  /** Whose sessions were ended, and how many these were. */
+  kicked?: { id?: string; subject?: string; count: number }
   /** How many refusals of the address have no record, in the minutes before. */
   leftOut?: number
 }

@@ -7,7 +7,7 @@ type CountLimits = Pick<Limits, 'sessions' | 'sessionsPerAddress'> &
   Partial<Pick<Limits, 'sessionsPerSubject'>>
 
 /** Who has a session. */
-export interface Holder {
+export interface Tenant {
   /** That of a token; undefined where there are none. */
   subject?: string | undefined
   /**
@@ -27,10 +27,10 @@ export class ConnectionCounter {
   }
 
   /** Why one more may not come in: HTTP's status, and a sentence. */
-  refusal(address: string, holder: Holder = {}): [status: number, why: string] | undefined {
+  refusal(address: string, tenant: Tenant = {}): [status: number, why: string] | undefined {
     const { sessions, sessionsPerAddress, sessionsPerSubject = Infinity } = this.#limits
     if (this.#total >= sessions) return [503, `this tier has its ${sessions} sessions`]
-    const [ofAddress = 0, ofSubject = 0] = namesOf(address, holder).map(name =>
+    const [ofAddress = 0, ofSubject = 0] = namesOf(address, tenant).map(name =>
       this.#counts.get(name)
     )
     if (ofAddress >= sessionsPerAddress)
@@ -40,8 +40,8 @@ export class ConnectionCounter {
   }
 
   /** Answers what to call when they leave. */
-  add(address: string, holder: Holder = {}): () => void {
-    const names = namesOf(address, holder)
+  add(address: string, tenant: Tenant = {}): () => void {
+    const names = namesOf(address, tenant)
     this.#total++
     for (const name of names) this.#count(name, 1)
     return () => {
@@ -57,8 +57,8 @@ export class ConnectionCounter {
   }
 }
 
-/** What the sessions of a holder are counted by. */
-function namesOf(address: string, { subject, isTier }: Holder): string[] {
+/** What the sessions of a tenant are counted by. */
+function namesOf(address: string, { subject, isTier }: Tenant): string[] {
   if (isTier) return []
   const ofAddress = `address ${networkOf(address)}`
   return subject === undefined ? [ofAddress] : [ofAddress, `subject ${subject}`]

@@ -43,6 +43,11 @@ export class QuotaTracker {
   // What was there before a recall, and was not told by it yet.
   #stale = new Set<Handle>()
 
+  /** How many objects there are. */
+  get size(): number {
+    return this.#objects.size - this.#objects.count(PIPE)
+  }
+
   /** Throws a LimitError when the session has enough of what it asks for. */
   asked(
     { method, handle }: CallHead,

@@ -1,6 +1,5 @@
 // Serves a tier over WebSocket: one HTTP port for sessions, /healthz and /readyz.
 
-import { randomBytes } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
@@ -8,7 +7,7 @@ import type { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { checkDurations } from '../../lib/duration.ts'
 import { BoundedLink } from '../../lib/bounded-link.ts'
-import { Budget } from '../../lib/budget.ts'
+import { Budget, type Holder } from '../../lib/budget.ts'
 import {
   AccessError,
   ConnectionError,
@@ -26,6 +25,9 @@ import { type Frame, type Link, type Tier, join } from '../../lib/tier.ts'
 import { encodeFailure, encodeResult } from '../../lib/wire.ts'
 import { checkProtection } from './exposure.ts'
 import { AuthenticatedLink } from './authentication.ts'
+import { openAccess } from './access.ts'
+import type { Identity } from './identity.ts'
+import { operatorCalls } from './operator-calls.ts'
 import { AdmissionLink } from './admission.ts'
 import { openLog } from './log.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
@@ -37,7 +39,7 @@ import { Guesses } from './guesses.ts'
 import { Strangers } from './strangers.ts'
 import { upgradeRefusal } from './upgrade.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
-import { ConnectionCounter, type Holder } from './connection-counter.ts'
+import { ConnectionCounter, type Tenant } from './connection-counter.ts'
 import { ClientAddresses, type TrustedProxies } from './client-address.ts'
 import { boundConnections } from './connections.ts'
 
@@ -56,6 +58,18 @@ export interface ServeOptions extends SocketOptions, TrustedProxies {
   tls?: ServerTls
   /** Lets in only clients with a token, which may do what it allows. */
   tokens?: TokenOptions
+  /**
+   * Who is not let in any more, as lines `sub SUBJECT` and `jti ID`: the path of a file, which is
+   * read again, or its contents. Their open sessions end at once.
+   */
+  deny?: string | Buffer
+  /**
+   * What client certificates allow, as JSON: pattern of subjects → `{ scope, limits }`; the path of a
+   * file, which is read again, or its contents. Default: everything.
+   */
+  clientScopes?: string | Buffer
+  /** How long a session may be open, in ms. Default: any time. */
+  maxSessionAge?: number
   /**
    * What sessions may ask for, and how many there may be: some of `sessions`, `rate`, `inFlight`,
    * `workers`, … (see limits.ts).
@@ -94,7 +108,10 @@ export interface Server {
   readonly healthUrl: string | undefined
   /** How many sessions are open. */
   readonly sessions: number
-  /** Reads the files of `tls` and `tokens` again, at once. Open sessions go on. */
+  /**
+   * Reads the files of `tls`, `tokens`, `deny` and `clientScopes` again, at once. Open sessions of
+   * whoever is still let in go on.
+   */
   reload(): void
   /** Adds a record to the audit: what did not come from a client. */
   audit: Audit['audit']
@@ -110,10 +127,12 @@ export interface Server {
 /** Who is at the other end of a session. */
 interface Peer {
   address: string
-  /** That of the connection that the session is on now, where there are tokens. */
+  /** Those of the connection that the session is on now. Its tokens, where there are any, */
   authentication: AuthenticatedLink | undefined
   /** A name of the session, which tells nothing about its key. */
   session?: string
+  /** What its tokens and its certificate say. */
+  identity: Identity
 }
 
 /**
@@ -144,6 +163,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     maxBacklog = socketDefaults.maxBacklog
   } = options
   checkDurations({ grace, 'tokens.grace': tokenOptions?.grace })
+  checkDurations({ maxSessionAge: options.maxSessionAge }, 1)
   checkDurations({ silence }, 1)
   checkProtection({
     host,
@@ -157,7 +177,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
   // A session may outlive its connection, and a connection may be none yet.
   const [connections, tenants] = [new ConnectionCounter(limits), new ConnectionCounter(limits)]
-  const tokens = tokenOptions && (await createTokens(tokenOptions, logger))
+  const access = await openAccess(options, logger)
+  const tokens = tokenOptions && (await createTokens(tokenOptions, logger, access.checkNamed))
   const strangers = new Strangers(MAX_STRANGERS)
   const budget = new Budget(options.maxMemory)
   const links = new Set<SocketLink>()
@@ -169,7 +190,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     budget,
     admit,
     onSession: (...session) => void openSession(...session),
-    subjectOf: ({ authentication }) => authentication?.grant?.subject,
+    subjectOf: ({ identity }) => identity.subject,
     onResume
   })
   const sockets = new WebSocketServer({
@@ -179,12 +200,11 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     maxPayload,
     ...webSocketOptions
   })
-  const secure = createHttp(
-    options.healthListen ? answerClient : answer,
-    tls,
-    logger,
-    (socket, why) => refused({ address: addresses.ofConnection(socket), reason: `TLS: ${why}` })
-  )
+  const secure = createHttp(options.healthListen ? answerClient : answer, tls, logger, {
+    onRefused: (socket, why) =>
+      refused({ address: addresses.ofConnection(socket), reason: `TLS: ${why}` }),
+    prepare: access.readAuthorities
+  })
   const { http } = secure
   addresses.readHeaders(http, (address, reason) => refused({ address, reason }))
   const asksForSession = boundConnections(http)
@@ -211,6 +231,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     reload() {
       secure.reload()
       tokens?.reload()
+      access.reload()
     },
     audit,
     close
@@ -219,6 +240,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   function unwatch() {
     secure.unwatch()
     tokens?.unwatch()
+    access.unwatch()
   }
 
   function listen() {
@@ -274,15 +296,21 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       await guesses.wait(address)
       return turnAway(401, (error as Error).message)
     }
+    let identity: Identity
+    try {
+      identity = access.identify(request.socket)
+    } catch (error) {
+      return turnAway(403, (error as Error).message)
+    }
     if (closing) return turnAway(503, 'the server is shutting down')
     if (!tokens || grant) {
-      const refusal = connections.refusal(address, holderOf(grant))
+      const refusal = connections.refusal(address, holderOf(identity, grant))
       if (refusal) return turnAway(...refusal)
-      socket.once('close', connections.add(address, holderOf(grant)))
+      socket.once('close', connections.add(address, holderOf(identity, grant)))
     }
     asksForSession(socket)
     sockets.handleUpgrade(request, socket, head, webSocket =>
-      onSocket(webSocket, socket, address, grant)
+      onSocket(webSocket, socket, { address, identity }, grant)
     )
   }
 
@@ -301,23 +329,30 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
   }
 
-  function onSocket(socket: WebSocket, stream: Duplex, address: string, grant?: Grant) {
+  function onSocket(
+    socket: WebSocket,
+    stream: Duplex,
+    { address, identity }: Pick<Peer, 'address' | 'identity'>,
+    grant?: Grant
+  ) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
     const authentication =
       tokens && new AuthenticatedLink(link, tokens, grant, { onGrant: count, onRenewed, onRefused })
     audit('connected', { address, ...whoIs(grant) })
     if (tokens && !grant) link.once('frame', strangers.add(stream))
     const carrier = authentication ?? link
+    identity.token = () => authentication?.grant
+    access.watch(link, identity)
     links.add(link)
     link.once('close', () => links.delete(link))
-    const peer: Peer = { address, authentication }
+    const peer: Peer = { address, authentication, identity }
     carrier.once('frame', frame => begin(carrier, frame, peer))
 
     /** It is known who is there: the connection counts from now on. */
     function count(grant: Grant) {
-      const refusal = connections.refusal(address, holderOf(grant))
+      const refusal = connections.refusal(address, holderOf(identity, grant))
       if (refusal) throw new LimitError(codes.sessions, refusal[1])
-      stream.once('close', connections.add(address, holderOf(grant)))
+      stream.once('close', connections.add(address, holderOf(identity, grant)))
     }
 
     function onRenewed() {
@@ -336,6 +371,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     let opening: ReturnType<typeof openingOf>
     link.pause() // What follows waits until there is a session that takes it.
     try {
+      access.check(peer.identity)
       opening = openingOf(frame)
       if (!opening) {
         link.once('close', admit(peer))
@@ -355,7 +391,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
         )
       )
       const { closeCode } =
-        error instanceof LimitError ? error : { closeCode: closeCodes.internalError }
+        error instanceof LimitError || error instanceof AccessError
+          ? error
+          : { closeCode: closeCodes.internalError }
       link.close(new ConnectionError((error as Error).message, { closeCode }))
     }
   }
@@ -364,22 +402,27 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    * Counts one more session of a peer, before anything is opened for it. Answers what to call when
    * the session ends. Throws a LimitError.
    */
-  function admit({ address, authentication }: Peer): () => void {
-    const holder = holderOf(authentication?.grant)
+  function admit({ address, identity }: Peer): () => void {
+    const holder = holderOf(identity, identity.token())
     const refusal = tenants.refusal(address, holder)
     if (refusal) throw new LimitError(codes.sessions, refusal[1])
     return tenants.add(address, holder)
   }
 
-  /** Tiers above have the scope operate, or a client certificate where that is all that is asked. */
-  function holderOf(grant: Grant | undefined): Holder {
-    if (!tokens) return { isTier: tls?.ca !== undefined }
-    return { subject: grant?.subject ?? '', isTier: grant?.scopes.has('operate') }
+  /** Tiers above may operate. A token may do no more than the certificate that comes with it. */
+  function holderOf(identity: Identity, token: Grant | undefined): Tenant {
+    const isKnown = tokens !== undefined || tls?.ca !== undefined
+    const subject = token?.subject ?? identity.subject ?? (token && '')
+    const grants = [token, identity.grant]
+    const isTier = isKnown && grants.every(grant => grant?.scopes.has('operate') ?? true)
+    return { subject, isTier }
   }
 
   /** A session that is on another connection now has the rights of the token there. */
   function onResume(before: Peer, now: Peer, isResumed: boolean) {
+    before.address = now.address
     before.authentication = now.authentication
+    before.identity = now.identity
     now.session = before.session
     if (isResumed) audit('resumed', factsOf(now))
   }
@@ -388,21 +431,35 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    * @param link is paused
    * @param first a frame that has come already
    */
-  async function openSession(link: Link, peer: Peer, opened: Promise<Link>, first?: Frame) {
+  async function openSession(
+    link: Link & Holder,
+    peer: Peer,
+    opened: Promise<Link>,
+    first?: Frame
+  ) {
     const { address } = peer
-    peer.session = randomBytes(6).toString('base64url')
-    const admission = new AdmissionLink(link, limits, () => peer.authentication?.grant)
+    const admission = new AdmissionLink(link, limits, () => peer.identity.grant)
     admission.onDrain = event => audit(event, factsOf(peer))
     open.add(admission)
+    const { id, leave } = access.sessions.add(peer, link, admission)
+    peer.session = id
+    admission.operatorCalls = operatorCalls(access.sessions, id, kicked => {
+      logger.warn({ by: peer.identity.subject, ...kicked }, 'sessions were ended by the operator')
+      audit('kicked', { ...factsOf(peer), kicked })
+    })
     let closed = false
     admission.once('close', error => {
       closed = true
       open.delete(admission)
-      logger.info({ peer: address, sessions: open.size, reason: error?.message }, 'session closed')
+      leave()
+      logger.info(
+        { peer: address, session: id, sessions: open.size, reason: error?.message },
+        'session closed'
+      )
       audit('closed', { ...factsOf(peer), reason: error?.message })
     })
     logger.info(
-      { peer: address, sessions: open.size, subject: peer.authentication?.grant?.subject },
+      { peer: address, session: id, sessions: open.size, subject: peer.identity.subject },
       'session opened'
     )
     audit('opened', factsOf(peer))
@@ -444,10 +501,11 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
 const whoIs = (grant: Grant | undefined) => grant && { subject: grant.subject, jti: grant.tokenId }
 
-const factsOf = ({ address, session, authentication }: Peer) => ({
+const factsOf = ({ address, session, identity }: Peer) => ({
   address,
   session,
-  ...whoIs(authentication?.grant)
+  subject: identity.subject,
+  jti: identity.token()?.tokenId
 })
 
 // When this much waits for a client, it is not asked for more.

@@ -49,8 +49,8 @@ export interface SessionsOptions<P> {
    */
   admit(peer: P): () => void
   /** Is given the link of each session that begins, whose it is, and what the tier makes of it. */
-  onSession(link: Link, peer: P, session: Promise<Link>): void
-  /** The subject that a peer's token names. Nobody else comes to its sessions, on this tier or below. */
+  onSession(link: ResumableLink, peer: P, session: Promise<Link>): void
+  /** The subject that a peer's token or certificate names. Nobody else comes to its sessions, on this tier or below. */
   subjectOf(peer: P): string | undefined
   /**
    * A session goes on with another connection of the same subject, or, unless it is resumed, is

@@ -1,13 +1,13 @@
 // Verifies tokens, and reads what they allow.
 
-import { createPublicKey, createSecretKey } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import type { JWTPayload, JWTVerifyGetKey, KeyObject } from 'jose'
+import type { JWTPayload } from 'jose'
 import type { Logger } from 'pino'
 import { AccessError, codes } from '../../lib/errors.ts'
 import { SCOPES, type Scope } from '../../lib/scopes.ts'
-import { watchFiles } from './files.ts'
+import type { Named } from './deny-list.ts'
+import { type WatchedFiles, warnOfReaders, watchFiles } from './files.ts'
 import { type SessionLimits, checkLimits, sessionDefaults } from './limits.ts'
+import { ASYMMETRIC, SYMMETRIC, readKeys } from './token-keys.ts'
 
 export interface TokenOptions {
   /**
@@ -26,10 +26,16 @@ export interface TokenOptions {
   issuer?: string
   /** How long a session with an expired token lives on, in ms, to be renewed. Default 30 s. */
   grace?: number
+  /** The longest that tokens may be valid, from `iat`, or else from now, in ms. Default 24 h. */
+  maxLife?: number
+  /** Refuses tokens without a `sub`. Default false: all of these are one subject. */
+  requireSubject?: boolean
 }
 
-/** What a token allows. */
+/** What a token allows, or a certificate. */
 export interface Grant {
+  /** What allows it, for errors. */
+  of: 'token' | 'certificate' | 'token with its certificate'
   subject: string | undefined
   /** The `jti` of the token. */
   tokenId: string | undefined
@@ -39,116 +45,111 @@ export interface Grant {
   expires: number
 }
 
-export interface Tokens {
+export interface Tokens extends WatchedFiles {
   readonly grace: number
   /** Rejects with an AccessError that says what is wrong with the token, without quoting it. */
   verify(token: string): Promise<Grant>
-  /** Reads the secret or the keys again. If the new ones cannot be used, the old ones stay. */
-  reload(): void
-  /** Ends watching the files. */
-  unwatch(): void
 }
 
-// RFC 7518, 3.2
-const MIN_SECRET_BYTES = 32
-const SYMMETRIC = ['HS256', 'HS384', 'HS512']
-const ASYMMETRIC = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519'
-]
+const DAY_MS = 24 * 60 * 60 * 1000
+// The clocks of an issuer and a tier differ.
+const CLOCKS_MS = 60_000
+const MAX_SUBJECT = 256
 
-/** @throws when the secret or the keys cannot be read or used. */
+/**
+ * @param check throws an AccessError for whoever is denied
+ * @throws when the secret or the keys cannot be read or used.
+ */
 export async function createTokens(
-  { secret, keys, audience, issuer, grace = 30_000 }: TokenOptions,
-  logger: Logger
+  options: TokenOptions,
+  logger: Logger,
+  check: (who: Named) => void = () => {}
 ): Promise<Tokens> {
+  const { secret, keys, audience, issuer, grace = 30_000 } = options
+  const { maxLife = DAY_MS, requireSubject = false } = options
   if ((secret === undefined) === (keys === undefined))
     throw new TypeError('tokens are verified with a secret or with public keys: give one of them')
   if (!audience)
     throw new TypeError('tokens need an audience, so that one for something else is not taken here')
+  if (!(maxLife > 0)) throw new RangeError(`tokens.maxLife must be above 0 ms (got ${maxLife})`)
   // Loaded when it is needed, so that a tier without tokens is ready sooner.
   const jose = await import('jose')
-  const options = {
-    audience,
-    issuer,
-    algorithms: secret ? SYMMETRIC : ASYMMETRIC,
-    requiredClaims: ['exp']
-  }
-  let key = readKey()
+  const algorithms = secret ? SYMMETRIC : ASYMMETRIC
+  const requiredClaims = requireSubject ? ['exp', 'sub'] : ['exp']
+  const claims = { audience, issuer, algorithms, requiredClaims }
+  let key = readKeys({ secret, keys }, jose, false)
   const files = [secret, keys].filter(source => typeof source === 'string')
-  return { grace, verify, reload, unwatch: watchFiles(files, reload) }
+  warnOfReaders([secret], logger)
+  if (!requireSubject)
+    logger.info('tokens without a sub are taken, and all of them are one subject')
+  return { grace, verify, ...watchFiles(files, reload) }
 
   async function verify(token: string): Promise<Grant> {
     try {
-      const { payload } = await jose.jwtVerify(token, key, options)
-      return grantOf(payload)
+      const { payload } = await jose.jwtVerify(token, key, claims)
+      checkLife(payload, maxLife)
+      const grant = grantOf(payload)
+      check(grant)
+      return grant
     } catch (error) {
       throw error instanceof AccessError
         ? error
-        : new AccessError(codes.unauthenticated, reasonOf(error, options))
+        : new AccessError(codes.unauthenticated, reasonOf(error, claims))
     }
   }
 
-  function readKey(): JWTVerifyGetKey {
-    if (secret !== undefined) return always(createSecretKey(secretBytes(read(secret))))
-    const text = read(keys!).toString()
-    return text.trimStart().startsWith('{')
-      ? jose.createLocalJWKSet(JSON.parse(text))
-      : always(createPublicKey(text))
-  }
-
-  function reload() {
+  function reload(): boolean {
     try {
-      key = readKey()
-      logger.info({ files }, 'the keys of tokens were read again')
+      key = readKeys({ secret, keys }, jose, true)
     } catch (error) {
-      // Without the error's message: that of JSON quotes the file.
       logger.error(
-        { files, reason: (error as Error).name },
+        { files, reason: (error as Error).message },
         'the keys of tokens cannot be used: those before stay'
       )
+      return false
     }
+    warnOfReaders([secret], logger)
+    logger.info({ files }, 'the keys of tokens were read again')
+    return true
   }
 }
 
-const read = (source: string | Buffer) =>
-  typeof source === 'string' ? readFileSync(source) : source
-const always =
-  (key: KeyObject): JWTVerifyGetKey =>
-  async () =>
-    key
-
-// Editors and `echo` end the last line; that is not part of the secret.
-function secretBytes(contents: Buffer): Buffer {
-  const bytes = Buffer.from(contents.toString('latin1').replace(/\r?\n$/, ''), 'latin1')
-  if (bytes.length < MIN_SECRET_BYTES)
-    throw new TypeError(
-      `the secret of tokens has at least ${MIN_SECRET_BYTES} bytes (it has ${bytes.length})`
-    )
-  return bytes
+function checkLife({ iat, exp }: JWTPayload, maxLife: number) {
+  const now = Date.now()
+  if (exp! * 1000 - Math.min(iat === undefined ? now : iat * 1000, now) <= maxLife + CLOCKS_MS)
+    return
+  throw new AccessError(
+    codes.unauthenticated,
+    `the token must expire within ${Math.floor(maxLife / 1000)} s of when it was issued: --token-max-life of the tier`
+  )
 }
 
+/** The scopes in a text like that of tokens. */
+export function scopesIn(text: unknown): ReadonlySet<Scope> {
+  const given = typeof text === 'string' ? text.split(' ') : []
+  return new Set(SCOPES.filter(scope => given.includes(scope)))
+}
+
+const isSubject = (sub: unknown) =>
+  typeof sub === 'string' && sub.length > 0 && sub.length <= MAX_SUBJECT
+
 function grantOf({ sub, jti, scope, exp, limits = {} }: JWTPayload): Grant {
-  const given = typeof scope === 'string' ? scope.split(' ') : []
-  const scopes = new Set(SCOPES.filter(scope => given.includes(scope)))
+  const scopes = scopesIn(scope)
   if (!scopes.size)
     throw new AccessError(
       codes.forbidden,
       `the token has no scope of this tier: ${SCOPES.join(', ')}`
     )
+  if (sub !== undefined && !isSubject(sub))
+    throw new AccessError(
+      codes.unauthenticated,
+      `the sub of the token has 1 to ${MAX_SUBJECT} characters`
+    )
   try {
     return {
+      of: 'token',
       subject: sub,
-      tokenId: jti,
+      tokenId: jti === undefined ? undefined : String(jti),
       scopes,
       limits: checkLimits(limits, sessionDefaults),
       expires: exp! * 1000

@@ -22,6 +22,8 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['mafalda serve --openrpc', ends],
   ['mafalda serve', serves],
   ['mafalda drain', drains],
+  ['mafalda sessions', asks(0)],
+  ['mafalda kick', asks(1)],
   ['mafalda conformance drift', heldBy('test/conformance/drift.test.ts')],
   ['mafalda conformance watch', heldBy('test/conformance/watch.test.ts')],
   ['mafalda conformance', heldBy('test/conformance/conformance.test.ts')],
@@ -95,6 +97,16 @@ async function drains({ words }: Command) {
   assert.equal(await exited, [0, null])
   const last = words.includes('--cancel') ? 'does not drain' : 'empty: the host ends'
   assert.match(lines.at(-1)!, last)
+}
+
+/** On a leaf that nobody uses but the command. */
+function asks(code: number) {
+  return async ({ words }: Command) => {
+    const { url } = await startLeaf()
+    const { exited, lines } = run(words.slice(1).map(word => (isUrl(word) ? url : word)))
+    assert.equal(await exited, [code, null])
+    assert.ok(lines.length)
+  }
 }
 
 /** The test runs it; its options are right, because the only complaint is about one of ours. */

@@ -1,7 +1,7 @@
 // A peer that speaks the protocol by hand, frame by frame.
 
 import { once } from 'node:events'
-import { WebSocket } from 'ws'
+import { type ClientOptions, WebSocket } from 'ws'
 import { PROTOCOL } from '../../lib/hello.ts'
 import { decode } from '../../lib/wire.ts'
 import { until } from './until.ts'
@@ -9,8 +9,8 @@ import { until } from './until.ts'
 export type Raw = Awaited<ReturnType<typeof openRaw>>
 
 /** A bare WebSocket that speaks frames, and keeps what it hears. */
-export async function openRaw(url: string) {
-  const socket = new WebSocket(url, PROTOCOL)
+export async function openRaw(url: string, options: ClientOptions = {}) {
+  const socket = new WebSocket(url, PROTOCOL, options)
   const heard: (Record<string, unknown> & {
     id?: unknown
     error?: { code: number; message: string; data?: { name: string } }
