@@ -19,6 +19,7 @@ import {
 import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './address.ts'
+import { mediaLog } from './media-log.ts'
 
 interface Options extends AccessOptions {
   listen: Address
@@ -153,15 +154,11 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
   const mediasoup = await import('mediasoup')
   mediasoup.observer.on('newworker', keepSignals)
   logger.info({ mediasoup: mediasoup.version, workerBin }, 'serving the mediasoup of this host')
-  const log: ms.LogEventListeners = {
-    onwarn: (namespace, text) => logger.warn({ namespace }, text),
-    onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
-  }
   return leaf(mediasoup, {
     announcedAddress,
     pipeAddress,
     allowFiles,
-    log,
+    log: mediaLog(logger),
     shareWorkers,
     maxWorkers,
     linger

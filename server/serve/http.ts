@@ -4,6 +4,7 @@
 import { type RequestListener, type Server as HttpServer, createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { Logger } from 'pino'
+import { LogLimit } from '../../lib/log-limit.ts'
 import { type Pem, readTls } from '../../lib/tls.ts'
 import { watchFiles } from './files.ts'
 
@@ -32,8 +33,13 @@ export function createHttp(
 ): ReloadableServer {
   if (!tls) return { http: createServer(listener), reload() {}, unwatch() {} }
   const http = createSecureServer({ ...readTls(tls), requestCert: tls.ca !== undefined }, listener)
+  const limit = new LogLimit()
   http.on('tlsClientError', (error, { remoteAddress: peer }) =>
-    logger.info({ peer, reason: error.message }, 'a TLS handshake failed')
+    limit.write(
+      'TLS',
+      () => logger.info({ peer, reason: error.message }, 'a TLS handshake failed'),
+      leftOut => logger.info({ leftOut }, 'more TLS handshakes failed')
+    )
   )
   const files = Object.values(tls).filter(pem => typeof pem === 'string')
   return { http, reload, unwatch: watchFiles(files, reload) }
