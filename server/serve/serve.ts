@@ -28,6 +28,7 @@ import { AuthenticatedLink } from './authentication.ts'
 import { AdmissionLink } from './admission.ts'
 import { type Limits, checkLimits, limitDefaults } from './limits.ts'
 import { type ServerTls, createHttp } from './http.ts'
+import { Overload } from './overload.ts'
 import { Sessions } from './sessions.ts'
 import { Strangers } from './strangers.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
@@ -66,8 +67,9 @@ export interface ServeOptions extends SocketOptions {
   /** How long a session outlives its connection, in ms; 0: not at all. Default 30 s. */
   grace?: number
   /**
-   * How many bytes all sessions together may keep for peers that do not take them, here and on the
-   * tiers below. Above it, the session that keeps most ends. Default: a quarter of what V8's heap,
+   * How many bytes all sessions together may keep: for peers that do not take them, here and on the
+   * tiers below, and with the objects that this process has. Above nine tenths, no new sessions come
+   * in; above all of it, the session that keeps most ends. Default: a quarter of what V8's heap,
    * or the memory of the machine, may be.
    */
   maxMemory?: number
@@ -158,6 +160,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   })
   const secure = createHttp(answer, tls, logger)
   const { http } = secure
+  const overload = new Overload(budget, logger)
   let closing = false
 
   http.on('upgrade', onUpgrade)
@@ -180,6 +183,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   }
 
   function unwatch() {
+    overload.end()
     secure.unwatch()
     tokens?.unwatch()
   }
@@ -203,7 +207,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
             ? [503, { status: 'closing' }]
             : tier.draining
               ? [503, { status: 'draining' }]
-              : [200, { status: 'ready' }]
+              : overload.reason
+                ? [503, { status: 'overloaded', reason: overload.reason }]
+                : [200, { status: 'ready' }]
           : [
               426,
               {
@@ -321,6 +327,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    * the session ends. Throws a LimitError.
    */
   function admit({ address }: Peer): () => void {
+    const { reason } = overload
+    if (reason) throw new LimitError(codes.sessions, `this tier takes no new sessions: ${reason}`)
     const refusal = tenants.refusal(address)
     if (refusal) throw new LimitError(codes.sessions, refusal[1])
     return tenants.add(address)
@@ -337,7 +345,12 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    */
   async function openSession(link: Link, peer: Peer, opened: Promise<Link>, first?: Frame) {
     const { address } = peer
-    const admission = new AdmissionLink(link, limits, () => peer.authentication?.grant)
+    const admission = new AdmissionLink(
+      link,
+      limits,
+      () => peer.authentication?.grant,
+      tier.retains ? budget : undefined
+    )
     open.add(admission)
     let closed = false
     admission.once('close', error => {
