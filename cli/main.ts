@@ -251,7 +251,7 @@ const serveCommand = () =>
     .addOption(
       option(
         '--max-memory <bytes>',
-        'what all sessions together may keep for peers that do not take it, such as 512M; above it, the session that keeps most ends; default: a quarter of the heap or of the memory, whichever is less'
+        'what all sessions together may keep, for peers that do not take it and with their objects, such as 512M; above it, the session that keeps most ends; default: a quarter of the heap or of the memory, whichever is less'
       ).argParser(byteCount)
     )
     .addOption(

@@ -21,6 +21,7 @@ import { findWorker } from '../server/worker/index.mjs'
 import { type AccessOptions, accessOf } from './access.ts'
 import type { Address } from './address.ts'
 import { auditLog } from './audit-log.ts'
+import { mediaLog } from './media-log.ts'
 import { type MediaNetworkOptions, mediaNetwork } from './media-network.ts'
 
 interface Options extends AccessOptions, MediaNetworkOptions {
@@ -185,15 +186,11 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
   const mediasoup = await import('mediasoup')
   mediasoup.observer.on('newworker', keepSignals)
   logger.info({ mediasoup: mediasoup.version, workerBin }, 'serving the mediasoup of this host')
-  const log: ms.LogEventListeners = {
-    onwarn: (namespace, text) => logger.warn({ namespace }, text),
-    onerror: (namespace, text, err) => logger.error({ namespace, err }, text)
-  }
   logger.info(network, 'media of clients')
   return leaf(mediasoup, {
     ...network,
     allowFiles,
-    log,
+    log: mediaLog(logger),
     shareWorkers,
     poolSize,
     maxWorkers,

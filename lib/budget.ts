@@ -1,5 +1,5 @@
-// What all sessions of a process may keep for their peers, together. When that is too much, the
-// session that keeps most ends.
+// What all sessions of a process may keep, together: for their peers, and with their objects. When
+// that is too much, the session that keeps most ends.
 
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
@@ -26,6 +26,11 @@ export class Budget {
     this.#max = max
   }
 
+  /** How much of it is kept; 1 is all. */
+  get used(): number {
+    return this.#sum().sum / this.#max
+  }
+
   /** Answers what ends it. */
   enter(holder: Holder): () => void {
     this.#holders.add(holder)
@@ -42,21 +47,27 @@ export class Budget {
 
   #check() {
     for (;;) {
-      let sum = 0
-      let most: Holder | undefined
-      for (const holder of this.#holders) {
-        sum += holder.held
-        if (!most || holder.held > most.held) most = holder
-      }
+      const { sum, most } = this.#sum()
       if (!most || sum <= this.#max) return
       this.#holders.delete(most)
       most.end(
         new LimitError(
           codes.inFlight,
-          `all sessions together keep more than ${this.#max} bytes for their peers, and this one kept most: ${most.held}`
+          `all sessions together keep more than ${this.#max} bytes, and this one kept most: ${most.held}`
         )
       )
     }
+  }
+
+  #sum() {
+    let sum = 0
+    let most: Holder | undefined
+    for (const holder of this.#holders) {
+      const { held } = holder
+      sum += held
+      if (!most || held > most.held) most = holder
+    }
+    return { sum, most }
   }
 }
 

@@ -5,6 +5,7 @@
 //   ← {"id": 31, "result": {"count": 1}}
 
 import { once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Announcement } from './codec.ts'
 import { ProtocolError, codes } from './errors.ts'
 import { nodeOf } from './frame-header.ts'
@@ -45,6 +46,8 @@ export interface Recalled {
 const MAX_ENTRIES_BYTES = 208 * 1024
 // Whoever reads too slowly is told the rest when this much has left.
 const MAX_BACKLOG_BYTES = 256 * 1024
+// So many are told before the clock is looked at.
+const ENTRIES_PER_LOOK = 32
 
 /** @throws ProtocolError for what is no parameter of `tier.recall` */
 export function recallOptions([options]: unknown[]): Required<RecallOptions> {
@@ -64,24 +67,27 @@ const isListOfNames = (value: unknown): value is string[] =>
  *
  * @param entries is asked for each object when it is told, because objects change and close
  *   meanwhile
+ * @param turn how long others wait at a time, in ms; only for entries that are made when they are
+ *   asked for
  */
 export async function tellEntries(
   link: Link,
   send: (frame: Frame) => void,
   id: Id,
   entries: Iterable<Entry>,
-  done: string[]
+  done: string[],
+  turn = Infinity
 ): Promise<number> {
   const closed = new AbortController()
   const onClose = () => closed.abort()
   link.once('close', onClose)
   let [part, bytes, count] = [[] as string[], 0, 0]
+  let begun = performance.now()
   for (const entry of entries) {
     const text = JSON.stringify(entry)
     const length = Buffer.byteLength(text)
     if (part.length && bytes + length > MAX_ENTRIES_BYTES) {
-      send(frameOf(id, part))
-      ;[part, bytes] = [[], 0]
+      flush()
       if (!closed.signal.aborted && link.bufferedAmount > MAX_BACKLOG_BYTES) {
         await once(link, 'drain', { signal: closed.signal }).catch(() => {}) // It was closed.
       }
@@ -90,10 +96,21 @@ export async function tellEntries(
     part.push(text)
     bytes += length + 1
     count++
+    if (count % ENTRIES_PER_LOOK || performance.now() - begun < turn) continue
+    // What happens while others have their turn is newer than what is told before it.
+    flush()
+    await nextTurn()
+    if (closed.signal.aborted) return count
+    begun = performance.now()
   }
   send(frameOf(id, part, done))
   link.off('close', onClose)
   return count
+
+  function flush() {
+    send(frameOf(id, part))
+    ;[part, bytes] = [[], 0]
+  }
 }
 
 // As encodeRecalled() has it.

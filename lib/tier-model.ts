@@ -37,6 +37,8 @@ interface Sent {
   summary: string
   /** What a token must allow. Default: whoever may come in may do it. */
   scope?: Scope
+  /** How many messages it counts as, where a session has a rate. Default 1. */
+  cost?: number
   params: readonly Param[]
   /** What is answered. Without it, this is a notification. */
   result?: Schema
@@ -291,6 +293,7 @@ export const tierModel = {
   'tier.recall': {
     sent: {
       summary: 'Asks for all objects on these nodes, after they were forgotten',
+      cost: 16,
       params: [param('options', object({ nodes: strings, members: strings }, ['nodes']), true)],
       result: object({ count: integer }),
       inProxy: 'own'
@@ -312,6 +315,7 @@ export const tierModel = {
     sent: {
       summary: 'The OpenRPC document of the tier',
       scope: undefined,
+      cost: 32,
       params: [],
       result: { type: 'object' },
       inProxy: 'own'

@@ -33,6 +33,8 @@ export interface Tier {
   readonly draining?: boolean
   /** Whether its sessions outlive its process: what they have is on other hosts. */
   readonly resumable?: boolean
+  /** Whether this process keeps what its clients send with objects, such as appData. */
+  readonly retains?: boolean
   /**
    * Opens a session. Rejects with a ConnectionError when the tier cannot be reached, with a
    * SessionError when the session that is to be resumed is not there.

@@ -364,7 +364,7 @@ for (const [kind, received] of [
     await until(() => ended.length)
     assert.match(
       ended.join(),
-      /^1: (the connection was lost: )?all sessions together keep more than 25165824 bytes for their peers, and this one kept most: \d{8}$/
+      /^1: (the connection was lost: )?all sessions together keep more than 25165824 bytes, and this one kept most: \d{8}$/
     )
     assert.equal([server.sessions, heard], [2, []])
     peers[0]!.socket.resume()

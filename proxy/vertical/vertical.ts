@@ -57,6 +57,7 @@ export function vertical(
 
   return {
     node,
+    retains: true,
     get resumable() {
       return tier.resumable
     },

@@ -125,6 +125,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
   return {
     node,
     drain,
+    retains: true,
     get draining() {
       return meter.draining
     },

@@ -22,6 +22,9 @@ import type { Objects } from './objects.ts'
 import type { SessionNetwork } from './network/network.ts'
 import type { Send } from './context.ts'
 
+// How long a recall keeps the event loop from other sessions at a time.
+const TURN_MS = 1
+
 interface TierCallsOptions {
   leaf: Leaf
   objects: Objects
@@ -40,6 +43,8 @@ export class TierCalls {
   readonly #send: Send
   readonly #onRecall: () => void
   #usageTold: Usage = {}
+  // The end of the recall that was asked for last.
+  #recalling: Promise<void> | undefined
 
   constructor({ leaf, objects, network, link, send, onRecall }: TierCallsOptions) {
     this.#leaf = leaf
@@ -103,8 +108,14 @@ export class TierCalls {
   async #recall(id: Id, { nodes, members }: Required<RecallOptions>) {
     const isMeant = nodes.includes(this.#leaf.hello.node)
     if (isMeant) this.#onRecall()
+    // Together they would take one turn of the event loop each.
+    const [before, { promise, resolve }] = [this.#recalling, Promise.withResolvers<void>()]
+    this.#recalling = promise
+    if (before) await before
     const entries = isMeant ? this.#objects.recall(members) : []
-    const count = await tellEntries(this.#link, this.#send, id, entries, nodes)
+    const count = await tellEntries(this.#link, this.#send, id, entries, nodes, TURN_MS)
+    if (this.#recalling === promise) this.#recalling = undefined
+    resolve()
     this.#send(encodeResult(id, { count }), { id })
     if (this.#leaf.drain.state.draining) this.#tellDraining()
   }

@@ -1,6 +1,7 @@
 // What of a session's frames goes on to the tier: what its token allows, and within its limits.
 // Whatever is refused here has touched nobody.
 
+import type { Budget, Holder } from '../../lib/budget.ts'
 import { AccessError, LimitError, ProtocolError, codes, describeError } from '../../lib/errors.ts'
 import { checkDepth, peekHeader } from '../../lib/frame-header.ts'
 import type { CallHead, Head, Id } from '../../lib/frame.ts'
@@ -18,13 +19,17 @@ import {
   normalize,
   notUnique
 } from '../../lib/wire.ts'
+import { checkArguments } from './arguments.ts'
+import { costOf, costOfAnswer, costOfMethod, costOfRecall, isAnswerPaid } from './costs.ts'
+import { Offences } from './offences.ts'
 import type { OperatorCalls } from './operator-calls.ts'
-import { TokenBucket } from './token-bucket.ts'
-import { QuotaTracker, type Reservation } from './quota-tracker.ts'
+import { Pacer } from './pacer.ts'
+import { QuotaTracker, type Reservation, retainsTooMuch } from './quota-tracker.ts'
 import { type SessionLimits, lower } from './limits.ts'
 import type { Grant } from './tokens.ts'
 
 interface InFlight {
+  isAnswerPaid: boolean
   bytes: number
   /** In ms, of performance.now(). */
   since: number
@@ -39,14 +44,19 @@ export type DrainEvent = 'drained' | 'cancelled'
 // they hold is free then.
 const ANSWER_TIMEOUT_MS = 60_000
 
-export class AdmissionLink extends LinkFilter {
+// A message of this size changes nothing that an object retains, or little.
+const SMALL_CHANGE = 1024
+
+export class AdmissionLink extends LinkFilter implements Holder {
   /** What the server of the tier answers itself. */
   operatorCalls: OperatorCalls = () => undefined
-  readonly #limits: SessionLimits
-  readonly #grant: () => Grant | undefined
   /** Is told that the session has drained the host, or has cancelled that. */
   onDrain: (event: DrainEvent) => void = () => {}
-  readonly #bucket = new TokenBucket()
+  readonly #limits: SessionLimits
+  readonly #grant: () => Grant | undefined
+  readonly #budget: Budget | undefined
+  readonly #pacer: Pacer
+  readonly #offences = new Offences()
   readonly #quotas = new QuotaTracker()
   // In the order in which they were sent.
   readonly #inFlight = new Map<Id, InFlight>()
@@ -55,21 +65,40 @@ export class AdmissionLink extends LinkFilter {
   // The limits of the session, and the grant that they follow from.
   #granted: Grant | undefined
   #effective: SessionLimits
-  // The link is not read while somebody above asks for that, or more was sent than may be.
+  // The link is not read while somebody above asks for that, or its pacer.
   #paused = false
-  #throttle: NodeJS.Timeout | undefined
   #closed = false
 
-  /** @param grant what the token of the session allows now; undefined where there are no tokens */
+  /**
+   * @param grant what the token of the session allows now; undefined where there are no tokens
+   * @param budget counts what the objects of the session retain in this process
+   */
   constructor(
     below: Link,
     limits: SessionLimits,
-    grant: () => Grant | undefined = () => undefined
+    grant: () => Grant | undefined = () => undefined,
+    budget?: Budget
   ) {
     super(below)
     this.#limits = this.#effective = limits
     this.#grant = grant
-    below.once('close', () => clearTimeout(this.#throttle))
+    this.#budget = budget
+    this.#pacer = new Pacer({
+      pause: () => super.pause(),
+      resume: () => {
+        if (!this.#paused) super.resume()
+      }
+    })
+    below.once('close', () => this.#pacer.end())
+    if (budget) below.once('close', budget.enter(this))
+  }
+
+  get held() {
+    return this.#quotas.retained
+  }
+
+  end(error: Error) {
+    this.close(error)
   }
 
   /** How many objects the session has. */
@@ -79,15 +108,14 @@ export class AdmissionLink extends LinkFilter {
 
   override receive(frame: Frame, head: Head | undefined = peekHeader(frame)) {
     if (this.#closed) return
+    const limits = this.#limitsNow()
+    const isPaid = this.#pacer.pay(costOf(frame), limits.rate)
     try {
-      const limits = this.#limitsNow()
       checkDepth(frame, limits.depth)
       if (!head) ({ frame, head } = normalize(frame))
-      if (head.method !== undefined) frame = this.#check(head as CallHead, frame, limits)
+      if (head.method !== undefined) frame = this.#check(head as CallHead, frame, limits, isPaid)
     } catch (error) {
-      return this.below.send(
-        encodeFailure(head?.id ?? (error as ProtocolError).id ?? null, describeError(error))
-      )
+      return this.#refuse(frame, head?.id ?? (error as ProtocolError).id ?? null, error)
     }
     if (this.#closed) return
     const answer =
@@ -112,13 +140,20 @@ export class AdmissionLink extends LinkFilter {
 
   override resume() {
     this.#paused = false
-    if (!this.#throttle) super.resume()
+    if (!this.#pacer.waits) super.resume()
   }
 
   override close(error?: Error) {
     this.#closed = true
-    clearTimeout(this.#throttle)
+    this.#pacer.end()
     super.close(error)
+  }
+
+  #refuse(frame: Frame, id: Id | null, error: unknown) {
+    if (typeof frame !== 'string') this.#pacer.pay(1, this.#effective.rate)
+    this.below.send(encodeFailure(id, describeError(error)))
+    const offence = this.#offences.add(error)
+    if (offence) this.close(offence)
   }
 
   #limitsNow(): SessionLimits {
@@ -131,7 +166,7 @@ export class AdmissionLink extends LinkFilter {
   }
 
   /** Answers what goes on. */
-  #check(head: CallHead, frame: Frame, limits: SessionLimits): Frame {
+  #check(head: CallHead, frame: Frame, limits: SessionLimits, isPaid: boolean): Frame {
     const { id, method, handle } = head
     if (id === null)
       throw new ProtocolError(codes.request, 'the id of a request is a number or a string')
@@ -139,14 +174,16 @@ export class AdmissionLink extends LinkFilter {
     const row = methods.get(method)
     const closes = row?.role === 'close'
     if (closes) frame = bare(head, frame)
-    if (id === undefined) {
-      if (row && isAnswered(row.role))
-        throw new ProtocolError(codes.request, `${method} is answered, so it needs an id`)
-      if (!isPayload(row, frame)) this.#slowDown(limits.rate)
-    } else {
-      this.#depart(id, head, frame, limits)
-    }
+    else if (row && row.member !== 'send') checkArguments(frame, head, limits)
+    const changes = row !== undefined && frame.length > SMALL_CHANGE && isChange(row)
+    if (changes) this.#checkRetained(id, frame, limits)
+    if (id === undefined) this.#tell(row, head, frame, limits)
+    else this.#depart(id, row, head, frame, limits, isPaid)
     if (closes) this.#quotas.closed(row.kind, handle)
+    else if (changes && handle !== undefined) {
+      this.#quotas.changed(handle, frame.length)
+      this.#budget?.add(frame.length)
+    }
     return frame
   }
 
@@ -154,27 +191,33 @@ export class AdmissionLink extends LinkFilter {
    * To refuse what nobody waits for would leave the two ends with different objects: it is read
    * when its time has come.
    */
-  #slowDown(rate: number) {
-    const delay = this.#bucket.owe(rate)
-    if (delay === Infinity)
-      return this.close(
-        new LimitError(codes.rate, `a session sends at most ${rate} messages per second`)
-      )
-    if (delay === 0) return
-    clearTimeout(this.#throttle)
-    this.#throttle = setTimeout(this.#goOn, delay).unref()
-    super.pause()
+  #tell(row: MethodRow | undefined, { method }: CallHead, frame: Frame, { rate }: SessionLimits) {
+    if (row && isAnswered(row.role))
+      throw new ProtocolError(codes.request, `${method} is answered, so it needs an id`)
+    if (isPayload(row, frame)) return
+    if (typeof frame !== 'string') this.#pacer.pay(1, rate)
+    if (rate === 0)
+      this.close(new LimitError(codes.rate, 'a session sends at most 0 messages per second'))
   }
 
-  #goOn = () => {
-    this.#throttle = undefined
-    if (!this.#paused) super.resume()
+  #checkRetained(id: Id | undefined, frame: Frame, { bytesRetained }: SessionLimits) {
+    if (this.#quotas.retained + frame.length <= bytesRetained) return
+    if (id !== undefined) throw retainsTooMuch(bytesRetained)
+    this.close(retainsTooMuch(bytesRetained))
   }
 
-  #depart(id: Id, head: CallHead, frame: Frame, limits: SessionLimits) {
-    this.#expire()
+  #depart(
+    id: Id,
+    row: MethodRow | undefined,
+    head: CallHead,
+    frame: Frame,
+    limits: SessionLimits,
+    isPaid: boolean
+  ) {
+    const now = performance.now()
+    this.#expire(now)
     if (this.#inFlight.has(id)) throw notUnique(id)
-    if (!this.#bucket.take(limits.rate))
+    if (!isPaid)
       throw new LimitError(codes.rate, `a session asks at most ${limits.rate} times per second`)
     if (this.#inFlight.size >= limits.inFlight)
       throw new LimitError(codes.inFlight, `a session waits for at most ${limits.inFlight} answers`)
@@ -184,15 +227,24 @@ export class AdmissionLink extends LinkFilter {
         codes.inFlight,
         `the requests of a session that are not answered have at most ${limits.bytesInFlight} bytes`
       )
+    const { method } = head
     const reservation = this.#quotas.asked(head, frame, limits)
-    const drains = head.method === 'tier.drain' ? drainEvent(frame, head) : undefined
-    const isHello = head.method === 'tier.hello'
-    this.#inFlight.set(id, { bytes, since: performance.now(), reservation, drains, isHello })
+    this.#inFlight.set(id, {
+      isAnswerPaid: isAnswerPaid(method, row),
+      bytes,
+      since: now,
+      reservation,
+      drains: method === 'tier.drain' ? drainEvent(frame, head) : undefined,
+      isHello: method === 'tier.hello'
+    })
     this.#bytesInFlight += bytes
-    if (head.method === 'tier.recall') this.#recalls(id, frame)
+    const more = (row ? 0 : costOfMethod(method)) + (typeof frame === 'string' ? 0 : 1)
+    if (more) this.#pacer.pay(more, limits.rate)
+    if (method === 'tier.recall') this.#recalls(id, frame, limits)
   }
 
-  #recalls(id: Id, frame: Frame) {
+  #recalls(id: Id, frame: Frame, { rate }: SessionLimits) {
+    this.#pacer.pay(costOfRecall(this.#quotas.size), rate)
     const {
       params: [options]
     } = decode(frame) as unknown as { params: [{ nodes?: unknown } | undefined] }
@@ -202,8 +254,8 @@ export class AdmissionLink extends LinkFilter {
   }
 
   /** Nobody waits any more for what was asked so long ago. */
-  #expire() {
-    const deadline = performance.now() - ANSWER_TIMEOUT_MS
+  #expire(now: number) {
+    const deadline = now - ANSWER_TIMEOUT_MS
     for (const [id, { since, reservation }] of this.#inFlight) {
       if (since > deadline) return
       this.#forget(id)
@@ -222,12 +274,18 @@ export class AdmissionLink extends LinkFilter {
   /** Answers what goes on. */
   #told(frame: string, head: Head | undefined): Frame {
     if (!head) return frame
-    const { id, method } = head
-    if (method !== undefined) {
-      this.#quotas.told(head as CallHead, frame)
-      return frame
-    }
+    const before = this.#quotas.retained
+    let told: Frame = frame
+    if (head.method !== undefined) this.#quotas.told(head as CallHead, frame)
+    else told = this.#answered(head.id, frame)
+    const more = this.#quotas.retained - before
+    if (more > 0) this.#budget?.add(more)
+    return told
+  }
+
+  #answered(id: Id | null | undefined, frame: string): Frame {
     const request = this.#forget(id!)
+    if (request?.isAnswerPaid) this.#pacer.pay(costOfAnswer(frame), this.#effective.rate)
     if (request?.drains && isResult(frame)) this.onDrain(request.drains)
     if (id != null && id === this.#recall) this.#quotas.recallAnswered()
     else if (!request || request.reservation) this.#quotas.answered(frame, request?.reservation)
@@ -254,9 +312,13 @@ function drainEvent(frame: Frame, head: CallHead): DrainEvent {
   return (Object(options) as { cancel?: unknown }).cancel ? 'cancelled' : 'drained'
 }
 
-/** Packets, and messages of bytes, are not counted. */
+/** Packets, and messages of bytes, cost a part of one. */
 const isPayload = (row: MethodRow | undefined, frame: Frame) =>
   typeof frame !== 'string' && (row?.role === 'media' || row?.member === 'send')
+
+/** Whether a message may say what an object retains from now on. */
+const isChange = ({ role, member }: MethodRow) =>
+  member !== 'send' && (role === 'call' || role === 'cast')
 
 /**
  * What is counted as closed has to be closed: so it goes on without what somebody behind us could

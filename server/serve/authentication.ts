@@ -9,12 +9,19 @@ import type { Head } from '../../lib/frame.ts'
 import { LinkFilter } from '../../lib/link-filter.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { decode, encodeFailure, encodeResult, headerOf } from '../../lib/wire.ts'
+import { TokenBucket } from './token-bucket.ts'
 import type { Grant, Tokens } from './tokens.ts'
 
 const AUTHENTICATE = 'tier.authenticate'
 // How long the first message may take, and how large it may be: tokens are smaller.
 const PATIENCE_MS = 3_000
 export const MAX_MESSAGE_BYTES = 16 * 1024
+
+// To verify a token takes long. It is renewed once a second for as long as somebody likes, and at
+// once so many times.
+const RENEWALS = 10
+
+const TOO_OFTEN = `a token is renewed at most ${RENEWALS} times at once, and once per second`
 
 // Also the reason of a close, which holds 123 bytes.
 const NO_TOKEN =
@@ -42,6 +49,7 @@ export class AuthenticatedLink extends LinkFilter {
   // What came while a token was being verified.
   #waiting: Frame[] = []
   #verifying = false
+  readonly #renewals = new TokenBucket(RENEWALS)
   #closed = false
   readonly #events: AuthenticationEvents
 
@@ -78,6 +86,7 @@ export class AuthenticatedLink extends LinkFilter {
   // ← {"id": 1, "result": {"subject": "…", "scopes": ["create"], "expires": 1700000000}}
   async #authenticate(frame: Frame) {
     const known = this.#grant
+    if (known && !this.#renewals.take(1)) return this.#refuse(new LimitError(codes.rate, TOO_OFTEN))
     this.#verifying = true
     this.below.pause()
     let id

@@ -5,8 +5,8 @@ import type { ObjectKind } from '../../lib/methods.ts'
 /** Of a session. */
 export const sessionDefaults = {
   /**
-   * Requests per second; as many may come at once. What is not answered counts, too, but for binary
-   * frames.
+   * Messages per second; as many may come at once. Some cost more than one (see costs.ts), and
+   * packets a hundredth.
    */
   rate: 20_000,
   /** Requests that are not answered yet, */
@@ -18,6 +18,12 @@ export const sessionDefaults = {
    * message.
    */
   depth: 32,
+  /** Elements of an array, or members of an object, in a message of 8 KiB or more. */
+  elements: 500,
+  /** Bytes of JSON. */
+  appData: 16 * 1024,
+  /** What its objects keep of appData, ids, RTP parameters and so on, in bytes of JSON. */
+  bytesRetained: 256 * 1024 * 1024,
   workers: 256,
   routers: 10_000,
   webRtcServers: 1_000,

@@ -1,5 +1,5 @@
-// Which objects a session has, and how many of each kind are being made: read from the frames that
-// pass. It counts those that the client creates, those that mediasoup creates itself
+// Which objects a session has, what they retain, and how many of each kind are being made: read from
+// the frames that pass. It counts those that the client creates, those that mediasoup creates itself
 // (pipeToRouter), and those that a recall tells of.
 
 import type { Entry } from '../../lib/recall.ts'
@@ -16,6 +16,10 @@ import { type Quota, type SessionLimits, quotaOf } from './limits.ts'
 /** What an answer may bring: it counts until the answer is there. */
 export interface Reservation {
   groups: readonly Quota[]
+  /** What it may retain, */
+  bytes: number
+  /** and of that, what was asked with: some of it no answer repeats. */
+  asked?: number
   /** The pipe between two Routers, for pipeToRouter(), */
   pipe?: string
   /** and whether it was not there when that was called. */
@@ -28,15 +32,25 @@ const PIPE_ENDS: readonly Quota[] = ['transports', 'transports']
 const PIPE = 'Pipe'
 const HANDLED = 'WebRtcServer.webrtctransporthandled'
 
-const reservations: ReadonlyMap<string, Reservation> = new Map(
-  [...kindCreatedBy].map(([method, kind]) => [method, { groups: [quotaOf(kind)] }])
+const groupsCreatedBy: ReadonlyMap<string, readonly Quota[]> = new Map(
+  [...kindCreatedBy].map(([method, kind]) => [method, [quotaOf(kind)]])
 )
+
+// A Consumer is asked for with capabilities, and retains parameters: those of a Producer.
+const isMedia = (group: Quota) => group === 'producers' || group === 'consumers'
 
 export class QuotaTracker {
   /** A pipe is there as long as both of its transports are. */
-  readonly #objects = new ObjectTree<undefined, ObjectKind | typeof PIPE>({
-    groupOf: kind => (kind === PIPE ? kind : quotaOf(kind))
+  readonly #objects = new ObjectTree<number, ObjectKind | typeof PIPE>({
+    groupOf: kind => (kind === PIPE ? kind : quotaOf(kind)),
+    onRemoved: ({ data: bytes }) => {
+      this.#retained -= bytes
+    }
   })
+  // What objects retain, what those may that are being made, and the largest Producer or Consumer.
+  #retained = 0
+  #reservedBytes = 0
+  #largestMedia = 0
   readonly #reserved = new Map<Quota, number>()
   // Pipes that are being made, with the number of calls that may make them.
   readonly #connecting = new Map<string, number>()
@@ -48,6 +62,11 @@ export class QuotaTracker {
     return this.#objects.size - this.#objects.count(PIPE)
   }
 
+  /** What they retain, in bytes of JSON. */
+  get retained(): number {
+    return this.#retained
+  }
+
   /** Throws a LimitError when the session has enough of what it asks for. */
   asked(
     { method, handle }: CallHead,
@@ -55,24 +74,44 @@ export class QuotaTracker {
     limits: SessionLimits
   ): Reservation | undefined {
     const reservation =
-      method === PIPE_TO_ROUTER ? this.#pipeReservation(pipeIn(frame)) : reservations.get(method)
+      method === PIPE_TO_ROUTER ? this.#pipeReservation(pipeIn(frame)) : this.#one(method, frame)
     if (!reservation || (method !== 'mediasoup.createWorker' && handle === undefined))
       return undefined
-    const { groups, pipe, connects } = reservation
+    const { groups, bytes, pipe, connects } = reservation
     const all = connects && !this.#connecting.has(pipe!) ? [...PIPE_ENDS, ...groups] : groups
     for (const group of all) {
       const wanted = all.filter(other => other === group).length
       if (this.#count(group) + wanted > limits[group])
         throw new LimitError(codes.objects, `a session has at most ${limits[group]} ${group}`)
     }
+    if (this.#retained + this.#reservedBytes + bytes > limits.bytesRetained)
+      throw retainsTooMuch(limits.bytesRetained)
     this.#reserve(all, 1)
+    this.#reservedBytes += bytes
     if (connects) this.#connecting.set(pipe!, (this.#connecting.get(pipe!) ?? 0) + 1)
     return reservation
   }
 
+  #one(method: string, frame: Frame): Reservation | undefined {
+    const groups = groupsCreatedBy.get(method)
+    if (!groups) return undefined
+    return groups[0] === 'consumers'
+      ? { groups, bytes: this.#largestMedia }
+      : { groups, bytes: frame.length, asked: frame.length }
+  }
+
+  /** An object is changed by a message of so many bytes, which it may retain. */
+  changed(handle: Handle, bytes: number) {
+    const object = this.#objects.get(handle)
+    if (!object || object.data >= bytes) return
+    this.#retained += bytes - object.data
+    object.data = bytes
+  }
+
   /** A request was answered, or will not be. */
-  release({ groups, pipe, connects }: Reservation) {
+  release({ groups, bytes, pipe, connects }: Reservation) {
     this.#reserve(groups, -1)
+    this.#reservedBytes -= bytes
     if (!connects) return
     const calls = this.#connecting.get(pipe!)!
     if (calls > 1) return void this.#connecting.set(pipe!, calls - 1)
@@ -88,11 +127,17 @@ export class QuotaTracker {
     if (reservation?.pipe !== undefined) this.#piped(frame, reservation.pipe)
     if (reservation) this.release(reservation)
     const created = createdBy(frame)
-    if (created) this.#add(created)
+    if (created) this.#add(created, Math.max(frame.length, reservation?.asked ?? 0))
   }
 
-  #add({ handle, kind, of }: Created) {
-    if (kind !== undefined) this.#objects.add(handle, kind as ObjectKind, of, undefined)
+  #add({ handle, kind, of }: Created, bytes: number) {
+    if (kind !== undefined) this.#keep(handle, kind as ObjectKind, of, bytes)
+  }
+
+  #keep(handle: Handle, kind: ObjectKind, of: Handle | undefined, bytes: number) {
+    if (this.#objects.get(handle) || !this.#objects.add(handle, kind, of, bytes)) return
+    this.#retained += bytes
+    if (isMedia(quotaOf(kind))) this.#largestMedia = Math.max(this.#largestMedia, bytes)
   }
 
   /** The client closes an object. */
@@ -106,7 +151,7 @@ export class QuotaTracker {
     if (effect === 'announces') {
       const announced = announcedBy(frame)
       if (!announced) return
-      this.#add(announced)
+      this.#add(announced, frame.length)
       if (method === HANDLED) this.#objects.own(announced.handle, handle!)
     } else if (isEnd(effect)) {
       this.closed(method.slice(0, method.indexOf('.')), handle)
@@ -114,7 +159,7 @@ export class QuotaTracker {
       const {
         params: [{ entries, done = [] }]
       } = decode(frame) as unknown as { params: [{ entries: Entry[]; done?: string[] }] }
-      this.#recalled(entries)
+      this.#recalled(entries, frame.length / entries.length)
       if (done.length) this.#settle(new Set(done))
     }
   }
@@ -139,11 +184,12 @@ export class QuotaTracker {
     }
   }
 
-  // An object counts also if its parent is on a node that was not asked.
-  #recalled(entries: Entry[]) {
+  // An object counts also if its parent is on a node that was not asked. What it retains is not
+  // told: as much as it takes to tell of it.
+  #recalled(entries: Entry[], bytes: number) {
     for (const [handle, kind, of] of entries) {
       this.#stale.delete(handle)
-      this.#objects.add(handle, kind, this.#objects.get(of ?? undefined)?.handle, undefined)
+      this.#keep(handle, kind, this.#objects.get(of ?? undefined)?.handle, bytes)
     }
   }
 
@@ -156,12 +202,13 @@ export class QuotaTracker {
       piped => this.#objects.get(piped?.$)?.parent?.handle
     )
     if (end === undefined || other === undefined) return
-    this.#objects.add(pipe, PIPE, end, undefined)
+    this.#objects.add(pipe, PIPE, end, 0)
     this.#objects.own(pipe, other)
   }
 
   #pipeReservation(pipe: string): Reservation {
-    return { groups: PIPED, pipe, connects: !this.#objects.get(pipe) }
+    const bytes = 2 * this.#largestMedia
+    return { groups: PIPED, bytes, pipe, connects: !this.#objects.get(pipe) }
   }
 
   #count(group: Quota): number {
@@ -172,6 +219,9 @@ export class QuotaTracker {
     for (const group of groups) this.#reserved.set(group, (this.#reserved.get(group) ?? 0) + by)
   }
 }
+
+export const retainsTooMuch = (max: number) =>
+  new LimitError(codes.objects, `the objects of a session retain at most ${max} bytes`)
 
 /** The name of the pipe between the two Routers of a pipeToRouter(). */
 function pipeIn(frame: Frame): string {

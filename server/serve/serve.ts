@@ -36,6 +36,7 @@ import { Sessions, WrongSecretError } from './sessions.ts'
 import { type Audit, type AuditRecord, createAudit } from './audit.ts'
 import { type HealthAddress, type HealthListener, listenForHealth } from './health.ts'
 import { Guesses } from './guesses.ts'
+import { Overload } from './overload.ts'
 import { Strangers } from './strangers.ts'
 import { upgradeRefusal } from './upgrade.ts'
 import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
@@ -88,8 +89,9 @@ export interface ServeOptions extends SocketOptions, TrustedProxies {
   /** How long a session outlives its connection, in ms; 0: not at all. Default 30 s. */
   grace?: number
   /**
-   * How many bytes all sessions together may keep for peers that do not take them, here and on the
-   * tiers below. Above it, the session that keeps most ends. Default: a quarter of what V8's heap,
+   * How many bytes all sessions together may keep: for peers that do not take them, here and on the
+   * tiers below, and with the objects that this process has. Above nine tenths, no new sessions come
+   * in; above all of it, the session that keeps most ends. Default: a quarter of what V8's heap,
    * or the memory of the machine, may be.
    */
   maxMemory?: number
@@ -208,6 +210,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const { http } = secure
   addresses.readHeaders(http, (address, reason) => refused({ address, reason }))
   const asksForSession = boundConnections(http)
+  const overload = new Overload(budget, logger)
   let closing = false
 
   http.on('upgrade', onUpgrade)
@@ -238,6 +241,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   }
 
   function unwatch() {
+    overload.end()
     secure.unwatch()
     tokens?.unwatch()
     access.unwatch()
@@ -267,7 +271,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
             ? [503, { status: 'closing' }]
             : tier.draining
               ? [503, { status: 'draining' }]
-              : [200, { status: 'ready' }]
+              : overload.reason
+                ? [503, { status: 'overloaded', reason: overload.reason }]
+                : [200, { status: 'ready' }]
           : [
               426,
               {
@@ -403,6 +409,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
    * the session ends. Throws a LimitError.
    */
   function admit({ address, identity }: Peer): () => void {
+    const { reason } = overload
+    if (reason) throw new LimitError(codes.sessions, `this tier takes no new sessions: ${reason}`)
     const holder = holderOf(identity, identity.token())
     const refusal = tenants.refusal(address, holder)
     if (refusal) throw new LimitError(codes.sessions, refusal[1])
@@ -438,7 +446,12 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     first?: Frame
   ) {
     const { address } = peer
-    const admission = new AdmissionLink(link, limits, () => peer.identity.grant)
+    const admission = new AdmissionLink(
+      link,
+      limits,
+      () => peer.identity.grant,
+      tier.retains ? budget : undefined
+    )
     admission.onDrain = event => audit(event, factsOf(peer))
     open.add(admission)
     const { id, leave } = access.sessions.add(peer, link, admission)

@@ -44,6 +44,7 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
       'growth',
       'delay',
       'thousand',
+      'fairness',
       'function-calls',
       'register'
     ]

@@ -9,6 +9,7 @@ import { version as mediasoup } from 'mediasoup'
 import { calls } from './groups/calls.ts'
 import { delay } from './groups/delay.ts'
 import { events } from './groups/events.ts'
+import { fairness } from './groups/fairness.ts'
 import { functionCalls } from './groups/function-calls.ts'
 import { growth } from './groups/growth.ts'
 import { hops } from './groups/hops.ts'
@@ -49,6 +50,7 @@ const GROUPS = [
   growth,
   delay,
   thousand,
+  fairness,
   functionCalls,
   register
 ]

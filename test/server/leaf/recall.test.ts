@@ -68,4 +68,33 @@ test('a leaf tells nothing of nodes that are not its own, and what its peer did 
   }
 })
 
+test('many recalls at once of a session leave other sessions their turns', async () => {
+  const { url } = await startLeaf()
+  const [peer, other] = [await raw(url), await raw(url)]
+  const made = async (method: string, ...params: unknown[]) =>
+    ((await peer.call(method, ...params)).result as { $: string }).$
+  const worker = await made('mediasoup.createWorker')
+  const router = await made('Worker.createRouter', worker)
+  const COUNT = 100
+  const RECALLS = 60
+  for (let id = 0; id < COUNT; id++)
+    peer.send({
+      jsonrpc: '2.0',
+      id,
+      method: 'Router.createActiveSpeakerObserver',
+      params: [router, {}]
+    })
+  await until(() => peer.heard.length === COUNT + 2)
+  const nodes = [worker.split('/')[0]]
+  for (let id = 0; id < RECALLS; id++)
+    peer.send({ jsonrpc: '2.0', id: `recall ${id}`, method: 'tier.recall', params: [{ nodes }] })
+  const answered = () => peer.heard.filter(({ id }) => String(id).startsWith('recall')).length
+  await other.call('tier.hello')
+  const before = answered()
+  assert.ok(before < RECALLS / 2, `${before} recalls came before`)
+  await until(() => answered() === RECALLS)
+  for (const { id, result } of peer.heard)
+    if (String(id).startsWith('recall')) assert.equal(result, { count: COUNT + 2 })
+})
+
 test.run()

@@ -348,6 +348,18 @@ test('a token is renewed however the JSON of its message is written', async () =
   }
 })
 
+test('who renews a token again and again is closed', async () => {
+  const { url, issue } = await openWith()
+  const peer = await authenticated(url, await issue())
+  const token = await issue()
+  for (let id = 0; id < 1_000; id++)
+    peer.send({ jsonrpc: '2.0', id, method: 'tier.authenticate', params: [{ token }] })
+  assert.equal(await peer.closed, {
+    code: 4429,
+    reason: 'a token is renewed at most 10 times at once, and once per second'
+  })
+})
+
 test('when the token has expired nothing can be asked, what is there lives on in the grace, and it can be renewed', async () => {
   const { url, issue } = await openWith({ grace: 60_000 })
   const peer = await authenticated(url, await issue({ expires: SOON }))
