@@ -2,7 +2,8 @@
 
 export { leaf, type LeafOptions, type LeafTier } from './leaf/leaf.ts'
 export type { Drain, DrainEvents } from './leaf/drain.ts'
-export { serve, type ServeOptions, type Server } from './serve/serve.ts'
+export { serve } from './serve/serve.ts'
+export type { ServeOptions, Server } from './serve/options.ts'
 export type { AuditEvent, AuditFacts, AuditRecord } from './serve/audit.ts'
 export type { HealthAddress } from './serve/health.ts'
 export type { TrustedProxies } from './serve/client-address.ts'

@@ -1,13 +1,12 @@
 // Serves a tier over WebSocket: one HTTP port for sessions, /healthz and /readyz.
 
-import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Duplex } from 'node:stream'
-import type { pino } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { checkDurations } from '../../lib/duration.ts'
 import { BoundedLink } from '../../lib/bounded-link.ts'
-import { Budget, type Holder } from '../../lib/budget.ts'
+import { Budget } from '../../lib/budget.ts'
 import {
   AccessError,
   ConnectionError,
@@ -19,123 +18,36 @@ import {
 } from '../../lib/errors.ts'
 import { PROTOCOL } from '../../lib/hello.ts'
 import { openingOf } from '../../lib/handshake.ts'
-import { type SocketOptions, socketDefaults } from '../../lib/socket-options.ts'
+import { socketDefaults } from '../../lib/socket-options.ts'
 import { SocketLink, webSocketOptions } from '../../lib/socket.ts'
-import { type Frame, type Link, type Tier, join } from '../../lib/tier.ts'
+import type { Frame, Link, Tier } from '../../lib/tier.ts'
 import { encodeFailure, encodeResult } from '../../lib/wire.ts'
 import { checkProtection } from './exposure.ts'
 import { AuthenticatedLink } from './authentication.ts'
 import { openAccess } from './access.ts'
 import type { Identity } from './identity.ts'
-import { operatorCalls } from './operator-calls.ts'
-import { AdmissionLink } from './admission.ts'
 import { openLog } from './log.ts'
-import { type Limits, checkLimits, limitDefaults } from './limits.ts'
-import { type ServerTls, createHttp } from './http.ts'
+import { checkLimits, limitDefaults } from './limits.ts'
+import { createHttp } from './http.ts'
 import { Sessions, WrongSecretError } from './sessions.ts'
-import { type Audit, type AuditRecord, createAudit } from './audit.ts'
-import { type HealthAddress, type HealthListener, listenForHealth } from './health.ts'
+import { createAudit } from './audit.ts'
+import { type HealthListener, listenForHealth } from './health.ts'
 import { Guesses } from './guesses.ts'
+import type { ServeOptions, Server } from './options.ts'
+import { openSession } from './open-session.ts'
+import { type Peer, factsOf } from './peer.ts'
+import { respond } from './status.ts'
 import { Overload } from './overload.ts'
 import { Strangers } from './strangers.ts'
 import { upgradeRefusal } from './upgrade.ts'
-import { type Grant, type TokenOptions, createTokens } from './tokens.ts'
+import { refuse, tokenIn } from './upgrade-answers.ts'
+import { type Grant, createTokens } from './tokens.ts'
 import { ConnectionCounter, type Tenant } from './connection-counter.ts'
-import { ClientAddresses, type TrustedProxies } from './client-address.ts'
+import { ClientAddresses } from './client-address.ts'
 import { boundConnections } from './connections.ts'
 
 // Who connects has shown a token, or shows it at once.
 const MAX_STRANGERS = 256
-
-export interface ServeOptions extends SocketOptions, TrustedProxies {
-  /** Default 127.0.0.1. */
-  host?: string
-  /** Default 0: the system chooses. */
-  port?: number
-  /**
-   * Serves `wss://`; with a `ca`, only to clients with a certificate of it. Files are read again
-   * within a second of a change.
-   */
-  tls?: ServerTls
-  /** Lets in only clients with a token, which may do what it allows. */
-  tokens?: TokenOptions
-  /**
-   * Who is not let in any more, as lines `sub SUBJECT` and `jti ID`: the path of a file, which is
-   * read again, or its contents. Their open sessions end at once.
-   */
-  deny?: string | Buffer
-  /**
-   * What client certificates allow, as JSON: pattern of subjects → `{ scope, limits }`; the path of a
-   * file, which is read again, or its contents. Default: everything.
-   */
-  clientScopes?: string | Buffer
-  /** How long a session may be open, in ms. Default: any time. */
-  maxSessionAge?: number
-  /**
-   * What sessions may ask for, and how many there may be: some of `sessions`, `rate`, `inFlight`,
-   * `workers`, … (see limits.ts).
-   */
-  limits?: Partial<Limits>
-  /**
-   * Whether other hosts may reach the tier without tokens or client certificates. Default false:
-   * serve() rejects.
-   */
-  insecure?: boolean
-  /**
-   * Origins of pages from which browsers may connect (`https://app.example`), or `*`. Default:
-   * none. Other clients need none.
-   */
-  allowOrigins?: string[]
-  /** How long a session outlives its connection, in ms; 0: not at all. Default 30 s. */
-  grace?: number
-  /**
-   * How many bytes all sessions together may keep: for peers that do not take them, here and on the
-   * tiers below, and with the objects that this process has. Above nine tenths, no new sessions come
-   * in; above all of it, the session that keeps most ends. Default: a quarter of what V8's heap,
-   * or the memory of the machine, may be.
-   */
-  maxMemory?: number
-  /** Where /healthz and /readyz are. Default: on the port of clients. */
-  healthListen?: HealthAddress
-  /** Is told who came in, was refused, and left. */
-  audit?: (record: AuditRecord) => void
-  /** Default: warnings and errors, to stdout. */
-  logger?: pino.Logger
-}
-
-export interface Server {
-  /** Where clients connect to: `ws://host:port`, or `wss://`. */
-  readonly url: string
-  /** Where /healthz and /readyz are, if on a listener of their own: `http://host:port`. */
-  readonly healthUrl: string | undefined
-  /** How many sessions are open. */
-  readonly sessions: number
-  /**
-   * Reads the files of `tls`, `tokens`, `deny` and `clientScopes` again, at once. Open sessions of
-   * whoever is still let in go on.
-   */
-  reload(): void
-  /** Adds a record to the audit: what did not come from a client. */
-  audit: Audit['audit']
-  /**
-   * Ends every session, with its objects; resolves when the port is free.
-   *
-   * @param options.comesBack leaves the objects of the sessions on the tiers below for the grace
-   *   period there: another process takes over, and they go on. Only for a resumable tier.
-   */
-  close(options?: { comesBack?: boolean }): Promise<void>
-}
-
-/** Who is at the other end of a session. */
-interface Peer {
-  address: string
-  /** Those of the connection that the session is on now. Its tokens, where there are any, */
-  authentication: AuthenticatedLink | undefined
-  /** A name of the session, which tells nothing about its key. */
-  session?: string
-  /** What its tokens and its certificate say. */
-  identity: Identity
-}
 
 /**
  * Serves a tier. Rejects with the system's error when it cannot listen (EADDRINUSE, EACCES, …),
@@ -185,13 +97,14 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const budget = new Budget(options.maxMemory)
   const links = new Set<SocketLink>()
   const open = new Set<Link>()
+  const context = { tier, limits, maxBacklog, budget, access, audit, logger, open }
   const sessions = new Sessions<Peer>({
     tier,
     grace,
     maxBacklog,
     budget,
     admit,
-    onSession: (...session) => void openSession(...session),
+    onSession: (...session) => void openSession(context, ...session),
     subjectOf: ({ identity }) => identity.subject,
     onResume
   })
@@ -263,26 +176,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   }
 
   function answer({ url }: Pick<IncomingMessage, 'url'>, response: ServerResponse) {
-    const [status, body] =
-      url === '/healthz'
-        ? [200, { status: 'ok', sessions: open.size }]
-        : url === '/readyz'
-          ? closing
-            ? [503, { status: 'closing' }]
-            : tier.draining
-              ? [503, { status: 'draining' }]
-              : overload.reason
-                ? [503, { status: 'overloaded', reason: overload.reason }]
-                : [200, { status: 'ready' }]
-          : [
-              426,
-              {
-                error: `this is a Mafalda tier: connect to it by WebSocket, with the subprotocol ${PROTOCOL}`
-              }
-            ]
-    response
-      .writeHead(status as number, { 'content-type': 'application/json' })
-      .end(JSON.stringify(body) + '\n')
+    const { reason } = overload
+    const { draining } = tier
+    respond(url, { sessions: open.size, closing, draining, overload: reason }, response)
   }
 
   async function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
@@ -335,12 +231,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
   }
 
-  function onSocket(
-    socket: WebSocket,
-    stream: Duplex,
-    { address, identity }: Pick<Peer, 'address' | 'identity'>,
-    grant?: Grant
-  ) {
+  function onSocket(socket: WebSocket, stream: Duplex, { address, identity }: Peer, grant?: Grant) {
     const link = new SocketLink(socket, stream, { silence, maxBacklog })
     const authentication =
       tokens && new AuthenticatedLink(link, tokens, grant, { onGrant: count, onRenewed, onRefused })
@@ -351,7 +242,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     access.watch(link, identity)
     links.add(link)
     link.once('close', () => links.delete(link))
-    const peer: Peer = { address, authentication, identity }
+    const peer: Peer = { address, identity }
     carrier.once('frame', frame => begin(carrier, frame, peer))
 
     /** It is known who is there: the connection counts from now on. */
@@ -381,7 +272,13 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       opening = openingOf(frame)
       if (!opening) {
         link.once('close', admit(peer))
-        return openSession(new BoundedLink(link, budget), peer, tier.open({ budget }), frame)
+        return openSession(
+          context,
+          new BoundedLink(link, budget),
+          peer,
+          tier.open({ budget }),
+          frame
+        )
       }
       const { id } = opening
       await sessions.open(link, opening.opening, peer, opened =>
@@ -429,70 +326,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   /** A session that is on another connection now has the rights of the token there. */
   function onResume(before: Peer, now: Peer, isResumed: boolean) {
     before.address = now.address
-    before.authentication = now.authentication
     before.identity = now.identity
     now.session = before.session
     if (isResumed) audit('resumed', factsOf(now))
-  }
-
-  /**
-   * @param link is paused
-   * @param first a frame that has come already
-   */
-  async function openSession(
-    link: Link & Holder,
-    peer: Peer,
-    opened: Promise<Link>,
-    first?: Frame
-  ) {
-    const { address } = peer
-    const admission = new AdmissionLink(
-      link,
-      limits,
-      () => peer.identity.grant,
-      tier.retains ? budget : undefined
-    )
-    admission.onDrain = event => audit(event, factsOf(peer))
-    open.add(admission)
-    const { id, leave } = access.sessions.add(peer, link, admission)
-    peer.session = id
-    admission.operatorCalls = operatorCalls(access.sessions, id, kicked => {
-      logger.warn({ by: peer.identity.subject, ...kicked }, 'sessions were ended by the operator')
-      audit('kicked', { ...factsOf(peer), kicked })
-    })
-    let closed = false
-    admission.once('close', error => {
-      closed = true
-      open.delete(admission)
-      leave()
-      logger.info(
-        { peer: address, session: id, sessions: open.size, reason: error?.message },
-        'session closed'
-      )
-      audit('closed', { ...factsOf(peer), reason: error?.message })
-    })
-    logger.info(
-      { peer: address, session: id, sessions: open.size, subject: peer.identity.subject },
-      'session opened'
-    )
-    audit('opened', factsOf(peer))
-    link.once('dropped', ({ message: reason }) =>
-      logger.warn(
-        { peer: address, reason },
-        'a message was not sent: this is the first of its session'
-      )
-    )
-    try {
-      const session = await opened
-      if (closed) return session.close()
-      join(admission, session)
-      pace(admission, session, Math.min(MAX_UNREAD_BYTES, maxBacklog / 2))
-      if (first !== undefined) admission.receive(first)
-      admission.resume()
-    } catch (error) {
-      logger.error({ peer: address, err: error }, 'the tier could not be opened')
-      admission.close(error as Error)
-    }
   }
 
   async function close({ comesBack = false } = {}) {
@@ -513,49 +349,5 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 }
 
 const whoIs = (grant: Grant | undefined) => grant && { subject: grant.subject, jti: grant.tokenId }
-
-const factsOf = ({ address, session, identity }: Peer) => ({
-  address,
-  session,
-  subject: identity.subject,
-  jti: identity.token()?.tokenId
-})
-
-// When this much waits for a client, it is not asked for more.
-const MAX_UNREAD_BYTES = 1024 * 1024
-
-/** A client that does not take its answers, or whose messages the tier cannot take, is not read. */
-function pace(client: Link, session: Link, maxUnread: number) {
-  const mustWait = () => client.bufferedAmount > maxUnread || session.bufferedAmount === Infinity
-  const goOn = () => {
-    if (!mustWait()) client.resume()
-  }
-  client.on('frame', () => {
-    if (mustWait()) client.pause()
-  })
-  client.on('drain', goOn)
-  session.on('drain', goOn)
-}
-
-// RFC 6750, 2.1
-function tokenIn(authorization: string): string {
-  const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? []
-  if (!token)
-    throw new AccessError(codes.unauthenticated, 'Authorization must be Bearer, and a token')
-  return token
-}
-
-const EXTRA_HEADERS: Record<number, string> = {
-  401: '\r\nwww-authenticate: Bearer',
-  426: '\r\nupgrade: websocket\r\nsec-websocket-version: 13'
-}
-
-function refuse(socket: Duplex, status: number, message: string) {
-  socket.on('error', () => {}) // Whoever is refused may be gone already.
-  socket.once('finish', () => socket.destroy()) // Or stay.
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain${EXTRA_HEADERS[status] ?? ''}\r\nconnection: close\r\n\r\n${message}\n`
-  )
-}
 
 const urlHost = (host: string) => (host.includes(':') ? `[${host}]` : host)
