@@ -398,7 +398,7 @@ test('--max-memory bounds what all sessions keep for peers that do not read; oth
   )
   assert.match(
     reason,
-    /all sessions together keep more than 8388608 bytes for their peers, and this one kept most/
+    /all sessions together keep more than 8388608 bytes, and this one kept most/
   )
   assert.ok((await worker.createRouter()).id)
 })

@@ -116,7 +116,7 @@ test('a budget ends who holds most, until the others fit', () => {
   assert.equal(ended, [], 'the sum is not taken for each byte')
   budget.add(10)
   assert.equal(ended, [
-    'larger: all sessions together keep more than 100 bytes for their peers, and this one kept most: 80'
+    'larger: all sessions together keep more than 100 bytes, and this one kept most: 80'
   ])
   holders[1]!.leave()
   budget.enter({ held: 75, end: () => ended.push('late') })
