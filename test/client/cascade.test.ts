@@ -6,8 +6,10 @@ import * as localMediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { connect } from '../../client/index.ts'
 import { model } from '../../lib/model.ts'
-import { afterTest, audio, cleanUp, connectLeaf, mock, opus, until } from '../helper.ts'
+import { afterTest, audio, cleanUp, mock, opus, until } from '../helper.ts'
+import { end, startTier } from '../kit/processes.ts'
 
 type Mediasoup = typeof localMediasoup
 
@@ -320,6 +322,16 @@ const acts: Record<string, (world: World, recorder: Recorder) => unknown> = {
   }
 }
 
+// One leaf for all, because a process that starts takes longer than a scenario.
+const leaf = await startTier()
+test.after(() => end(leaf.child))
+
+async function remote() {
+  const mediasoup = await connect(leaf.url)
+  afterTest(() => mediasoup.close())
+  return mediasoup
+}
+
 // On plain mediasoup, once for each act.
 const expected = new Map<string, Promise<string[]>>()
 
@@ -331,7 +343,7 @@ function expectedOf(what: string) {
 for (const [what, act] of Object.entries(acts)) {
   for (const [where, open] of [
     ['the mock', mock],
-    ['a client', async () => (await connectLeaf()).mediasoup]
+    ['a client', remote]
   ] as const) {
     test(`when ${what}, ${where} tells the same as plain mediasoup`, async () => {
       const lines = await expectedOf(what)

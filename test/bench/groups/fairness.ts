@@ -4,11 +4,11 @@ import { Durations } from '../../kit/durations.ts'
 import { connect } from '../../kit/product.ts'
 import { openStage } from '../../kit/room.ts'
 import type { Order, Worst } from '../hostile.ts'
-import { type Group, type Sample, oneByOne, rounds, row } from '../measure.ts'
+import { type Group, type Sample, oneByOne, quick, rounds, row } from '../measure.ts'
 import { ask, end, startLeaf, startScript } from '../processes.ts'
 
 const ROUNDS = 3
-const CALLS_PER_ROUND = 200
+const CALLS_PER_ROUND = quick ? 20 : 200
 const DEFAULT = ['--limits', 'rate=20000']
 const WORST: Worst[] = ['calls', 'discover', 'recall', 'garbage']
 
