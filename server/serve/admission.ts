@@ -2,24 +2,24 @@
 // Whatever is refused here has touched nobody.
 
 import type { Budget, Holder } from '../../lib/budget.ts'
-import { AccessError, LimitError, ProtocolError, codes, describeError } from '../../lib/errors.ts'
+import { LimitError, ProtocolError, codes, describeError } from '../../lib/errors.ts'
 import { checkDepth, peekHeader } from '../../lib/frame-header.ts'
 import type { CallHead, Head, Id } from '../../lib/frame.ts'
 import { LinkFilter } from '../../lib/link-filter.ts'
 import { type MethodRow, isAnswered, methods } from '../../lib/methods.ts'
-import { scopeOf } from '../../lib/scopes.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import {
   decode,
   encodeFailure,
   encodeNotification,
   encodeRequest,
-  encodeResult,
   headerOf,
   normalize,
   notUnique
 } from '../../lib/wire.ts'
+import { type DrainEvent, drainEvent, isResult, withoutWorkerBin } from './answers.ts'
 import { checkArguments } from './arguments.ts'
+import { checkAccess } from './check-access.ts'
 import { costOf, costOfAnswer, costOfMethod, costOfRecall, isAnswerPaid } from './costs.ts'
 import { Offences } from './offences.ts'
 import type { OperatorCalls } from './operator-calls.ts'
@@ -37,8 +37,6 @@ interface InFlight {
   drains: DrainEvent | undefined
   isHello: boolean
 }
-
-export type DrainEvent = 'drained' | 'cancelled'
 
 // Some calls are never answered: those that a recall gave up, and a few of mediasoup's own. What
 // they hold is free then.
@@ -294,24 +292,6 @@ export class AdmissionLink extends LinkFilter implements Holder {
   }
 }
 
-/** The path of a program on the host concerns who operates it. */
-function withoutWorkerBin(frame: string) {
-  const { id, result } = decode(frame) as { id: Id; result?: object }
-  return result ? encodeResult(id, { ...result, workerBin: undefined }) : frame
-}
-
-function isResult(frame: Frame): boolean {
-  const message = decode(frame)
-  return message.method === undefined && message.error === undefined
-}
-
-function drainEvent(frame: Frame, head: CallHead): DrainEvent {
-  const {
-    params: [options]
-  } = decode(frame, head) as unknown as { params: unknown[] }
-  return (Object(options) as { cancel?: unknown }).cancel ? 'cancelled' : 'drained'
-}
-
 /** Packets, and messages of bytes, cost a part of one. */
 const isPayload = (row: MethodRow | undefined, frame: Frame) =>
   typeof frame !== 'string' && (row?.role === 'media' || row?.member === 'send')
@@ -332,35 +312,4 @@ function bare(head: CallHead, frame: Frame): Frame {
   return head.id == null
     ? encodeNotification(head.method, [handle])
     : encodeRequest(head.id, head.method, [handle])
-}
-
-function checkAccess(grant: Grant, head: CallHead, frame: Frame) {
-  const { scopes, expires } = grant
-  const { id, method } = head
-  const scope = speaksForOthers(head, frame) ? 'operate' : scopeOf(method)
-  if (!scope) return
-  if (!scopes.has(scope))
-    throw new AccessError(
-      codes.forbidden,
-      `${method} needs the scope ${scope}, and the ${grant.of} has ${[...scopes].join(', ') || 'none'}`
-    )
-  // What nobody waits for goes on in the grace: the client may have closed an object, and believes
-  // that it is.
-  if (id !== undefined && Date.now() > expires)
-    throw new AccessError(
-      codes.unauthenticated,
-      `the token has expired: renew it with tier.authenticate before ${method}`
-    )
-}
-
-/**
- * A tier whose name is among those that are said to be above is refused, as a child of itself: for
- * all.
- */
-function speaksForOthers(head: CallHead, frame: Frame): boolean {
-  if (head.method !== 'tier.hello') return false
-  const {
-    params: [hello]
-  } = decode(frame, head) as unknown as { params: unknown[] }
-  return (Object(hello) as { via?: unknown }).via !== undefined
 }
