@@ -185,7 +185,8 @@ export function describeError(error: unknown): Failure {
   if (!(error instanceof Error)) return { code: codes.internal, message: String(error) }
   const { name, message } = error
   const closeCode = error instanceof ConnectionError ? error.closeCode : undefined
-  return { code: codeOf(error), message, data: { name, closeCode } }
+  const data = closeCode === undefined ? { name } : { name, closeCode }
+  return { code: codeOf(error), message, data }
 }
 
 function codeOf(error: Error): number {
