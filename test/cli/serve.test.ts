@@ -396,10 +396,7 @@ test('--max-memory bounds what all sessions keep for peers that do not read; oth
         | string
         | undefined
   )
-  assert.match(
-    reason,
-    /all sessions together keep more than 8388608 bytes, and this one kept most/
-  )
+  assert.match(reason, /all sessions together keep more than 8388608 bytes, and this one kept most/)
   assert.ok((await worker.createRouter()).id)
 })
 

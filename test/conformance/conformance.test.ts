@@ -1,34 +1,15 @@
-// The conformance of the tiers that this package makes, and that the runner notices when a tier
-// does not conform.
+// The conformance of the tiers that this package makes, but for those whose Routers span Workers, and
+// that the runner notices when a tier does not conform.
 
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import * as mediasoup from 'mediasoup'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 
-import type * as conformances from '../../conformance/index.ts'
 import { conformance, formatReport, tiers, type Report } from '../../conformance/index.ts'
 import { leaf, serve } from '../../server/index.ts'
+import { conform, spanning, tierNames } from './conform.ts'
 
-// Coverage of bundles in temporary folders is of no use, and slows the tests down.
-delete process.env.NODE_V8_COVERAGE
-
-// What is shipped is what is tested; the tests below run from the sources.
-const shipped = (await import(
-  pathToFileURL(resolve('dist/conformance.js')).href
-)) as typeof conformances
-
-test('every tier passes what plain mediasoup passes', async () => {
-  const report = await shipped.conformance()
-  assert.equal(
-    report.tiers.map(({ tier }) => tier),
-    Object.keys(tiers)
-  )
-  assert.ok(report.conforms, formatReport(report))
-  assert.is(report.baseline.count.total, 202)
-  assert.equal(report.baseline.failures, [])
-})
+conform(tierNames.filter(name => !spanning.includes(name)))
 
 test('a tier that says a wrong version does not conform, and the test that shows it is named', async () => {
   const server = await serve(leaf({ ...mediasoup, version: '0.0.0' }))
