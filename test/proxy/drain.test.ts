@@ -60,7 +60,7 @@ function listen({ connection }: RemoteMediasoup): DrainingHost[] {
 
 /** Leaves of this process. */
 const leavesOf = (count: number) =>
-  Array.from({ length: count }, () => leaf(localMediasoup, { maxWorkers: 2 })) as [
+  Array.from({ length: count }, () => leaf(localMediasoup, { poolSize: 2 })) as [
     LeafTier,
     ...LeafTier[]
   ]
@@ -285,7 +285,7 @@ async function startTree(...args: string[]) {
   return { mediasoup, restartAll }
 }
 
-const ONE = ['--max-workers', '1']
+const ONE = ['--pool-size', '1']
 
 test('a rolling restart of all hosts below a spanning tier loses nothing, when the application moves its participants', async () => {
   const { mediasoup, restartAll } = await startTree('--vertical')
