@@ -1,6 +1,6 @@
 // What is ended by a signal leaves no process behind.
 
-import { readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -28,8 +28,12 @@ const CASES: [signal: NodeJS.Signals, ...command: string[]][] = [
 
 for (const [signal, ...command] of CASES) {
   test(`${signal} ends ${command.slice(0, 2).join(' ')} and all that it started`, async () => {
-    const folders = runFolders()
-    const { child } = startNode(command, { env: { ...process.env, COVERAGE } })
+    // Other tests, which run beside it, make folders, too.
+    const temporary = mkdtempSync(join(tmpdir(), 'mafalda-ended-'))
+    afterTest(() => rmSync(temporary, { recursive: true, force: true }))
+    const { child } = startNode(command, {
+      env: { ...process.env, COVERAGE, TMPDIR: temporary }
+    })
     afterTest(() => end(child, 'SIGKILL'))
     const family = await until(() => {
       const pids = familyOf(child.pid!)
@@ -40,15 +44,11 @@ for (const [signal, ...command] of CASES) {
     await until(() => !family.some(isAlive))
     if (signal !== 'SIGKILL')
       assert.equal(
-        runFolders().filter(name => !folders.includes(name)),
+        readdirSync(temporary).filter(name => name.startsWith('mafalda-conformance-')),
         []
       )
   })
 }
-
-/** Those of conformance runs. */
-const runFolders = () =>
-  readdirSync(tmpdir()).filter(name => name.startsWith('mafalda-conformance-'))
 
 test.after(() => rmSync(COVERAGE, { recursive: true, force: true }))
 
