@@ -24,13 +24,16 @@ async function stage(over: (url: string) => Tier) {
   const host = await serve(leaf(localMediasoup))
   afterTest(() => host.close())
   const key = newSessionKey()
-  const before = await serve(over(host.url))
+  // Until the end of the test, as if its process had ended without a word.
+  const [gone, tier] = [over(host.url), over(host.url)]
+  for (const each of [gone, tier]) afterTest(() => each.close())
+  const before = await serve(gone)
   const peer = await raw(before.url)
   await peer.call('tier.open', { ...key, received: 0 })
   await peer.call('tier.hello')
   const { result } = await peer.call('mediasoup.createWorker', {})
   await before.close({ comesBack: true })
-  const proxy = await serve(over(host.url))
+  const proxy = await serve(tier)
   afterTest(() => proxy.close())
   const { $: handle, members } = result as { $: string; members: { pid: number } }
   const spanned = peer.heard.flatMap(({ method, params }) =>
