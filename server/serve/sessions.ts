@@ -89,7 +89,8 @@ export class Sessions<P> {
     const subject = subjectOf(peer) ?? ''
     const id = `${session} ${subject}`
     const key = deriveChildKey({ session, secret }, `subject ${subject}`)
-    if (await this.#isLostWhileReviving(key, carrier)) return
+    // Without a turn in which the carrier could close unheard, unless there is something to wait for.
+    if (this.#reviving.has(key.session) && (await this.#isLostWhileReviving(key, carrier))) return
     const known = this.#sessions.get(id)
     if (known && !isSame(known.secret, secret)) throw new WrongSecretError(GONE)
     if (known) this.#options.onResume(known.peer, peer, resume)
