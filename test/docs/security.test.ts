@@ -1,4 +1,4 @@
-// Each promise of SECURITY.md names a test that holds it.
+// Each promise of SECURITY.md, and each section of PROTOCOL.md, names tests that hold it.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,8 +23,22 @@ test('each promise of SECURITY.md names the file of a test', () => {
   )
 })
 
-test('the tests that SECURITY.md names are there', () => {
-  const named = promises().flatMap(testsOf)
+/** Those of the protocol, which begin with the names of tests. */
+const sections = () =>
+  read('lib/PROTOCOL.md')
+    .split(/^#{2,3} /m)
+    .slice(1)
+
+test('each section of PROTOCOL.md begins with the files of tests', () => {
+  assert.ok(sections().length > 15)
+  assert.equal(
+    sections().filter(section => !/^.+\n\nTests: `test\//.test(section)),
+    []
+  )
+})
+
+test('the tests that both name are there', () => {
+  const named = [...promises(), ...sections()].flatMap(testsOf)
   assert.equal(
     named.filter(file => !existsSync(join(root, file))),
     []
