@@ -4,7 +4,7 @@
 import { TokenBucket } from './token-bucket.ts'
 
 // What the messages cost that are read of one session before the event loop looks at all others.
-const MAX_COST_PER_TURN = 64
+const MAX_COST_PER_TURN = 16
 
 export interface Reading {
   /** Nothing more is to be read. */
