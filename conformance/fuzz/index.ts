@@ -47,6 +47,8 @@ const OPENINGS = 30
 const WARM_UP = 0.25
 // Nothing of a session's frames should be left, but heaps have noise, of about a megabyte.
 const MAX_GROWTH_BYTES = 4 * 1024 * 1024
+// A leaf keeps what was closed for 10 s, and that may be some megabytes.
+const MAX_KEPT_MS = 30_000
 const MAX_GONE_MS = 20_000
 const MAX_SHRINKING_MS = 30_000
 
@@ -99,7 +101,7 @@ async function fuzzTier({
     }
     if (!report.problem && warm) {
       report.rounds += scene.rounds
-      const grown = (await scene.heap()) - warm.heap
+      const grown = (await scene.heap(warm.heap + MAX_GROWTH_BYTES)) - warm.heap
       report.growth = grown / (report.frames - warm.frames)
       if (grown > MAX_GROWTH_BYTES) report.problem = `the heap of the tier grew by ${grown} bytes`
     }
@@ -171,8 +173,13 @@ class Scene {
     return this.#bystander.rounds
   }
 
-  heap() {
-    return this.#tiers[0]!.heap()
+  /** The heap of the tier, once it is no larger than that, or else after a while. */
+  async heap(largest = Infinity): Promise<number> {
+    const deadline = performance.now() + MAX_KEPT_MS
+    for (;;) {
+      const heap = await this.#tiers[0]!.heap()
+      if (heap <= largest || performance.now() > deadline) return heap
+    }
   }
 
   /** Answers what went wrong, if something did. */
