@@ -5,9 +5,11 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, readFileSync, rmSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, constants } from 'node:os'
+import { resolve } from 'node:path'
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { PRELOAD } from '../conformance/processes.ts'
 
 const COVERAGE = process.env.COVERAGE ?? 'coverage'
@@ -29,6 +31,22 @@ const files = globSync('test/**/*.test.ts')
   .filter(file => !wanted.length || wanted.some(part => file.includes(part)))
   .toSorted()
 rmSync(COVERAGE, { recursive: true, force: true })
+mkdirSync(COVERAGE)
+const STRIP = resolve('test/kit/stripped.mjs')
+const STRIPPED = resolve(COVERAGE, 'stripped.json')
+spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', STRIP, STRIPPED], {
+  stdio: 'inherit'
+})
+const env = {
+  ...process.env,
+  NODE_V8_COVERAGE: `${COVERAGE}/tmp`,
+  // Coverage of functions that come out of a cache is less exact.
+  NODE_DISABLE_COMPILE_CACHE: '1',
+  NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import=${pathToFileURL(STRIP)}`,
+  STRIPPED,
+  NO_COLOR: '1',
+  FORCE_COLOR: '0'
+}
 
 const running = new Set<ChildProcess>()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endAll(signal))
@@ -63,7 +81,7 @@ async function work() {
 function run(file: string): Promise<Outcome> {
   const start = performance.now()
   const child = spawn(process.execPath, ['--import', PRELOAD, file], {
-    env: { ...process.env, NODE_V8_COVERAGE: `${COVERAGE}/tmp`, NO_COLOR: '1', FORCE_COLOR: '0' },
+    env,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: true
   })
@@ -77,11 +95,11 @@ function run(file: string): Promise<Outcome> {
     output += `\nkilled: a test file must end within ${MAX_SECONDS} s\n`
     signalGroup(child, 'SIGKILL')
   }, MAX_SECONDS * 1000)
-  return new Promise(resolve =>
+  return new Promise(done =>
     child.on('close', code => {
       clearTimeout(timer)
       running.delete(child)
-      resolve({ file, ...count(output, code), output, seconds: (performance.now() - start) / 1000 })
+      done({ file, ...count(output, code), output, seconds: (performance.now() - start) / 1000 })
     })
   )
 }
