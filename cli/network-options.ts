@@ -2,6 +2,7 @@
 
 import { InvalidArgumentError } from 'commander'
 import { isAddressSet } from '../server/leaf/network/addresses.ts'
+import { announcedAddresses } from '../server/leaf/network/announced-addresses.ts'
 
 const MAX_PORT = 65_535
 
@@ -23,4 +24,15 @@ export function parseAddresses(value: string): string[] {
   throw new InvalidArgumentError(
     `Addresses are like 10.0.0.7, 10.0.0.0/8, fd00::/8, local or non-public ("${wrong}" is not).`
   )
+}
+
+/** Divided by commas; one of each family. */
+export function parseAnnounced(value: string): string[] {
+  const addresses = value ? value.split(',').map(address => address.trim()) : []
+  try {
+    announcedAddresses(addresses)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+  return addresses
 }

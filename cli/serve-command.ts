@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { delimiter } from 'node:path'
 import { socketDefaults } from '../lib/socket-options.ts'
-import { parseAddresses, parsePorts } from './network-options.ts'
+import { parseAddresses, parseAnnounced, parsePorts } from './network-options.ts'
 import { option } from './option.ts'
 import {
   byteCount,
@@ -33,9 +33,9 @@ export const serveCommand = () =>
     )
     .addOption(
       option(
-        '--announced-address <address>',
-        "this host's address for media, told to clients that listen on 0.0.0.0 or :: and announce none"
-      )
+        '--announced-address <addresses>',
+        'this host\'s address for media, told to clients that listen on 0.0.0.0 or :: and announce none; or its IPv4 and its IPv6 one, divided by ","'
+      ).argParser(parseAnnounced)
     )
     .addOption(
       option(

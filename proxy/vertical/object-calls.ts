@@ -8,6 +8,7 @@ import type { Frame } from '../../lib/tier.ts'
 import { type Handle, encodeResult } from '../../lib/wire.ts'
 import { type CallHead, type Replies, paramsOf } from '../session.ts'
 import { claimId } from './claim-id.ts'
+import { ConsumerStats } from './consumer-stats.ts'
 import { createdBy, isFailure, resultOf } from './frames.ts'
 import type { SessionState } from './state.ts'
 import type { HostedTransport, ProducerRecord, Replica } from './types.ts'
@@ -15,12 +16,14 @@ import type { HostedTransport, ProducerRecord, Replica } from './types.ts'
 export class ObjectCalls {
   readonly #state: SessionState
   readonly #replies: Replies
+  readonly #stats: ConsumerStats
   // Ids that were asked for, and are not answered yet.
   readonly #producing = new Map<string, Promise<void>>()
 
   constructor(state: SessionState, replies: Replies) {
     this.#state = state
     this.#replies = replies
+    this.#stats = new ConsumerStats(state.below.rpc)
   }
 
   call(head: CallHead, frame: Frame) {
@@ -28,6 +31,7 @@ export class ObjectCalls {
     const { below, tables } = this.#state
     const member = method.slice(method.indexOf('.') + 1)
     if (member === 'dump') return this.#dump(head, frame)
+    if (method === 'Consumer.getStats') return this.#getStats(head, frame)
     if (member === 'close') tables.objects.remove(handle!)
     const transport = tables.objects.transportOf(handle!)
     if (!transport) return below.pass(head, frame)
@@ -60,6 +64,13 @@ export class ObjectCalls {
       }))
       return encodeResult(id, { ...dump, consumableRtpEncodings })
     })
+  }
+
+  #getStats(head: CallHead, frame: Frame) {
+    const { id, handle } = head
+    const replica = this.#state.tables.objects.replicaOf(handle!)
+    if (!replica || id == null) return this.#state.below.pass(head, frame)
+    this.#replies.settle(id, this.#stats.of(handle!, replica))
   }
 
   #produce(head: CallHead, frame: Frame, transport: HostedTransport) {

@@ -9,9 +9,9 @@ import type { NetworkRules } from './network/network.ts'
 export interface HostRules extends NetworkRules {
   /**
    * The address that participants are told to connect to, where an application listens on `0.0.0.0`
-   * or `::` and announces none.
+   * or `::` and announces none. An IPv4 and an IPv6 one are each for sockets of their family.
    */
-  announcedAddress?: string
+  announcedAddress?: string | readonly string[]
   /**
    * This host's address for pipes from other hosts. Default: the announced one if an interface has
    * it, else 127.0.0.1.

@@ -45,9 +45,12 @@ export function listeningOf(options: ListenOptions): Listening[] {
 export const announcedBy = ({ info, deprecated }: Listening): unknown =>
   deprecated ? info.announcedIp : (info.announcedAddress ?? info.announcedIp)
 
-/** Lets it announce another address. */
-export function announce({ info, deprecated }: Listening, address: string) {
-  if (deprecated) info.announcedIp = address
+/** Lets it announce another address, or none. */
+export function announce({ info, deprecated }: Listening, address: string | undefined) {
+  if (address === undefined) {
+    delete info.announcedAddress
+    delete info.announcedIp
+  } else if (deprecated) info.announcedIp = address
   else info.announcedAddress = address
 }
 

@@ -38,7 +38,7 @@ export interface NetworkRules {
 }
 
 interface NetworkOptions extends NetworkRules {
-  announcedAddress?: string
+  announcedAddress?: string | readonly string[]
   pipeAddress: string
   log(text: string): void
 }

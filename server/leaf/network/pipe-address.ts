@@ -9,13 +9,14 @@ import { isLoopback, isPublic, isUnspecified, ownAddresses, parseAddress } from 
 export const LOOPBACK = '127.0.0.1'
 
 interface Addresses {
-  announcedAddress?: string
+  announcedAddress?: string | readonly string[]
   pipeAddress?: string
 }
 
-/** The one that is given, or the announced one if an interface has it, or the loopback. */
-export function pipeAddressOf({ announcedAddress, pipeAddress }: Addresses): string {
-  return pipeAddress ?? ownAddresses().find(address => address === announcedAddress) ?? LOOPBACK
+/** The one that is given, or the first announced one that an interface has, or the loopback. */
+export function pipeAddressOf({ announcedAddress = [], pipeAddress }: Addresses): string {
+  const own = ownAddresses()
+  return pipeAddress ?? [announcedAddress].flat().find(each => own.includes(each)) ?? LOOPBACK
 }
 
 /**
