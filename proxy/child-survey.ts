@@ -1,7 +1,7 @@
 // What a child tells of the tree below it, while somebody above looks.
 
 import type { SurveyChanges, Survey, SurveyEntry, SurveyOptions } from '../lib/survey.ts'
-import { applyChanges, isSame } from '../lib/survey-view.ts'
+import { applyChanges, isSame } from '../lib/survey-changes.ts'
 import type { RpcClient } from './rpc-client.ts'
 
 /** What tells less than any other, and ends what was asked for before. */
