@@ -3,6 +3,7 @@
 
 import { EnhancedEventEmitter } from '../lib/mediasoup.ts'
 import type { Survey, SurveyChanges, SurveyEntry, SurveyOptions } from '../lib/survey.ts'
+import { changesIn, entriesIn } from '../lib/survey-entries.ts'
 import { applyChanges, changesBetween } from '../lib/survey-changes.ts'
 
 export type LiveSurveyEvents = {
@@ -51,13 +52,17 @@ export class OpenSurvey extends EnhancedEventEmitter<LiveSurveyEvents> implement
   /** Asks: at first, and again when whoever was asked is another one. */
   async open(ask: Ask) {
     this.#ask = ask
-    const { at, entries } = (await ask(this.#options)) as Survey
+    const survey = await ask(this.#options)
     if (this.#ask !== ask || this.#closed) return
-    const now = new Map(entries.map(entry => [entry.id, entry]))
-    this.told({ at, ...changesBetween(this.#entries, now) })
+    const now = new Map(entriesIn(survey).map(entry => [entry.id, entry]))
+    this.#apply({ at: (survey as Survey).at, ...changesBetween(this.#entries, now) })
   }
 
   told(changes: SurveyChanges) {
+    this.#apply({ at: changes.at, ...changesIn(changes) })
+  }
+
+  #apply(changes: SurveyChanges) {
     if (this.#closed || (!changes.changed.length && !changes.gone.length)) return
     applyChanges(this.#entries, changes)
     this.safeEmit('change', changes)
