@@ -2,6 +2,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { Budget } from './budget.ts'
+import type { Figures } from './figures.ts'
 import type { Frame, Head, SessionKey } from './frame.ts'
 
 export type { Frame } from './frame.ts'
@@ -35,6 +36,8 @@ export interface Tier {
   readonly resumable?: boolean
   /** Whether this process keeps what its clients send with objects, such as appData. */
   readonly retains?: boolean
+  /** What it says of itself, when its metrics are read. */
+  figures?(): Promise<Figures>
   /**
    * Opens a session. Rejects with a ConnectionError when the tier cannot be reached, with a
    * SessionError when the session that is to be resumed is not there.

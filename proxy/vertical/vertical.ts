@@ -64,6 +64,11 @@ export function vertical(
     get draining() {
       return tier.draining
     },
+    figures: async () => ({
+      load: tierLoad.load,
+      ...(await tier.figures?.()),
+      tier: 'vertical'
+    }),
     open,
     close: () => tier.close()
   }

@@ -10,6 +10,7 @@ import type { Tenant } from './share/shared-worker.ts'
 import type { LoadMeter } from './load-meter.ts'
 import type { Logs } from './logs.ts'
 import type { Network } from './network/network.ts'
+import type { PipeMeter } from './pipe-meter.ts'
 
 /**
  * Sends the client a frame; with its head, where that is known, so that it need not be read again.
@@ -34,6 +35,7 @@ export interface Leaf {
   readonly network: Network
   readonly logs: Logs
   readonly meter: LoadMeter
+  readonly pipes: PipeMeter
   readonly drain: Drain
   readonly closed: ClosedCache
   /** Checks the arguments of a call. */

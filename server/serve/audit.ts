@@ -43,7 +43,7 @@ export interface AuditRecord extends AuditFacts {
 export interface Audit {
   audit(event: AuditEvent, facts?: AuditFacts): void
   /** The same for who is refused, and in the log. Bounded, because nobody asks who that is. */
-  refused(facts: AuditFacts & { address: string }): void
+  refused(facts: AuditFacts & { address: string }, error?: Error): void
 }
 
 // In a minute, of an address; and in a second, of all.

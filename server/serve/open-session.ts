@@ -7,6 +7,7 @@ import type { Access } from './access.ts'
 import { AdmissionLink } from './admission.ts'
 import type { Audit } from './audit.ts'
 import type { SessionLimits } from './limits.ts'
+import type { Entrance } from './metrics/entrance.ts'
 import { operatorCalls } from './operator-calls.ts'
 import { pace } from './pace.ts'
 import { type Peer, factsOf } from './peer.ts'
@@ -21,6 +22,8 @@ export interface SessionContext {
   logger: Logger
   /** All that are open. */
   open: Set<Link>
+  /** Counts what happens, where somebody wants to know. */
+  entrance: Entrance | undefined
 }
 
 /**
@@ -28,7 +31,7 @@ export interface SessionContext {
  * @param first a frame that has come already
  */
 export async function openSession(
-  { tier, limits, maxBacklog, budget, access, audit, logger, open }: SessionContext,
+  { tier, limits, maxBacklog, budget, access, audit, logger, open, entrance }: SessionContext,
   link: Link & Holder,
   peer: Peer,
   opened: Promise<Link>,
@@ -41,6 +44,8 @@ export async function openSession(
     () => peer.identity.grant,
     tier.retains ? budget : undefined
   )
+  admission.watch = entrance?.calls
+  entrance?.session(link)
   admission.onDrain = event => audit(event, factsOf(peer))
   open.add(admission)
   const { id, leave } = access.sessions.add(peer, link, admission)
