@@ -18,6 +18,8 @@ export interface OpenOptions {
    * another.
    */
   resume?: boolean
+  /** What the session is called in the logs of the tier where its client came in. */
+  entry?: string
   /** Counts what waits to be sent, with that of all other sessions in the process. */
   budget?: Budget
 }

@@ -251,10 +251,10 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     }
   }
 
-  async open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
+  async open({ resume, ...options }: OpenOptions = {}): Promise<Link> {
     this.#links.check()
     const [ours, theirs] = channel()
-    const session = new ClusterSession(this, this.#links.add(ours), key, budget)
+    const session = new ClusterSession(this, this.#links.add(ours), options)
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
     if (resume) session.revive()

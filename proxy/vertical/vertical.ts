@@ -73,13 +73,14 @@ export function vertical(
     close: () => tier.close()
   }
 
-  async function open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
+  async function open({ key, resume, budget, entry }: OpenOptions = {}): Promise<Link> {
     await tierLoad.join()
     try {
       const below = await tier.open({
         key: key && deriveChildKey(key, tier.name ?? ''),
         resume,
-        budget
+        budget,
+        entry
       })
       below.once('close', () => tierLoad.leave())
       const own = key ?? newSessionKey()

@@ -24,6 +24,8 @@ export interface AuditFacts {
   jti?: string
   /** Names the session, and tells nothing about its key. */
   session?: string
+  /** The name that it has where its client came in, if that is a tier above. */
+  entry?: string
   /** HTTP's status of an upgrade that is refused. */
   status?: number
   reason?: string

@@ -6,6 +6,7 @@ import { type Frame, type Link, type Tier, join } from '../../lib/tier.ts'
 import type { Access } from './access.ts'
 import { AdmissionLink } from './admission.ts'
 import type { Audit } from './audit.ts'
+import { watchCalls } from './call-log.ts'
 import type { SessionLimits } from './limits.ts'
 import type { Entrance } from './metrics/entrance.ts'
 import { operatorCalls } from './operator-calls.ts'
@@ -44,7 +45,6 @@ export async function openSession(
     () => peer.identity.grant,
     tier.retains ? budget : undefined
   )
-  admission.watch = entrance?.calls
   entrance?.session(link)
   admission.onDrain = event => audit(event, factsOf(peer))
   open.add(admission)
@@ -54,25 +54,27 @@ export async function openSession(
     logger.warn({ by: peer.identity.subject, ...kicked }, 'sessions were ended by the operator')
     audit('kicked', { ...factsOf(peer), kicked })
   })
+  const names = { session: id, entry: peer.entry }
+  admission.watch = watchCalls(logger, names, entrance?.calls)
   let closed = false
   admission.once('close', error => {
     closed = true
     open.delete(admission)
     leave()
     logger.info(
-      { peer: address, session: id, sessions: open.size, reason: error?.message },
+      { peer: address, ...names, sessions: open.size, reason: error?.message },
       'session closed'
     )
     audit('closed', { ...factsOf(peer), reason: error?.message })
   })
   logger.info(
-    { peer: address, session: id, sessions: open.size, subject: peer.identity.subject },
+    { peer: address, ...names, sessions: open.size, subject: peer.identity.subject },
     'session opened'
   )
   audit('opened', factsOf(peer))
   link.once('dropped', ({ message: reason }) =>
     logger.warn(
-      { peer: address, reason },
+      { peer: address, ...names, reason },
       'a message was not sent: this is the first of its session'
     )
   )
@@ -84,7 +86,7 @@ export async function openSession(
     if (first !== undefined) admission.receive(first)
     admission.resume()
   } catch (error) {
-    logger.error({ peer: address, err: error }, 'the tier could not be opened')
+    logger.error({ peer: address, ...names, err: error }, 'the tier could not be opened')
     admission.close(error as Error)
   }
 }

@@ -38,7 +38,7 @@ import { Entrance } from './metrics/entrance.ts'
 import { Guesses } from './guesses.ts'
 import type { ServeOptions, Server } from './options.ts'
 import { openSession } from './open-session.ts'
-import { type Peer, factsOf } from './peer.ts'
+import { type Peer, factsOf, nameSession } from './peer.ts'
 import { respond } from './status.ts'
 import { Overload } from './overload.ts'
 import { Strangers } from './strangers.ts'
@@ -123,6 +123,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     budget,
     admit,
     onSession: (...session) => void openSession(context, ...session),
+    entryOf: nameSession,
     subjectOf: ({ identity }) => identity.subject,
     onResume
   })
@@ -307,7 +308,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
           context,
           new BoundedLink(link, budget),
           peer,
-          tier.open({ budget }),
+          tier.open({ budget, entry: nameSession(peer) }),
           frame
         )
       }
@@ -360,6 +361,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     before.address = now.address
     before.identity = now.identity
     now.session = before.session
+    now.entry = before.entry
     if (isResumed) audit('resumed', factsOf(now))
   }
 

@@ -50,6 +50,8 @@ export interface SessionsOptions<P> {
   admit(peer: P): () => void
   /** Is given the link of each session that begins, whose it is, and what the tier makes of it. */
   onSession(link: ResumableLink, peer: P, session: Promise<Link>): void
+  /** What to call a session in logs, of a peer that says what it is called above. */
+  entryOf(peer: P, entry: string | undefined): string
   /** The subject that a peer's token or certificate names. Nobody else comes to its sessions, on this tier or below. */
   subjectOf(peer: P): string | undefined
   /**
@@ -84,7 +86,7 @@ export class Sessions<P> {
         'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames; and maxPayload, in bytes'
       )
     const { received, resume = false, maxPayload = UNSTATED_MAX_PAYLOAD } = opening
-    const { tier, grace, budget, subjectOf } = this.#options
+    const { tier, grace, budget, subjectOf, entryOf } = this.#options
     const { session, secret } = opening
     const subject = subjectOf(peer) ?? ''
     const id = `${session} ${subject}`
@@ -109,7 +111,8 @@ export class Sessions<P> {
     const { link } = this.#begin(identity, peer, this.#options.admit(peer))
     link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
-    this.#options.onSession(link, peer, tier.open({ key: identity.key, budget }))
+    const entry = entryOf(peer, opening.entry)
+    this.#options.onSession(link, peer, tier.open({ key: identity.key, budget, entry }))
   }
 
   /**
@@ -157,7 +160,7 @@ export class Sessions<P> {
   async #revive(
     identity: Identity,
     carrier: Link,
-    { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening,
+    { received, maxPayload = UNSTATED_MAX_PAYLOAD, entry }: Opening,
     peer: P,
     answer: (opened: OpenReply) => void
   ) {
@@ -168,7 +171,8 @@ export class Sessions<P> {
       lost = (error as ConnectionError) ?? new ConnectionError('the connection was closed')
     })
     const leave = this.#options.admit(peer)
-    const session = await tier.open({ key: identity.key, resume: true, budget }).catch(error => {
+    const options = { key: identity.key, budget, entry: this.#options.entryOf(peer, entry) }
+    const session = await tier.open({ ...options, resume: true }).catch(error => {
       leave()
       throw error
     })
