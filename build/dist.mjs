@@ -15,7 +15,7 @@ const ENTRIES = {
   mafalda: 'mafalda.ts'
 }
 // All else is a source, so that a new directory cannot be forgotten.
-const NO_SOURCES = ['node_modules', 'dist', 'docs', 'coverage', 'test', 'examples']
+const NO_SOURCES = ['node_modules', 'dist', 'docs', 'deploy', 'coverage', 'test', 'examples']
 
 /** @param {(line: string) => void} log */
 export async function bundle(log) {

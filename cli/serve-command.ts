@@ -244,6 +244,18 @@ export const serveCommand = () =>
     )
     .addOption(
       option(
+        '--metrics',
+        'answer /metrics, for Prometheus, on the port of clients: to programs of this host, and to tokens and certificates with the scope operate'
+      )
+    )
+    .addOption(
+      option(
+        '--metrics-listen <host:port>',
+        'where /metrics is on a port of its own, for everybody who reaches it'
+      ).argParser(parseAddress)
+    )
+    .addOption(
+      option(
         '--audit-log <file>',
         'who came in, was refused, and left, as JSON lines, or - for stdout; opened again on SIGHUP'
       )

@@ -55,6 +55,8 @@ interface Options extends AccessOptions, MediaNetworkOptions {
   proxyProtocol?: boolean
   auditLog?: string
   healthListen?: Address
+  metrics?: boolean
+  metricsListen?: Address
   insecure?: boolean
   logLevel: string
   vertical?: boolean
@@ -87,12 +89,15 @@ export async function serveTier(urls: string[], options: Options) {
     tokens,
     audit: audit?.write,
     healthListen: options.healthListen,
+    metrics: options.metrics,
+    metricsListen: options.metricsListen,
     logger
   }).catch(error => {
     tier.close() // What is tried again and again would keep this process.
     throw new Error(explain(error, listen), { cause: error })
   })
-  logger.info({ url: server.url, health: server.healthUrl, node: tier.node }, 'listening')
+  const { url, healthUrl: health, metricsUrl: metrics } = server
+  logger.info({ url, health, metrics, node: tier.node }, 'listening')
 
   // What one client's call makes mediasoup reject and forget must not end the sessions of all
   // others.

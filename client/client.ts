@@ -18,6 +18,7 @@ import { Entity } from './entity.ts'
 import { type Ask, type LiveSurvey, OpenSurvey } from './live-survey.ts'
 import { Logger } from './logger.ts'
 import { Session } from './session.ts'
+import { findTracing } from './tracing.ts'
 
 export type ConnectionEvents = {
   /**
@@ -176,10 +177,12 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   }
 
   async open() {
+    const startSpan = await findTracing()
     const link = await this.#tier.open()
     if (this.#closing.signal.aborted) return link.close()
     const session = new Session(link, {
       logger: this.#logger,
+      startSpan,
       onWorker: worker => this.#observer.safeEmit('newworker', worker as unknown as ms.Worker),
       onLost: error => this.#onLost(error),
       onRegained: () => this.#onRegained(),

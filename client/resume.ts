@@ -37,13 +37,13 @@ const MAX_QUOTED = 200
 export async function openSession(
   dial: () => Promise<Link>,
   options: ResumeOptions,
-  { key = newSessionKey(), resume, budget }: OpenOptions = {}
+  { key = newSessionKey(), resume, budget, entry }: OpenOptions = {}
 ): Promise<Link> {
   const link = new ResumableLink(options.maxBacklog, budget)
   const { grace, returns } = await carry(
     link,
     await dial(),
-    { ...key, received: resume ? null : 0, resume },
+    { ...key, received: resume ? null : 0, resume, entry },
     options
   )
   link.on('lost', error => void regain(error))
@@ -79,7 +79,8 @@ export async function openSession(
     try {
       const carrier = await dial()
       if (link.ended) return carrier.close()
-      await carry(link, carrier, { ...key, received: link.received, resume: true }, options)
+      const { received } = link
+      await carry(link, carrier, { ...key, received, resume: true, entry }, options)
     } catch (error) {
       // Where nobody listens any more, the sessions have ended with their process.
       if (!returns && isRefused(error as Error)) throw new AbortError(lost as Error)

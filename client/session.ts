@@ -32,6 +32,7 @@ import type { Entity, ObjectSession } from './entity.ts'
 import { GivenUp } from './given-up.ts'
 import { TurnQueue } from './turn-queue.ts'
 import type { Logger } from './logger.ts'
+import type { StartSpan } from './tracing.ts'
 import { WorkerImpl, classes } from './objects.ts'
 
 interface Pending {
@@ -45,6 +46,8 @@ interface Pending {
 
 export interface SessionOptions {
   logger: Logger
+  /** Begins the span of a call, where the application has set that up. */
+  startSpan: StartSpan | undefined
   /** A Worker was announced. */
   onWorker(worker: Entity): void
   /** The connection broke, and is being replaced. */
@@ -164,10 +167,12 @@ export class Session implements ObjectSession {
     if (this.#lost) return Promise.reject(lostError(this.#lost, target))
     const id = ++this.#nextId
     const token = role === 'create' ? this.#keepAppData(args) : undefined
-    return new Promise((resolve, reject) => {
+    const span = this.#options.startSpan?.(method)
+    const answered = new Promise((resolve, reject) => {
       this.#pending.set(id, { method, role, target, token, resolve, reject })
       try {
-        this.#link.send(encodeRequest(id, method, target ? [target.handle, ...args] : args))
+        const params = target ? [target.handle, ...args] : args
+        this.#link.send(encodeRequest(id, method, params, span?.traceparent))
       } catch (error) {
         // What JSON cannot hold: a cycle, a bigint.
         this.#pending.delete(id)
@@ -175,6 +180,12 @@ export class Session implements ObjectSession {
         reject(error as Error)
       }
     })
+    if (span)
+      answered.then(
+        () => span.end(),
+        error => span.end(error)
+      )
+    return answered
   }
 
   #keepAppData(args: unknown[]): number | undefined {

@@ -8,7 +8,7 @@ import type { Frame, Handle, Head, Id } from './frame.ts'
 // The keys are in the order that PROTOCOL.md asks for: that is what makes this possible. No number
 // that it takes is infinite.
 const HEADER =
-  /^\{"jsonrpc":"2\.0",(?:"id":(null|-?(?:\d{1,30}(?:\.\d+)?|\d(?:\.\d+)?[eE][+-]?[12]?\d{1,2})|"(?:[^"\\]|\\.)*"),)?(?:"method":"([^"\\]*)","params":\[(?:"([^"\\]*)"|(?=[{[\]\dntf-]))|"result":|"error":)/
+  /^\{"jsonrpc":"2\.0",(?:"id":(null|-?(?:\d{1,30}(?:\.\d+)?|\d(?:\.\d+)?[eE][+-]?[12]?\d{1,2})|"(?:[^"\\]|\\.)*"),)?(?:(?:"traceparent":"([\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2})",)?"method":"([^"\\]*)","params":\[(?:"([^"\\]*)"|(?=[{[\]\dntf-]))|"result":|"error":)/
 
 // No method and no handle are longer.
 const MAX_HEADER_BYTES = 256
@@ -31,7 +31,7 @@ export function peekHeader(frame: Frame): Head | undefined {
         )
   )
   if (!match) return undefined
-  const [, id, method, handle] = match
+  const [, id, trace, method, handle] = match
   // The params are the last member: no id follows them.
   if (
     method !== undefined &&
@@ -39,7 +39,8 @@ export function peekHeader(frame: Frame): Head | undefined {
   )
     return undefined
   try {
-    return { id: id === undefined ? undefined : idOf(id), method, handle }
+    const head = { id: id === undefined ? undefined : idOf(id), method, handle }
+    return trace === undefined ? head : { ...head, trace }
   } catch {
     return undefined // The id is no JSON.
   }

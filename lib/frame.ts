@@ -20,6 +20,8 @@ export interface Head {
   method?: string
   /** Its first parameter, if that is a handle. */
   handle?: Handle
+  /** Of a request: what it is a part of, as W3C's trace context writes it. */
+  trace?: string
 }
 
 /** The header of a request or a notification. */

@@ -20,6 +20,8 @@ export interface Opening extends SessionKey {
   resume?: boolean
   /** The largest frame that the client takes, in bytes. */
   maxPayload?: number
+  /** What a tier above calls the session in its log. */
+  entry?: string
 }
 
 export interface OpenReply {
@@ -70,15 +72,18 @@ export function openingOf(frame: Frame): { id: Id; opening: unknown } | undefine
 }
 
 export const isOpening = (value: unknown): value is Opening => {
-  const { session, secret, received, maxPayload } = Object(value) as Partial<Opening>
+  const { session, secret, received, maxPayload, entry } = Object(value) as Partial<Opening>
   return (
     isKey(session) &&
     isKey(secret) &&
     (received === null || isCount(received)) &&
-    (maxPayload === undefined || isCount(maxPayload))
+    (maxPayload === undefined || isCount(maxPayload)) &&
+    (entry === undefined || isName(entry))
   )
 }
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
+
+const isName = (value: unknown) => typeof value === 'string' && /^[\w-]{1,32}$/.test(value)
 
 const isKey = (value: unknown) => typeof value === 'string' && /^[\w-]{16,64}$/.test(value)

@@ -113,7 +113,7 @@ const frames = {
 
 const opening = shape(
   { session: string, secret: string, received: frames },
-  { resume: boolean, maxPayload: integer }
+  { resume: boolean, maxPayload: integer, entry: string }
 )
 const draining = shape(
   { node: string, workers: { type: 'array', items: handle } },

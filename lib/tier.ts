@@ -2,6 +2,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { Budget } from './budget.ts'
+import type { Figures } from './figures.ts'
 import type { Frame, Head, SessionKey } from './frame.ts'
 import type { Whose } from './session-info.ts'
 
@@ -20,6 +21,8 @@ export interface OpenOptions {
   resume?: boolean
   /** Whose session it is, for who surveys the tier. */
   whose?: Whose
+  /** What the session is called in the logs of the tier where its client came in. */
+  entry?: string
   /** Counts what waits to be sent, with that of all other sessions in the process. */
   budget?: Budget
 }
@@ -38,6 +41,8 @@ export interface Tier {
   readonly resumable?: boolean
   /** Whether this process keeps what its clients send with objects, such as appData. */
   readonly retains?: boolean
+  /** What it says of itself, when its metrics are read. */
+  figures?(): Promise<Figures>
   /**
    * Opens a session. Rejects with a ConnectionError when the tier cannot be reached, with a
    * SessionError when the session that is to be resumed is not there.

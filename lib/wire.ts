@@ -9,6 +9,8 @@ import type { Failure, Frame, Head, Id } from './frame.ts'
 
 export type { Failure, Handle, Id } from './frame.ts'
 
+/** As in frame-header.ts. What is none is ignored. */
+const TRACE = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 const HANDLE = /^[\w-]{1,64}\/\d{1,16}$/
 
 /**
@@ -33,7 +35,7 @@ export const unknownMethod = (method: string) =>
   )
 
 export type Message =
-  | { id: Id; method: string; params: unknown[] }
+  | { id: Id; method: string; params: unknown[]; trace?: string }
   | { method: string; params: unknown[]; id?: undefined }
   | { id: Id | null; result: unknown; method?: undefined; error?: undefined }
   | { id: Id | null; error: Failure; method?: undefined; result?: undefined }
@@ -43,6 +45,7 @@ interface Loose {
   id?: Id | null
   method?: string
   params?: unknown[]
+  trace?: string
   result?: unknown
   error?: Failure
 }
@@ -52,8 +55,8 @@ const PAYLOAD = { $: 'payload' }
 const HEADER_LENGTH_BYTES = 2
 
 // The keys keep this order, so that a proxy can route a frame from its first bytes.
-export const encodeRequest = (id: Id, method: string, params: unknown[]) =>
-  encode({ jsonrpc: '2.0', id, method, params }, params)
+export const encodeRequest = (id: Id, method: string, params: unknown[], traceparent?: string) =>
+  encode({ jsonrpc: '2.0', id, traceparent, method, params }, params)
 export const encodeNotification = (method: string, params: unknown[]) =>
   encode({ jsonrpc: '2.0', method, params }, params)
 export const encodeResult = (id: Id | null, result: unknown): Frame =>
@@ -101,11 +104,11 @@ export function normalize(frame: Frame): { frame: Frame; head: Head } {
   return { frame: encodeMessage(message), head: headIn(message) }
 }
 
-function encodeMessage({ id, method, params, result, error }: Loose): Frame {
+function encodeMessage({ id, method, params, trace, result, error }: Loose): Frame {
   if (method !== undefined)
     return id === undefined
       ? encodeNotification(method, params!)
-      : encodeRequest(id!, method, params!)
+      : encodeRequest(id!, method, params!, trace)
   return error === undefined ? encodeResult(id!, result) : encodeFailure(id!, error)
 }
 
@@ -128,10 +131,11 @@ export function normalizeIfMessage(
 /** The header of a message, however its JSON is written. Undefined for what is no message. */
 export const headerOf = (frame: Frame): Head | undefined => normalizeIfMessage(frame).head
 
-const headIn = ({ id, method, params }: Loose): Head => ({
+const headIn = ({ id, method, params, trace }: Loose): Head => ({
   id,
   method,
-  handle: method === undefined ? undefined : handleIn(params!)
+  handle: method === undefined ? undefined : handleIn(params!),
+  ...(trace !== undefined && { trace })
 })
 
 const handleIn = ([first]: unknown[]) => (typeof first === 'string' ? first : undefined)
@@ -177,7 +181,7 @@ function messageOf(value: unknown): Message {
     throw badRequest('batches are not supported: send each message in a frame of its own')
   if (typeof value !== 'object' || value === null)
     throw badRequest(`a message is an object (got ${value === null ? 'null' : typeof value})`)
-  const { jsonrpc, id, method, params = [] } = value as Record<string, unknown>
+  const { jsonrpc, id, traceparent, method, params = [] } = value as Record<string, unknown>
   const idOk = isId(id)
   const known = idOk ? id : null
   if (jsonrpc !== '2.0') throw badRequest('a message has "jsonrpc": "2.0"', known)
@@ -194,5 +198,6 @@ function messageOf(value: unknown): Message {
       `the params of ${method} are an array: the handle, then mediasoup's own arguments`,
       id
     )
-  return { id: id as Id, method, params }
+  const isTraced = id !== undefined && typeof traceparent === 'string' && TRACE.test(traceparent)
+  return { id: id as Id, method, params, ...(isTraced && { trace: traceparent }) }
 }

@@ -5,6 +5,7 @@ import { EventEmitter, once } from 'node:events'
 import { randomBytes } from 'node:crypto'
 import { checkDurations } from '../../lib/duration.ts'
 import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
+import type { ChildState, Figures } from '../../lib/figures.ts'
 import { type Hello, PROTOCOL } from '../../lib/hello.ts'
 import { IDLE, type Load, exchange, sameLoad } from '../../lib/load.ts'
 import { OpenLinks } from '../../lib/open-links.ts'
@@ -246,10 +247,21 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     return [...this].every(({ resumable }) => resumable)
   }
 
-  async open({ key, resume, budget, whose }: OpenOptions = {}): Promise<Link> {
+  async figures(): Promise<Figures> {
+    const children: Record<ChildState, number> = { up: 0, lost: 0, down: 0, refused: 0 }
+    for (const child of this.#children.values()) children[stateOf(child)]++
+    return {
+      tier: 'horizontal',
+      mediasoup: this.#firstUp?.hello?.mediasoup,
+      load: this.#load,
+      children
+    }
+  }
+
+  async open({ resume, ...options }: OpenOptions = {}): Promise<Link> {
     this.#links.check()
     const [ours, theirs] = channel()
-    const session = new ClusterSession(this, this.#links.add(ours), { key, budget, whose })
+    const session = new ClusterSession(this, this.#links.add(ours), options)
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
     if (resume) session.revive()
@@ -341,4 +353,9 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     const first = await this.#waitForFirst()
     return { ...first.hello!, protocol: PROTOCOL, mafalda: version, node: this.node, proxy: true }
   }
+}
+
+function stateOf({ isUp, lost, hello, refusal }: Child): ChildState {
+  if (isUp) return lost ? 'lost' : 'up'
+  return hello && refusal !== undefined ? 'refused' : 'down'
 }

@@ -1,7 +1,6 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on
 // children.
 
-import type { Budget } from '../../lib/budget.ts'
 import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
 import { effectOf } from '../../lib/effects.ts'
 import {
@@ -61,7 +60,7 @@ export class ClusterSession extends ProxySession implements Recoverable {
   readonly routes = new Map<string, ClusterChildSession | null>()
   readonly #inFlight = new Map<Id, InFlight>()
   readonly #key: SessionKey | undefined
-  readonly #budget: Budget | undefined
+  readonly #options: Pick<OpenOptions, 'budget' | 'entry'>
   readonly pipes: Pipes
   readonly #piping: Piping
   readonly #placing: Placing
@@ -73,11 +72,15 @@ export class ClusterSession extends ProxySession implements Recoverable {
   #tellsUsage = false
   #ended = false
 
-  /** @param key that of the session, from which those of its sessions on children come */
-  constructor(cluster: ClusterContext, link: Link, { key, budget, whose }: OpenOptions) {
+  /** @param options the key is that of the session, from which those of its sessions on children come */
+  constructor(
+    cluster: ClusterContext,
+    link: Link,
+    { key, budget, entry, whose }: OpenOptions = {}
+  ) {
     super(link, { load: cluster, survey: cluster.survey }, whose)
     this.cluster = cluster
-    this.#budget = budget
+    this.#options = { budget, entry }
     this.#key = key
     this.pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
     this.#piping = new Piping(this.pipes)
@@ -179,8 +182,8 @@ export class ClusterSession extends ProxySession implements Recoverable {
     const link = await child.tier.open({
       key: this.#key && deriveChildKey(this.#key, child.keyName),
       resume: resume || this.#recovery.isResuming(child),
-      budget: this.#budget,
-      whose: this.whose
+      whose: this.whose,
+      ...this.#options
     })
     const branch = {
       child,

@@ -36,10 +36,15 @@ export class Downstream extends RpcClient implements ChildSession {
   }
 
   /** Sends a request of the client's with other params. */
-  forward(id: Id | null | undefined, method: string, params: unknown[], answered?: Answered) {
+  forward(
+    { id, trace }: Pick<Head, 'id' | 'trace'>,
+    method: string,
+    params: unknown[],
+    answered?: Answered
+  ) {
     if (id == null) return this.notify(method, ...params)
     this.#inFlight.set(id, { method, answered, isUncertain: false })
-    this.link.send(encodeRequest(id, method, params))
+    this.link.send(encodeRequest(id, method, params, trace))
   }
 
   /** Sends what the client sent. */

@@ -2,7 +2,7 @@
 // other Router is at home.
 
 import type { Reference } from '../../lib/codec.ts'
-import type { Id } from '../../lib/wire.ts'
+import type { CallHead } from '../../lib/frame.ts'
 import { claimId } from './claim-id.ts'
 import type { SessionState } from './state.ts'
 import type { AggregateRouter, ProducerRecord, RouterPart } from './types.ts'
@@ -21,7 +21,7 @@ export class Pairing {
     this.#state = state
   }
 
-  async pipeToRouter(id: Id | null | undefined, router: AggregateRouter, options: Options) {
+  async pipeToRouter(head: CallHead, router: AggregateRouter, options: Options) {
     const { below, replicas, tables } = this.#state
     const { producerId, dataProducerId, keepId = true } = options
     const target = tables.router(options.router?.$ ?? '')
@@ -30,7 +30,7 @@ export class Pairing {
         ? router.dataProducers.get(dataProducerId!)
         : router.producers.get(producerId)
     if (!target || target === router || target.closed || !producer) {
-      return below.forward(id, 'Router.pipeToRouter', [
+      return below.forward(head, 'Router.pipeToRouter', [
         router.parts.home!.handle,
         tables.below({ ...options })
       ])
@@ -40,7 +40,7 @@ export class Pairing {
     const known = keepId ? tables.objects.producerWith(producer.id, target.worker) : undefined
     if (known && known.at.part.worker !== there.worker)
       await claimId(this.#state, known, there.worker)
-    below.forward(id, 'Router.pipeToRouter', [
+    below.forward(head, 'Router.pipeToRouter', [
       here.handle,
       { ...options, router: { $: there.handle } }
     ])

@@ -57,7 +57,7 @@ export class RouterCalls {
         return this.#replies.settle(id, this.#dump(router))
       case 'Router.pipeToRouter':
         return void this.#pairing
-          .pipeToRouter(id, router, options ?? {})
+          .pipeToRouter(head, router, options ?? {})
           .catch(error => this.#replies.fail(id, error))
       case 'Router.updateMediaCodecs': {
         router.mediaCodecs = options
@@ -71,13 +71,9 @@ export class RouterCalls {
   }
 
   /** What is wrong is mediasoup's to refuse. */
-  #forward(
-    { id, method }: CallHead,
-    { parts }: AggregateRouter,
-    options: Options | null | undefined
-  ) {
+  #forward(head: CallHead, { parts }: AggregateRouter, options: Options | null | undefined) {
     const { below, tables } = this.#state
-    below.forward(id, method, [parts.home!.handle, tables.below(options)])
+    below.forward(head, head.method, [parts.home!.handle, tables.below(options)])
   }
 
   async #dump(router: AggregateRouter) {
@@ -94,7 +90,7 @@ export class RouterCalls {
   /** Creates a transport, or an RTP observer, where the policy says. */
   async #place(head: CallHead, router: AggregateRouter, options: Options | null | undefined) {
     const { below, scaler } = this.#state
-    const { id, method } = head
+    const { method } = head
     const server = this.#serverIn(options)
     // Closed, or another Worker's.
     if (server && !router.worker.servers.has(server)) return this.#forward(head, router, options)
@@ -105,7 +101,7 @@ export class RouterCalls {
     if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
     const serverPart = server?.parts.on(part.worker) ?? server?.parts.home
     const params = serverPart ? { ...options, webRtcServer: { $: serverPart.handle } } : options
-    below.forward(id, method, [part.handle, params], answer => this.#placed(part, answer))
+    below.forward(head, method, [part.handle, params], answer => this.#placed(part, answer))
   }
 
   #serverIn(options: Options | null | undefined): AggregateServer | undefined {

@@ -47,7 +47,7 @@ export class ServerCalls {
       }
       case 'WebRtcServer.dump': {
         // That which is closed still says what mediasoup says.
-        if (!parts.ready.length) return below.forward(id, method, [parts.home!.handle])
+        if (!parts.ready.length) return below.forward(head, method, [parts.home!.handle])
         const dumps = Promise.all(parts.ready.map(part => below.call(method, part.handle)))
         return this.#replies.settle(
           id,

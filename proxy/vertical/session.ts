@@ -126,7 +126,7 @@ export class VerticalSession extends ProxySession {
       case 'own':
         return this.dispatchOwn(head, frame)
       case 'byHandle':
-        return this.#below.forward(id, method, [
+        return this.#below.forward(head, method, [
           tables.homeOf(handle!),
           ...paramsOf(frame).slice(1)
         ])

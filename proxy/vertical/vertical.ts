@@ -71,17 +71,23 @@ export function vertical(
     get draining() {
       return tier.draining
     },
+    figures: async () => ({
+      load: tierLoad.load,
+      ...(await tier.figures?.()),
+      tier: 'vertical'
+    }),
     open,
     close: () => tier.close()
   }
 
-  async function open({ key, resume, budget, whose }: OpenOptions = {}): Promise<Link> {
+  async function open({ key, resume, budget, entry, whose }: OpenOptions = {}): Promise<Link> {
     await tierLoad.join()
     try {
       const below = await tier.open({
         key: key && deriveChildKey(key, tier.name ?? ''),
         resume,
         budget,
+        entry,
         whose
       })
       below.once('close', () => tierLoad.leave())

@@ -44,7 +44,7 @@ export class WorkerCalls {
     if (!worker) return refuseUnknown(head)
     const { parts } = worker
     if (!parts.ready.length && id != null)
-      return below.forward(id, method, [parts.home!.handle, ...paramsOf(frame).slice(1)])
+      return below.forward(head, method, [parts.home!.handle, ...paramsOf(frame).slice(1)])
     const each = (member: string, ...args: unknown[]) =>
       Promise.all(parts.ready.map(part => below.call(`Worker.${member}`, part.handle, ...args)))
     switch (method) {

@@ -11,6 +11,7 @@ import type { LoadMeter } from './load-meter.ts'
 import type { Logs } from './logs.ts'
 import type { LeafSurvey } from './survey.ts'
 import type { Network } from './network/network.ts'
+import type { PipeMeter } from './pipe-meter.ts'
 
 /**
  * Sends the client a frame; with its head, where that is known, so that it need not be read again.
@@ -35,6 +36,7 @@ export interface Leaf {
   readonly network: Network
   readonly logs: Logs
   readonly meter: LoadMeter
+  readonly pipes: PipeMeter
   readonly drain: Drain
   readonly survey: LeafSurvey
   readonly closed: ClosedCache

@@ -19,6 +19,7 @@ import { Logs } from './logs.ts'
 import { Network } from './network/network.ts'
 import { loopbackId, pipeAddressOf } from './network/pipe-address.ts'
 import { newClosedCache } from './objects.ts'
+import { PipeMeter } from './pipe-meter.ts'
 import { LeafSurvey } from './survey.ts'
 import { Pool } from './share/pool.ts'
 import { Session } from './session.ts'
@@ -86,6 +87,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
   const processes = new WorkerProcesses(mediasoup, maxWorkers)
   const pool = new Pool(processes, { size: meter.load.capacity, linger, meter })
   const drain = new Drain(meter)
+  const pipes = new PipeMeter()
   const checkHost = hostRules(mediasoup, options)
   const pipeAddress = pipeAddressOf(options)
   const log = (text: string) => options.log?.onwarn?.('mafalda:leaf', text)
@@ -116,6 +118,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     network: new Network({ ...options, pipeAddress, log }),
     logs: new Logs(mediasoup, options.log),
     meter,
+    pipes,
     drain,
     survey: new LeafSurvey({ node, mediasoup: mediasoup.version, meter, drain }),
     closed: newClosedCache(),
@@ -131,6 +134,17 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     get draining() {
       return meter.draining
     },
+    figures: async () => ({
+      tier: 'leaf',
+      mediasoup: mediasoup.version,
+      load: meter.load,
+      host: {
+        objects: meter.counts,
+        cores: meter.cores,
+        died: meter.died,
+        pipes: await pipes.measure()
+      }
+    }),
     open: async ({ resume, whose } = {}) => {
       links.check()
       if (resume) throw new SessionError('the session is gone: its leaf has ended, or restarted')

@@ -39,6 +39,7 @@ export class LoadMeter extends EventEmitter<LoadMeterEvents> {
   readonly #shared: boolean
   #told: Load | undefined
   #draining = false
+  #died = 0
 
   /**
    * @param maxWorkers How many Workers this host is to have, if it is fewer than it has cores.
@@ -95,10 +96,27 @@ export class LoadMeter extends EventEmitter<LoadMeterEvents> {
     this.#uses.set(pid, use)
     worker.observer.once('close', () => {
       this.#uses.delete(pid)
-      if (worker.died) this.emit('died', pid)
+      if (!worker.died) return
+      this.#died++
+      this.emit('died', pid)
     })
     void this.#measure(use)
     this.#timer ??= setInterval(() => void this.#measureAll(), INTERVAL_MS).unref()
+  }
+
+  /** How many Workers have died. */
+  get died() {
+    return this.#died
+  }
+
+  /** How many there are of each kind. */
+  get counts(): ReadonlyMap<ObjectKind, number> {
+    return this.#counts
+  }
+
+  /** How many cores each Worker uses that was measured. */
+  get cores(): number[] {
+    return [...this.#uses.values()].flatMap(({ cores }) => (cores === undefined ? [] : cores / 100))
   }
 
   /** How many cores a Worker uses; undefined while that is not known. */

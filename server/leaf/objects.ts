@@ -70,6 +70,7 @@ export class Objects {
     const entry = new ServedObject(listener, this.#leaf.nextHandle(), object, parent)
     this.#entries.set(entry.handle, entry)
     this.#leaf.meter.add(entry.kind)
+    this.#leaf.pipes.add(entry)
     if (entry.kind === 'Worker') this.#workers.add(entry)
     if (entry.kind === 'PipeTransport') this.#pipes.add(entry)
     listen(entry)
@@ -101,6 +102,7 @@ export class Objects {
   forget(entry: ServedObject) {
     if (!this.#entries.delete(entry.handle)) return
     this.#leaf.meter.remove(entry.kind)
+    this.#leaf.pipes.remove(entry)
     this.#workers.delete(entry)
     this.#pipes.delete(entry)
     if (!this.#ended) this.#leaf.closed.set(entry.handle, { owner: this, entry })

@@ -19,6 +19,7 @@ import {
 } from '../../lib/wire.ts'
 import { type DrainEvent, drainEvent, isResult, withoutWorkerBin } from './answers.ts'
 import { checkArguments } from './arguments.ts'
+import type { CallWatch, WatchedCall } from './call-watch.ts'
 import { checkAccess } from './check-access.ts'
 import { costOf, costOfAnswer, costOfMethod, costOfRecall, isAnswerPaid } from './costs.ts'
 import { Offences } from './offences.ts'
@@ -36,6 +37,7 @@ interface InFlight {
   reservation: Reservation | undefined
   drains: DrainEvent | undefined
   isHello: boolean
+  watched: WatchedCall | undefined
 }
 
 // Some calls are never answered: those that a recall gave up, and a few of mediasoup's own. What
@@ -50,6 +52,8 @@ export class AdmissionLink extends LinkFilter implements Holder {
   operatorCalls: OperatorCalls = () => undefined
   /** Is told that the session has drained the host, or has cancelled that. */
   onDrain: (event: DrainEvent) => void = () => {}
+  /** Is told of each call. */
+  watch: CallWatch | undefined
   readonly #limits: SessionLimits
   readonly #grant: () => Grant | undefined
   readonly #budget: Budget | undefined
@@ -87,7 +91,10 @@ export class AdmissionLink extends LinkFilter implements Holder {
         if (!this.#paused) super.resume()
       }
     })
-    below.once('close', () => this.#pacer.end())
+    below.once('close', () => {
+      this.#pacer.end()
+      for (const { watched } of this.#inFlight.values()) watched?.lost()
+    })
     if (budget) below.once('close', budget.enter(this))
   }
 
@@ -106,6 +113,7 @@ export class AdmissionLink extends LinkFilter implements Holder {
 
   override receive(frame: Frame, head: Head | undefined = peekHeader(frame)) {
     if (this.#closed) return
+    this.watch?.received()
     const limits = this.#limitsNow()
     const isPaid = this.#pacer.pay(costOf(frame), limits.rate)
     try {
@@ -113,6 +121,7 @@ export class AdmissionLink extends LinkFilter implements Holder {
       if (!head) ({ frame, head } = normalize(frame))
       if (head.method !== undefined) frame = this.#check(head as CallHead, frame, limits, isPaid)
     } catch (error) {
+      this.watch?.refused(head, error)
       return this.#refuse(frame, head?.id ?? (error as ProtocolError).id ?? null, error)
     }
     if (this.#closed) return
@@ -123,6 +132,7 @@ export class AdmissionLink extends LinkFilter implements Holder {
   }
 
   override send(frame: Frame, head?: Head) {
+    this.watch?.sent()
     try {
       if (typeof frame === 'string') frame = this.#told(frame, head ?? headerOf(frame))
     } catch {
@@ -233,7 +243,8 @@ export class AdmissionLink extends LinkFilter implements Holder {
       since: now,
       reservation,
       drains: method === 'tier.drain' ? drainEvent(frame, head) : undefined,
-      isHello: method === 'tier.hello'
+      isHello: method === 'tier.hello',
+      watched: this.watch?.asked(head)
     })
     this.#bytesInFlight += bytes
     const more = (row ? 0 : costOfMethod(method)) + (typeof frame === 'string' ? 0 : 1)
@@ -254,8 +265,9 @@ export class AdmissionLink extends LinkFilter implements Holder {
   /** Nobody waits any more for what was asked so long ago. */
   #expire(now: number) {
     const deadline = now - ANSWER_TIMEOUT_MS
-    for (const [id, { since, reservation }] of this.#inFlight) {
+    for (const [id, { since, reservation, watched }] of this.#inFlight) {
       if (since > deadline) return
+      watched?.lost()
       this.#forget(id)
       if (reservation) this.#quotas.release(reservation)
     }
@@ -283,6 +295,7 @@ export class AdmissionLink extends LinkFilter implements Holder {
 
   #answered(id: Id | null | undefined, frame: string): Frame {
     const request = this.#forget(id!)
+    request?.watched?.answered(frame, id!, performance.now() - request.since)
     if (request?.isAnswerPaid) this.#pacer.pay(costOfAnswer(frame), this.#effective.rate)
     if (request?.drains && isResult(frame)) this.onDrain(request.drains)
     if (id != null && id === this.#recall) this.#quotas.recallAnswered()

@@ -24,6 +24,8 @@ export interface AuditFacts {
   jti?: string
   /** Names the session, and tells nothing about its key. */
   session?: string
+  /** The name that it has where its client came in, if that is a tier above. */
+  entry?: string
   /** HTTP's status of an upgrade that is refused. */
   status?: number
   reason?: string
@@ -43,7 +45,7 @@ export interface AuditRecord extends AuditFacts {
 export interface Audit {
   audit(event: AuditEvent, facts?: AuditFacts): void
   /** The same for who is refused, and in the log. Bounded, because nobody asks who that is. */
-  refused(facts: AuditFacts & { address: string }): void
+  refused(facts: AuditFacts & { address: string }, error?: Error): void
 }
 
 // In a minute, of an address; and in a second, of all.

@@ -4,6 +4,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { type Socket, isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { isLoopback } from './exposure.ts'
 import { type ProxyHeader, parseProxyHeader } from './proxy-protocol.ts'
 
 /** How long a trusted proxy may take for its header, in ms. */
@@ -17,6 +18,9 @@ export interface TrustedProxies {
 }
 
 type Peer = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'>
+// What proxies that speak HTTP add.
+const FORWARDED = ['x-forwarded-for', 'x-real-ip', 'forwarded', 'via']
+
 type Network = ReturnType<typeof ipaddr.parseCIDR>
 
 export class ClientAddresses {
@@ -42,6 +46,16 @@ export class ClientAddresses {
 
   ofConnection(socket: Peer): string {
     return this.#told.get(connectionOf(socket))?.address ?? socket.remoteAddress ?? ''
+  }
+
+  /** Whether a program of this host asks by itself, and no proxy for somebody else. */
+  isLocal({ socket, headers }: Pick<IncomingMessage, 'headers'> & { socket: Peer }): boolean {
+    const { remoteAddress = '' } = socket
+    return (
+      isLoopback(remoteAddress.replace(/^::ffff:/, '')) &&
+      !this.#isTrusted(remoteAddress) &&
+      FORWARDED.every(name => headers[name] === undefined)
+    )
   }
 
   /**

@@ -1,50 +1,14 @@
-// A listener of its own for /healthz and /readyz: who reaches it reaches no session, and needs no
-// certificate.
+// A listener of its own for /healthz and /readyz.
 
-import { type RequestListener, createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { RequestListener } from 'node:http'
+import { type ListenAddress, type Listener, listenApart } from './listener.ts'
 
-export interface HealthAddress {
-  /** Default 127.0.0.1. */
-  host?: string
-  /** 0: the system chooses. */
-  port: number
-}
+export type HealthAddress = ListenAddress
 
-const PATHS: ReadonlySet<unknown> = new Set(['/healthz', '/readyz'])
-// Those of probes, and nothing else.
-const MAX_CONNECTIONS = 100
-
-export interface HealthListener {
-  /** `http://host:port` */
-  url: string
-  close(): Promise<void>
-}
+export type HealthListener = Listener
 
 /** @param answer answers what is asked for */
-export async function listenForHealth(
-  { host = '127.0.0.1', port }: HealthAddress,
+export const listenForHealth = (
+  address: HealthAddress,
   answer: RequestListener
-): Promise<HealthListener> {
-  const http = createServer((request, response) =>
-    PATHS.has(request.url)
-      ? answer(request, response)
-      : response.writeHead(404).end('here are /healthz and /readyz\n')
-  )
-  http.maxConnections = MAX_CONNECTIONS
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', cause =>
-      reject(new Error(`the listener for health cannot listen: ${cause.message}`, { cause }))
-    )
-    http.listen(port, host, resolve)
-  })
-  const { address, port: chosen, family } = http.address() as AddressInfo
-  return {
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${chosen}`,
-    async close() {
-      const closed = new Promise(resolve => http.close(resolve))
-      http.closeAllConnections()
-      await closed
-    }
-  }
-}
+): Promise<HealthListener> => listenApart('health', address, ['/healthz', '/readyz'], answer)

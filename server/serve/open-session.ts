@@ -6,7 +6,9 @@ import { type Frame, type Link, type Tier, join } from '../../lib/tier.ts'
 import type { Access } from './access.ts'
 import { AdmissionLink } from './admission.ts'
 import type { Audit } from './audit.ts'
+import { watchCalls } from './call-log.ts'
 import type { SessionLimits } from './limits.ts'
+import type { Entrance } from './metrics/entrance.ts'
 import { operatorCalls } from './operator-calls.ts'
 import { pace } from './pace.ts'
 import { type Peer, factsOf } from './peer.ts'
@@ -21,6 +23,8 @@ export interface SessionContext {
   logger: Logger
   /** All that are open. */
   open: Set<Link>
+  /** Counts what happens, where somebody wants to know. */
+  entrance: Entrance | undefined
 }
 
 /**
@@ -28,7 +32,7 @@ export interface SessionContext {
  * @param first a frame that has come already
  */
 export async function openSession(
-  { tier, limits, maxBacklog, budget, access, audit, logger, open }: SessionContext,
+  { tier, limits, maxBacklog, budget, access, audit, logger, open, entrance }: SessionContext,
   link: Link & Holder,
   peer: Peer,
   opened: Promise<Link>,
@@ -41,6 +45,7 @@ export async function openSession(
     () => peer.identity.grant,
     tier.retains ? budget : undefined
   )
+  entrance?.session(link)
   admission.onDrain = event => audit(event, factsOf(peer))
   open.add(admission)
   const { id, leave } = access.sessions.add(peer, link, admission)
@@ -49,25 +54,27 @@ export async function openSession(
     logger.warn({ by: peer.identity.subject, ...kicked }, 'sessions were ended by the operator')
     audit('kicked', { ...factsOf(peer), kicked })
   })
+  const names = { session: id, entry: peer.entry }
+  admission.watch = watchCalls(logger, names, entrance?.calls)
   let closed = false
   admission.once('close', error => {
     closed = true
     open.delete(admission)
     leave()
     logger.info(
-      { peer: address, session: id, sessions: open.size, reason: error?.message },
+      { peer: address, ...names, sessions: open.size, reason: error?.message },
       'session closed'
     )
     audit('closed', { ...factsOf(peer), reason: error?.message })
   })
   logger.info(
-    { peer: address, session: id, sessions: open.size, subject: peer.identity.subject },
+    { peer: address, ...names, sessions: open.size, subject: peer.identity.subject },
     'session opened'
   )
   audit('opened', factsOf(peer))
   link.once('dropped', ({ message: reason }) =>
     logger.warn(
-      { peer: address, reason },
+      { peer: address, ...names, reason },
       'a message was not sent: this is the first of its session'
     )
   )
@@ -79,7 +86,7 @@ export async function openSession(
     if (first !== undefined) admission.receive(first)
     admission.resume()
   } catch (error) {
-    logger.error({ peer: address, err: error }, 'the tier could not be opened')
+    logger.error({ peer: address, ...names, err: error }, 'the tier could not be opened')
     admission.close(error as Error)
   }
 }

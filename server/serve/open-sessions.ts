@@ -1,16 +1,18 @@
 // The sessions of a server: who they are of, and how the operator ends them.
 
-import { randomBytes } from 'node:crypto'
 import type { Holder } from '../../lib/budget.ts'
 import { ConnectionError, closeCodes } from '../../lib/errors.ts'
 import type { SessionFacts, SessionInfo } from '../../lib/session-info.ts'
 import type { Link } from '../../lib/tier.ts'
 import type { Identity } from './identity.ts'
 import { atTime } from './open-connections.ts'
+import { newSessionName } from './peer.ts'
 
 interface Peer {
   /** Where the session is used from. */
   readonly address: string
+  /** Its name, which tells nothing about its key. */
+  readonly session?: string
   readonly identity: Identity
 }
 
@@ -33,13 +35,13 @@ export class OpenSessions {
     this.#maxAge = maxAge
   }
 
-  /** Answers its id, which tells nothing about its key, and what to call when it has ended. */
+  /** Answers its id, and what to call when it has ended. */
   add(
     peer: Peer,
     link: Holder & Pick<Link, 'on'>,
     counted: { readonly objects: number }
   ): { id: string; leave: () => void } {
-    const id = randomBytes(6).toString('base64url')
+    const { session: id = newSessionName() } = peer
     const since = Date.now()
     const session = { peer, link, counted, since, lost: false }
     this.#sessions.set(id, session)

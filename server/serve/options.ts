@@ -59,6 +59,13 @@ export interface ServeOptions extends SocketOptions, TrustedProxies {
   maxMemory?: number
   /** Where /healthz and /readyz are. Default: on the port of clients. */
   healthListen?: HealthAddress
+  /**
+   * Whether /metrics, for Prometheus, is on the port of clients: for programs of this host, and for
+   * whoever may operate the tier. Default false.
+   */
+  metrics?: boolean
+  /** Where else /metrics is, for everybody who reaches it there. Default: nowhere. */
+  metricsListen?: HealthAddress
   /** Is told who came in, was refused, and left. */
   audit?: (record: AuditRecord) => void
   /** Default: warnings and errors, to stdout. */
@@ -70,6 +77,8 @@ export interface Server {
   readonly url: string
   /** Where /healthz and /readyz are, if on a listener of their own: `http://host:port`. */
   readonly healthUrl: string | undefined
+  /** Where /metrics is, if on a listener of its own: `http://host:port`. */
+  readonly metricsUrl: string | undefined
   /** How many sessions are open. */
   readonly sessions: number
   /**

@@ -32,10 +32,13 @@ import { createHttp } from './http.ts'
 import { Sessions, WrongSecretError } from './sessions.ts'
 import { createAudit } from './audit.ts'
 import { type HealthListener, listenForHealth } from './health.ts'
+import { metricsAccess } from './metrics/access.ts'
+import { openMetrics } from './metrics/endpoint.ts'
+import { Entrance } from './metrics/entrance.ts'
 import { Guesses } from './guesses.ts'
 import type { ServeOptions, Server } from './options.ts'
 import { openSession } from './open-session.ts'
-import { type Peer, factsOf } from './peer.ts'
+import { type Peer, factsOf, nameSession } from './peer.ts'
 import { respond } from './status.ts'
 import { Overload } from './overload.ts'
 import { Strangers } from './strangers.ts'
@@ -86,7 +89,9 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     isProxied: Boolean(options.trustProxy?.length)
   })
   const addresses = new ClientAddresses(options)
-  const { audit, refused } = createAudit(options.audit, tier.node, logger)
+  const entrance = options.metrics || options.metricsListen ? new Entrance() : undefined
+  const audited = createAudit(options.audit, tier.node, logger)
+  const { audit, refused } = entrance?.counted(audited) ?? audited
   const guesses = new Guesses()
   const limits = { ...limitDefaults, ...checkLimits(options.limits ?? {}, limitDefaults) }
   // A session may outlive its connection, and a connection may be none yet.
@@ -97,7 +102,20 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const budget = new Budget(options.maxMemory)
   const links = new Set<SocketLink>()
   const open = new Set<Link>()
-  const context = { tier, limits, maxBacklog, budget, access, audit, logger, open }
+  const overload = new Overload(budget, logger)
+  const metrics =
+    entrance &&
+    (await openMetrics({
+      ...options,
+      read: async () => ({
+        entrance,
+        condition: condition(),
+        node: tier.node,
+        figures: await tier.figures?.()
+      }),
+      check: metricsAccess({ addresses, tokens, access, guesses, refused })
+    }))
+  const context = { tier, limits, maxBacklog, budget, access, audit, logger, open, entrance }
   const sessions = new Sessions<Peer>({
     tier,
     grace,
@@ -106,6 +124,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     admit,
     onSession: (...session) => void openSession(context, ...session),
     whose,
+    entryOf: nameSession,
     subjectOf: ({ identity }) => identity.subject,
     onResume
   })
@@ -116,7 +135,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     maxPayload,
     ...webSocketOptions
   })
-  const secure = createHttp(options.healthListen ? answerClient : answer, tls, logger, {
+  const answerHttp = options.healthListen ? answerClient : answer
+  const secure = createHttp(metrics?.on(answerHttp) ?? answerHttp, tls, logger, {
     onRefused: (socket, why) =>
       refused({ address: addresses.ofConnection(socket), reason: `TLS: ${why}` }),
     prepare: access.readAuthorities
@@ -124,7 +144,6 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const { http } = secure
   addresses.readHeaders(http, (address, reason) => refused({ address, reason }))
   const asksForSession = boundConnections(http)
-  const overload = new Overload(budget, logger)
   let closing = false
 
   http.on('upgrade', onUpgrade)
@@ -135,6 +154,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   } catch (error) {
     unwatch()
     void health?.close()
+    void metrics?.own?.close()
     throw error
   }
   http.on('error', error => logger.error(error))
@@ -142,6 +162,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   return {
     url: `${tls ? 'wss' : 'ws'}://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
     healthUrl: health?.url,
+    metricsUrl: metrics?.own?.url,
     get sessions() {
       return open.size
     },
@@ -180,6 +201,16 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     const { reason } = overload
     const { draining } = tier
     respond(url, { sessions: open.size, closing, draining, overload: reason }, response)
+  }
+
+  function condition() {
+    return {
+      sessions: open.size,
+      draining: tier.draining ?? false,
+      overloaded: overload.reason !== undefined,
+      backlog: [...open].reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0),
+      memoryUsed: budget.used
+    }
   }
 
   async function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
@@ -242,6 +273,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     identity.token = () => authentication?.grant
     access.watch(link, identity)
     links.add(link)
+    entrance?.connection(stream)
     link.once('close', () => links.delete(link))
     const peer: Peer = { address, identity }
     carrier.once('frame', frame => begin(carrier, frame, peer))
@@ -257,8 +289,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
       audit('renewed', factsOf(peer))
     }
 
-    async function onRefused({ message: reason }: Error, isGuess: boolean) {
-      refused({ address, reason, ...whoIs(authentication?.grant) })
+    async function onRefused(error: Error, isGuess: boolean) {
+      refused({ address, reason: error.message, ...whoIs(authentication?.grant) }, error)
       if (isGuess) await guesses.wait(address)
     }
   }
@@ -277,7 +309,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
           context,
           new BoundedLink(link, budget),
           peer,
-          tier.open({ budget, whose: whose(peer) }),
+          tier.open({ budget, entry: nameSession(peer), whose: whose(peer) }),
           frame
         )
       }
@@ -286,7 +318,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
         link.send(encodeResult(id, { ...opened, maxPayload }))
       )
     } catch (error) {
-      refused({ ...factsOf(peer), address: peer.address, reason: (error as Error).message })
+      const facts = { ...factsOf(peer), address: peer.address, reason: (error as Error).message }
+      refused(facts, error as Error)
       if (error instanceof WrongSecretError) await guesses.wait(peer.address)
       link.send(
         encodeFailure(
@@ -334,6 +367,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     before.address = now.address
     before.identity = now.identity
     now.session = before.session
+    now.entry = before.entry
     if (isResumed) audit('resumed', factsOf(now))
   }
 
@@ -351,6 +385,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     http.closeAllConnections()
     await closed
     await health?.close()
+    await metrics?.own?.close()
   }
 }
 

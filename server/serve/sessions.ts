@@ -53,6 +53,8 @@ export interface SessionsOptions<P> {
   onSession(link: ResumableLink, peer: P, session: Promise<Link>): void
   /** What is known of a peer's session, for who surveys the tier. */
   whose(peer: P): Whose
+  /** What to call a session in logs, of a peer that says what it is called above. */
+  entryOf(peer: P, entry: string | undefined): string
   /** The subject that a peer's token or certificate names. Nobody else comes to its sessions, on this tier or below. */
   subjectOf(peer: P): string | undefined
   /**
@@ -87,7 +89,7 @@ export class Sessions<P> {
         'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames; and maxPayload, in bytes'
       )
     const { received, resume = false, maxPayload = UNSTATED_MAX_PAYLOAD } = opening
-    const { tier, grace, budget, subjectOf } = this.#options
+    const { tier, grace, budget, subjectOf, entryOf } = this.#options
     const { session, secret } = opening
     const subject = subjectOf(peer) ?? ''
     const id = `${session} ${subject}`
@@ -112,11 +114,9 @@ export class Sessions<P> {
     const { link } = this.#begin(identity, peer, this.#options.admit(peer))
     link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
-    this.#options.onSession(
-      link,
-      peer,
-      tier.open({ key: identity.key, budget, whose: this.#options.whose(peer) })
-    )
+    const entry = entryOf(peer, opening.entry)
+    const whose = this.#options.whose(peer)
+    this.#options.onSession(link, peer, tier.open({ key: identity.key, budget, entry, whose }))
   }
 
   /**
@@ -164,7 +164,7 @@ export class Sessions<P> {
   async #revive(
     identity: Identity,
     carrier: Link,
-    { received, maxPayload = UNSTATED_MAX_PAYLOAD }: Opening,
+    { received, maxPayload = UNSTATED_MAX_PAYLOAD, entry }: Opening,
     peer: P,
     answer: (opened: OpenReply) => void
   ) {
@@ -175,13 +175,17 @@ export class Sessions<P> {
       lost = (error as ConnectionError) ?? new ConnectionError('the connection was closed')
     })
     const leave = this.#options.admit(peer)
-    const whose = this.#options.whose(peer)
-    const session = await tier
-      .open({ key: identity.key, resume: true, budget, whose })
-      .catch(error => {
-        leave()
-        throw error
-      })
+    const { entryOf, whose } = this.#options
+    const options = {
+      key: identity.key,
+      budget,
+      entry: entryOf(peer, entry),
+      whose: whose(peer)
+    }
+    const session = await tier.open({ ...options, resume: true }).catch(error => {
+      leave()
+      throw error
+    })
     if (this.#sessions.has(identity.id)) {
       leave()
       session.close()

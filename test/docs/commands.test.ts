@@ -219,9 +219,12 @@ function isAnExample({ words }: Command) {
   assert.match(read('test/examples/conference.test.ts'), `'${words.at(-1)}'`)
 }
 
-/** The same path of a leaf. */
-async function answers({ words }: Command) {
-  const { url } = await startLeaf()
+/** The same path of the tier that the block serves before, or else of a leaf. */
+async function answers(command: Command, block: Block) {
+  const { words } = command
+  const before = block.commands.slice(0, block.commands.indexOf(command))
+  const served = before.findLast(({ words }) => words[1] === 'serve')
+  const url = served ? await serves(served, block) : (await startLeaf()).url
   const { pathname } = new URL(words.at(-1)!)
   const response = await fetch(new URL(pathname, url.replace('ws:', 'http:')))
   assert.is(response.status, 200)

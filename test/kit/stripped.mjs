@@ -10,9 +10,10 @@ import { pathToFileURL } from 'node:url'
 const SOURCES = '{lib,client,server,proxy,register,cli,conformance,examples,test}/**/*.ts'
 
 const { STRIPPED } = process.env
-if (process.argv[1] === import.meta.filename) write(process.argv[2])
+if (process.argv[1] === import.meta.filename) write(/** @type {string} */ (process.argv[2]))
 else if (STRIPPED) serve(JSON.parse(readFileSync(STRIPPED, 'utf8')))
 
+/** @param {string} file */
 function write(file) {
   const entries = [...globSync('*.ts'), ...globSync(SOURCES)].map(source => [
     pathToFileURL(source).href,

@@ -39,6 +39,21 @@ test('the header of a frame with its keys in order is read from its first bytes'
   })
 })
 
+test('a request may say its trace, which stays with it however it is written', () => {
+  const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const frame = encodeRequest(12, 'Consumer.pause', ['k3x/31'], trace)
+  const head = { id: 12, method: 'Consumer.pause', handle: 'k3x/31', trace }
+  assert.equal(peekHeader(frame), head)
+  const { id, method, params } = decode(frame) as { id: number; method: string; params: unknown[] }
+  const written = JSON.stringify(
+    { id, method, params, traceparent: trace, jsonrpc: '2.0' },
+    null,
+    1
+  )
+  assert.is(peekHeader(written), undefined)
+  assert.equal(normalize(written), { frame, head })
+})
+
 test('an id may be any finite number, as JavaScript writes it', () => {
   for (const id of [0, -5, 0.5, 1e20, 1e21, 1.5e-7, -2.25e100])
     assert.is(peekHeader(encodeResult(id, {}))?.id, id)
