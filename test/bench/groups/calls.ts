@@ -3,14 +3,14 @@
 import * as localMediasoup from 'mediasoup'
 import { Durations } from '../../kit/durations.ts'
 import { startEcho } from '../../kit/echo-client.ts'
-import { type Group, type Row, oneByOne, rounds, row } from '../measure.ts'
+import { type Group, type Row, oneByOne, rounds, row, quick } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
 import { client, connect, leaf } from '../../kit/product.ts'
 import { createTransport, openStage } from '../../kit/room.ts'
 import { tappedMock } from '../tap.ts'
 
 const ROUNDS = 15
-const CALLS_PER_ROUND = 150
+const CALLS_PER_ROUND = quick ? 15 : 150
 // V8 is still optimising the leaf after 2000 calls.
 const WARM_UP_ROUNDS = 20
 

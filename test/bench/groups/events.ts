@@ -3,14 +3,14 @@
 import * as localMediasoup from 'mediasoup'
 import { Durations } from '../../kit/durations.ts'
 import { type Echo, startEcho } from '../../kit/echo-client.ts'
-import { type Group, type Row, type Sample, latency, rate, rounds, row } from '../measure.ts'
+import { type Group, type Row, type Sample, latency, rate, rounds, row, quick } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
 import { connect } from '../../kit/product.ts'
 import { type Mediasoup, audio, openRoom, rtpPacket } from '../../kit/room.ts'
 import { tappedMock } from '../tap.ts'
 
 const ROUNDS = 7
-const ROUND_MS = 300
+const ROUND_MS = quick ? 50 : 300
 const LISTENERS = 20
 export const BURSTS_IN_FLIGHT = 8
 const MESSAGE_BYTES = 100

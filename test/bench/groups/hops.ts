@@ -2,15 +2,15 @@
 // frames.
 
 import { Durations } from '../../kit/durations.ts'
-import { type Group, type Row, oneByOne, rounds, row } from '../measure.ts'
+import { type Group, type Row, oneByOne, rounds, row, quick } from '../measure.ts'
 import { type Role, type Served, end, startHop, startLeaf } from '../processes.ts'
 import { connect } from '../../kit/product.ts'
 import { openStage } from '../../kit/room.ts'
 
 const ROUNDS = 15
-const CALLS_PER_ROUND = 150
+const CALLS_PER_ROUND = quick ? 15 : 150
 const WARM_UP_ROUNDS = 20
-const HOPS = [1, 2, 3]
+const HOPS = quick ? [1] : [1, 2, 3]
 
 type Stage = Awaited<ReturnType<typeof openStage>>
 

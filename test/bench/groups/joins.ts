@@ -2,13 +2,13 @@
 
 import * as localMediasoup from 'mediasoup'
 import { Durations } from '../../kit/durations.ts'
-import { type Group, type Sample, rounds, row } from '../measure.ts'
+import { type Group, type Sample, rounds, row, quick } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
 import { connect } from '../../kit/product.ts'
 import { type Mediasoup, type Participant, openRoom, participants } from '../../kit/room.ts'
 
 const ROUNDS = 5
-export const PARTICIPANTS = 200
+export const PARTICIPANTS = quick ? 24 : 200
 const IN_FLIGHT = 8
 
 export const joins: Group = {

@@ -11,16 +11,16 @@ import { authority } from '../../certificates.ts'
 import { endAll } from '../../helper.ts'
 import { type Echo, startEcho } from '../../kit/echo-client.ts'
 import { Durations } from '../../kit/durations.ts'
-import { type Group, type Row, inFlight, oneByOne, rounds, row } from '../measure.ts'
+import { type Group, type Row, inFlight, oneByOne, rounds, row, quick } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
 import { client, remote } from '../../kit/product.ts'
 import { openStage } from '../../kit/room.ts'
 import { tappedMock } from '../tap.ts'
 
 const ROUNDS = 15
-const ROUND_MS = 400
-const CALLS = 1_000
-const OPENINGS = 20
+const ROUND_MS = quick ? 50 : 400
+const CALLS = quick ? 50 : 1_000
+const OPENINGS = quick ? 2 : 20
 const IN_FLIGHT = 64
 
 type Stage = Awaited<ReturnType<typeof openStage>>

@@ -1,12 +1,12 @@
 // Bytes of heap per Consumer.
 
 import type { ChildProcess } from 'node:child_process'
-import { type Group, type Sample, rounds, row } from '../measure.ts'
+import { type Group, type Sample, rounds, row, quick } from '../measure.ts'
 import { ask, end, startScript } from '../processes.ts'
 
 const ROUNDS = 3
-const WARM_UP_CONSUMERS = 500
-const CONSUMERS = 2000
+const WARM_UP_CONSUMERS = quick ? 50 : 500
+const CONSUMERS = quick ? 200 : 2000
 
 export const memory: Group = {
   name: 'memory',

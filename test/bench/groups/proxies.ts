@@ -3,14 +3,23 @@
 // own CPU time.
 
 import { Durations } from '../../kit/durations.ts'
-import { type Group, type Row, type Sample, inFlight, rate, rounds, row } from '../measure.ts'
+import {
+  type Group,
+  type Row,
+  type Sample,
+  inFlight,
+  rate,
+  rounds,
+  row,
+  quick
+} from '../measure.ts'
 import { type Served, ask, end, startHop, startLeaf } from '../processes.ts'
 import { connect } from '../../kit/product.ts'
 import { type Mediasoup, openStage } from '../../kit/room.ts'
 import { BURSTS_IN_FLIGHT, KINDS, burstsOf } from './events.ts'
 
 const ROUNDS = 9
-const ROUND_MS = 400
+const ROUND_MS = quick ? 50 : 400
 const IN_FLIGHT = 64
 const TIERS = ['cluster', 'vertical'] as const
 

@@ -1,14 +1,14 @@
 // Bytes of heap in a proxy per object of its clients.
 
 import type * as ms from 'mediasoup/types'
-import { type Group, type Sample, rounds, row } from '../measure.ts'
+import { type Group, type Sample, rounds, row, quick } from '../measure.ts'
 import { type Role, type Served, ask, end, startHop, startLeaf } from '../processes.ts'
 import { connect } from '../../kit/product.ts'
 import { createTransport, openRoom, video } from '../../kit/room.ts'
 
 const ROUNDS = 3
-const WARM_UP_OBJECTS = 500
-const OBJECTS = 2000
+const WARM_UP_OBJECTS = quick ? 50 : 500
+const OBJECTS = quick ? 200 : 2000
 const AT_ONCE = 20
 const ACKNOWLEDGED_MS = 1_500
 const KINDS = ['Consumer', 'Producer', 'DirectTransport'] as const

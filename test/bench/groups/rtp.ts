@@ -2,13 +2,13 @@
 
 import * as localMediasoup from 'mediasoup'
 import { Durations } from '../../kit/durations.ts'
-import { type Group, type Sample, rate, rounds, row } from '../measure.ts'
+import { type Group, type Sample, rate, rounds, row, quick } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
 import { connect } from '../../kit/product.ts'
 import { type Mediasoup, audio, openRoom, rtpPacket } from '../../kit/room.ts'
 
 const ROUNDS = 9
-const ROUND_MS = 400
+const ROUND_MS = quick ? 50 : 400
 const IN_FLIGHT = 64
 const PACKET_BYTES = 1000
 

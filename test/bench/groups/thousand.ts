@@ -13,10 +13,10 @@ const ROUNDS = 5
 const FEW = 10
 const MANY = quick ? 40 : 1_000
 const PROCESSES = 4
-const WORKERS_PER_ROUND = 200
+const WORKERS_PER_ROUND = quick ? 20 : 200
 const LISTENERS = 50
 const IN_FLIGHT = 64
-const ROUND_MS = 400
+const ROUND_MS = quick ? 50 : 400
 const REST_MS = quick ? 100 : 3_000
 const SILENCE_MS = 1_000
 

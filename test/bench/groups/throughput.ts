@@ -4,14 +4,14 @@
 import * as localMediasoup from 'mediasoup'
 import { Durations } from '../../kit/durations.ts'
 import { startEcho } from '../../kit/echo-client.ts'
-import { type Group, inFlight, rounds, row } from '../measure.ts'
+import { type Group, inFlight, rounds, row, quick } from '../measure.ts'
 import { end, startLeaf } from '../processes.ts'
 import { connect } from '../../kit/product.ts'
 import { openStage } from '../../kit/room.ts'
 import { tappedMock } from '../tap.ts'
 
 const ROUNDS = 9
-const ROUND_MS = 400
+const ROUND_MS = quick ? 50 : 400
 const IN_FLIGHT = 64
 
 const measure = (call: () => Promise<unknown>) => () =>
