@@ -7,6 +7,7 @@ import { conformanceCommand } from './conformance-command.ts'
 import { drainCommand, kickCommand, sessionsCommand } from './host-commands.ts'
 import { checkSwitches } from './option.ts'
 import { serveCommand } from './serve-command.ts'
+import { eventsCommand, topCommand, treeCommand } from './survey-commands.ts'
 
 const WRONG_USAGE = 2
 
@@ -20,6 +21,9 @@ export async function main(argv: string[]) {
   program.addCommand(drainCommand())
   program.addCommand(sessionsCommand())
   program.addCommand(kickCommand())
+  program.addCommand(treeCommand())
+  program.addCommand(topCommand())
+  program.addCommand(eventsCommand())
   program.addCommand(conformanceCommand())
   program.commands
     .flatMap(command => [command, ...command.commands])
