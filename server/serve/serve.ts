@@ -32,6 +32,7 @@ import { createHttp } from './http.ts'
 import { Sessions, WrongSecretError } from './sessions.ts'
 import { createAudit } from './audit.ts'
 import { type HealthListener, listenForHealth } from './health.ts'
+import type { Listener } from './listener.ts'
 import { metricsAccess } from './metrics/access.ts'
 import { openMetrics } from './metrics/endpoint.ts'
 import { Entrance } from './metrics/entrance.ts'
@@ -148,13 +149,15 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
 
   http.on('upgrade', onUpgrade)
   let health: HealthListener | undefined
+  let metricsListener: Listener | undefined
   try {
     health = options.healthListen && (await listenForHealth(options.healthListen, answer))
+    metricsListener = await metrics?.listen()
     await listen()
   } catch (error) {
     unwatch()
     void health?.close()
-    void metrics?.own?.close()
+    void metricsListener?.close()
     throw error
   }
   http.on('error', error => logger.error(error))
@@ -162,7 +165,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   return {
     url: `${tls ? 'wss' : 'ws'}://${urlHost(host)}:${(http.address() as AddressInfo).port}`,
     healthUrl: health?.url,
-    metricsUrl: metrics?.own?.url,
+    metricsUrl: metricsListener?.url,
     get sessions() {
       return open.size
     },
@@ -385,7 +388,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     http.closeAllConnections()
     await closed
     await health?.close()
-    await metrics?.own?.close()
+    await metricsListener?.close()
   }
 }
 

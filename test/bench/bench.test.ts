@@ -49,6 +49,7 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
       'thousand',
       'fairness',
       'function-calls',
+      'metrics',
       'register'
     ]
   )

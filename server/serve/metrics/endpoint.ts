@@ -23,7 +23,8 @@ export interface MetricsOptions {
 export interface Metrics {
   /** Of the port of clients: answers what asks for metrics, and leaves all else to another. */
   on(listener: RequestListener): RequestListener
-  readonly own: Listener | undefined
+  /** Opens the listener of its own, if there is to be one. */
+  listen(): Promise<Listener | undefined>
 }
 
 export async function openMetrics(options: MetricsOptions): Promise<Metrics> {
@@ -36,14 +37,9 @@ export async function openMetrics(options: MetricsOptions): Promise<Metrics> {
       options.metrics && request.url === PATH
         ? void answerClient(request, response)
         : listener(request, response),
-    own:
+    listen: async () =>
       metricsListen &&
-      (await listenApart(
-        'metrics',
-        metricsListen,
-        [PATH],
-        (_request, response) => void tell(response)
-      ))
+      listenApart('metrics', metricsListen, [PATH], (_request, response) => void tell(response))
   }
 
   async function answerClient(request: IncomingMessage, response: ServerResponse) {

@@ -345,6 +345,13 @@ test('on a listener of their own, everybody who reaches it may read them, and no
   await rejection(ask(metricsUrl))
 })
 
+test('a port of their own that is taken is said', async () => {
+  const { url } = await open()
+  const port = Number(new URL(url).port)
+  const error = await rejection(serve(leaf(localMediasoup), { metricsListen: { port } }))
+  assert.match(error.message, /^the listener for metrics cannot listen: .*EADDRINUSE/)
+})
+
 test('they name no client, no room and no object', async () => {
   const { key, issue } = secretIssuer()
   const { url, server } = await open({ tokens: { secret: key, audience: AUDIENCE } })
