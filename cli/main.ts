@@ -6,6 +6,7 @@ import { version } from '../lib/version.ts'
 import { conformanceCommand } from './conformance-command.ts'
 import { drainCommand, kickCommand, sessionsCommand } from './host-commands.ts'
 import { checkSwitches } from './option.ts'
+import { monitorCommand } from './monitor-command.ts'
 import { serveCommand } from './serve-command.ts'
 
 const WRONG_USAGE = 2
@@ -20,6 +21,7 @@ export async function main(argv: string[]) {
   program.addCommand(drainCommand())
   program.addCommand(sessionsCommand())
   program.addCommand(kickCommand())
+  program.addCommand(monitorCommand())
   program.addCommand(conformanceCommand())
   program.commands
     .flatMap(command => [command, ...command.commands])
