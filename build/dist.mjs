@@ -42,7 +42,11 @@ export async function bundle(log) {
     await build({ ...bundles, outdir: 'dist/conformance', logLevel: 'silent' })
     await bundlePages()
     for (const file of readdirSync('dist')) {
-      if (/\.js(\.map)?$/.test(file) && !file.startsWith('browser.js') && !metafile.outputs[`dist/${file}`])
+      if (
+        /\.js(\.map)?$/.test(file) &&
+        !file.startsWith('browser.js') &&
+        !metafile.outputs[`dist/${file}`]
+      )
         rmSync(join('dist', file), { force: true })
     }
     chmodSync('dist/mafalda.js', 0o755)

@@ -58,7 +58,7 @@ function Path({ store }: { store: Store }) {
         {path.map((entry, i) => (
           <li key={entry.id}>
             <a
-              href={`#${i === 0 ? '' : encodeURIComponent(entry.id)}`}
+              href={`#${i === 0 ? 'all' : encodeURIComponent(entry.id)}`}
               aria-current={i === path.length - 1 ? 'location' : undefined}
             >
               {kindOf(entry)} <code>{nameOf(entry)}</code>

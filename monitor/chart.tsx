@@ -75,7 +75,7 @@ function optionsOf(series: Series[], element: HTMLElement): UPlot.Options {
     height: HEIGHT,
     cursor: { show: false },
     legend: { show: false },
-    padding: [8, 4, 0, 0],
+    padding: [8, 16, 0, 0],
     scales: {
       y: { range: (_plot, _least, most) => [0, unit === 'share' ? 1 : Math.max(most * 1.15, 1)] }
     },

@@ -66,6 +66,7 @@ const WORDS: Record<string, (value: never, store: Store) => string> = {
 
 const NAMES: Record<string, string> = {
   mafalda: 'Mafalda',
+  mediasoup: 'mediasoup',
   cpu: 'CPU',
   pid: 'Process',
   eventLoopDelay: 'Event loop',

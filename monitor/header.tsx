@@ -16,8 +16,8 @@ export function Header({ store }: { store: Store }) {
   const { tree, state, paused } = store
   const { root } = tree
   return (
-    <header class="bar">
-      <a class="brand" href="#" aria-label="Mafalda monitor: the whole tree">
+    <header class="top">
+      <a class="brand" href="#all" aria-label="Mafalda monitor: the whole tree">
         <img src="icon.svg" alt="" width="24" height="24" />
         <span>
           Mafalda <em>monitor</em>

@@ -15,7 +15,7 @@ export function WarningList({ store }: { store: Store }) {
         {warnings.slice(0, MAX_WARNINGS).map(({ id, severity, text, since }) => {
           const entry = store.tree.get(id)
           return (
-            <li key={id} class={severity}>
+            <li key={id} class={`is-${severity}`}>
               <a href={`#${encodeURIComponent(id)}`}>
                 <b>{entry ? titleOf(entry) : id}</b>
                 <span>{text}</span>

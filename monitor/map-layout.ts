@@ -38,17 +38,17 @@ interface Branch {
   children?: Branch[]
 }
 
-const COLUMN = 108
 const FEW_ROWS = 14
 const [HIGH, LOW] = [46, 34]
 
-export function layOut(tree: Tree, focus: SurveyEntry): MapLayout {
+/** @param column how far children are from their parent, in pixels */
+export function layOut(tree: Tree, focus: SurveyEntry, column: number): MapLayout {
   const { branch, rowsAre } = branchOf(tree, focus)
   const root = hierarchy(branch)
   const leaves = root.leaves()
   const pitch = leaves.length > FEW_ROWS ? LOW : HIGH
   const placed = cluster<Branch>()
-    .nodeSize([pitch, COLUMN])
+    .nodeSize([pitch, column])
     .separation(() => 1)(root)
   const top = Math.min(...leaves.map(leaf => leaf.x ?? 0))
   const nodes = new Map<unknown, MapNode>()
@@ -57,7 +57,7 @@ export function layOut(tree: Tree, focus: SurveyEntry): MapLayout {
     nodes.set(node, {
       entry: node.data.entry,
       // d3 lays trees out from the top to the bottom; this one goes from left to right.
-      x: 18 + node.depth * COLUMN,
+      x: 18 + node.depth * column,
       y: node.x - top + pitch / 2,
       from: Math.min(...ends),
       to: Math.max(...ends),

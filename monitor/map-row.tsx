@@ -62,11 +62,11 @@ export function MapRow({ entry, tree, y, pitch, isFocus }: MapRowProps) {
 function summaryOf(tree: Tree, entry: SurveyEntry): string {
   switch (entry.kind) {
     case 'tier':
-      return `${plural(entry.load.workers, 'Worker')} · ${plural(entry.load.routers, 'room')}`
+      return `${plural(entry.load.routers, 'room')} · ${plural(entry.load.consumers, 'Consumer')}`
     case 'Worker':
       return plural(tree.childrenOf(entry.id, 'Router').length, 'room')
     case 'Router':
-      return `${place(tree, entry)} · ${plural(entry.producers, 'Producer')} · ${plural(entry.consumers, 'Consumer')}`
+      return `${placeOf(tree, entry)} · ${plural(entry.consumers, 'Consumer')}`
     default:
       return ''
   }
@@ -75,9 +75,9 @@ function summaryOf(tree: Tree, entry: SurveyEntry): string {
 const plural = (number: number, noun: string) =>
   `${count(number)} ${noun}${number === 1 ? '' : 's'}`
 
-function place(tree: Tree, { id }: SurveyEntry): string {
+function placeOf(tree: Tree, { id }: SurveyEntry): string {
   const [host, worker] = [tree.hostOf(id), tree.workerOf(id)]
-  return `${host ? nameOf(host) : ''} · Worker ${worker?.pid ?? ''}`
+  return `${host ? nameOf(host) : '–'} · ${worker?.pid ?? '–'}`
 }
 
 function cellsOf(tree: Tree, entry: SurveyEntry): Cell[] {

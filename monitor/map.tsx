@@ -11,12 +11,17 @@ import { MapRow } from './map-row.tsx'
 import type { Store } from './store.ts'
 import { type Sight, useWindow } from './use-window.ts'
 
-const ARCS = 112
+const ARCS = 92
 const MARGIN = 22
+const [WIDE_COLUMN, SLIM_COLUMN] = [112, 50]
+const phone = matchMedia('(max-width: 620px)')
 
 export function TreeMap({ store, focus }: { store: Store; focus: SurveyEntry }) {
   const { tree, version } = store
-  const layout = useMemo(() => layOut(tree, focus), [version, focus.id])
+  const layout = useMemo(
+    () => layOut(tree, focus, phone.matches ? SLIM_COLUMN : WIDE_COLUMN),
+    [version, focus.id, phone.matches]
+  )
   const { rows, inner, pitch, left, arcs, rowsAre } = layout
   const sight = useWindow(rows.length, pitch)
   const height = rows.length * pitch
@@ -33,7 +38,7 @@ export function TreeMap({ store, focus }: { store: Store; focus: SurveyEntry }) 
           </small>
         )}
       </h2>
-      <div class="scroll" ref={sight.ref} onScroll={sight.onScroll} tabIndex={-1}>
+      <section class="scroll" ref={sight.ref} onScroll={sight.onScroll} aria-labelledby="map-title">
         <div class="canvas" style={{ height: `${height}px` }}>
           <Links layout={layout} sight={sight} height={height} />
           {inner.map(node => (
@@ -51,7 +56,7 @@ export function TreeMap({ store, focus }: { store: Store; focus: SurveyEntry }) 
           </ol>
           {arcs.length > 0 && <Arcs {...{ arcs, pitch, sight, height, rows }} />}
         </div>
-      </div>
+      </section>
     </section>
   )
 }
@@ -131,7 +136,7 @@ function Arcs({ arcs, rows, pitch, sight, height }: ArcsProps) {
           <path
             key={`${one}-${other}`}
             d={`M4,${y1}C${bend},${y1} ${bend},${y2} 4,${y2}`}
-            stroke-width={(1.2 + 4.8 * Math.sqrt(bitrate / most)).toFixed(1)}
+            stroke-width={(1.2 + 5.3 * (bitrate / most)).toFixed(1)}
           >
             <title>{`${nameAt(one)} and ${nameAt(other)}: ${pipes} ${pipes === 1 ? 'pipe' : 'pipes'}, ${bits(bitrate)}`}</title>
           </path>

@@ -134,7 +134,7 @@ export class Store {
     const { focus, tree } = this
     if (!focus || this.#focus === undefined) return new Map()
     const router = tree.nearest(focus.id, 'Router')
-    if (router) return new Map(tree.room(router.id).map(({ id }) => [id, 'all']))
+    if (router) return closelyIn(tree, router.id)
     if (focus.kind === 'Worker') return new Map([[focus.id, 'transports']])
     if (focus.kind === 'tier' && focus.tier === 'leaf' && focus.of !== null)
       return new Map([[focus.id, 'transports']])
@@ -176,4 +176,18 @@ export class Store {
     this.#version++
     for (const listener of this.#listeners) listener()
   }
+}
+
+/**
+ * All Routers of a room. Pipes name their other ends, and these the host: on it is the next Router,
+ * which is known when the transports there are.
+ */
+function closelyIn(tree: Tree, router: string): Map<string, SurveyDetail> {
+  const closely = new Map<string, SurveyDetail>()
+  for (const { id } of tree.room(router)) {
+    closely.set(id, 'all')
+    for (const { peer } of tree.childrenOf(id, 'PipeTransport'))
+      if (peer !== undefined && !tree.get(peer)) closely.set(peer.split('/')[0]!, 'transports')
+  }
+  return closely
 }

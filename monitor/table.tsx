@@ -67,14 +67,7 @@ export function Table<T>(props: TableProps<T>) {
           {filter ? `${count(shown.length)} of ${count(rows.length)}` : count(rows.length)}
         </small>
       </div>
-      <div
-        class="scroll"
-        ref={sight.ref}
-        onScroll={sight.onScroll}
-        tabIndex={0}
-        role="region"
-        aria-label={label}
-      >
+      <section class="scroll" ref={sight.ref} onScroll={sight.onScroll} aria-label={label}>
         <table aria-rowcount={shown.length + 1}>
           <colgroup>
             {columns.map(column => (
@@ -93,7 +86,7 @@ export function Table<T>(props: TableProps<T>) {
             </tr>
           </thead>
           <tbody>
-            {before > 0 && <tr class="gap" aria-hidden="true" style={{ height: `${before}px` }} />}
+            {before > 0 && <Gap columns={columns.length} height={before} />}
             {shown.slice(sight.first, sight.last).map((row, i) => (
               <tr
                 key={keyOf(row)}
@@ -115,14 +108,21 @@ export function Table<T>(props: TableProps<T>) {
                 ))}
               </tr>
             ))}
-            {after > 0 && <tr class="gap" aria-hidden="true" style={{ height: `${after}px` }} />}
+            {after > 0 && <Gap columns={columns.length} height={after} />}
           </tbody>
         </table>
         {!shown.length && <p class="nothing">Nothing here{filter ? ' has that in it' : ''}.</p>}
-      </div>
+      </section>
     </>
   )
 }
+
+/** In the place of rows that are out of sight. */
+const Gap = ({ columns, height }: { columns: number; height: number }) => (
+  <tr class="gap">
+    <td colSpan={columns} style={{ height: `${height}px` }} />
+  </tr>
+)
 
 interface HeadingProps<T> {
   column: Column<T>

@@ -1,8 +1,8 @@
 // What happened, the latest first.
 
-import type { SurveyChanges } from '../lib/survey.ts'
+import type { SurveyChanges, SurveyEntry } from '../lib/survey.ts'
 import type { Tree } from './tree.ts'
-import { kindOf, nameOf } from './format.ts'
+import { titleOf } from './format.ts'
 
 export interface Happening {
   at: number
@@ -33,16 +33,49 @@ export class Timeline {
   }
 }
 
+type Told = Pick<Happening, 'tone' | 'text'> | undefined
+
 function* happeningsOf(tree: Tree, { at, changed, gone }: SurveyChanges): Generator<Happening> {
   for (const id of gone) {
     const entry = tree.get(id)
-    if (entry?.kind === 'tier')
-      yield { at, tone: 'bad', text: `${kindOf(entry)} ${nameOf(entry)} is gone`, id }
-    if (entry?.kind === 'Worker') yield { at, tone: 'bad', text: `Worker ${entry.pid} is gone`, id }
+    const told = entry && endOf(entry)
+    if (told) yield { at, ...told }
   }
   for (const entry of changed) {
     const before = tree.get(entry.id)
-    if (!before && entry.kind === 'Worker')
-      yield { at, tone: 'good', text: `Worker ${entry.pid} started`, id: entry.id }
+    const told = before ? changeOf(before, entry) : beginningOf(entry)
+    if (told) yield { at, ...told, id: entry.id }
   }
+}
+
+function beginningOf(entry: SurveyEntry): Told {
+  if (entry.kind === 'tier' || entry.kind === 'Worker')
+    return { tone: 'good', text: `${titleOf(entry)} is there` }
+  return entry.kind === 'session' ? { tone: 'calm', text: `${titleOf(entry)} opened` } : undefined
+}
+
+function endOf(entry: SurveyEntry): Told {
+  if (entry.kind === 'tier') return { tone: 'bad', text: `${titleOf(entry)} is gone` }
+  if (entry.kind === 'Worker' && !entry.died)
+    return { tone: 'calm', text: `${titleOf(entry)} is closed` }
+  return entry.kind === 'session' ? { tone: 'calm', text: `${titleOf(entry)} ended` } : undefined
+}
+
+function changeOf(before: SurveyEntry, now: SurveyEntry): Told {
+  const name = titleOf(now)
+  if (now.kind === 'Worker' && before.kind === 'Worker')
+    return now.died && !before.died ? { tone: 'bad', text: `${name} has died` } : undefined
+  if (now.kind === 'session' && before.kind === 'session' && now.lost !== before.lost)
+    return now.lost
+      ? { tone: 'bad', text: `${name} lost its connection` }
+      : { tone: 'good', text: `${name} is connected again` }
+  if (now.kind !== 'tier' || before.kind !== 'tier') return undefined
+  if (now.problem !== undefined && before.problem === undefined)
+    return { tone: 'bad', text: `${name} was lost: ${now.problem}` }
+  if (now.problem === undefined && before.problem !== undefined)
+    return { tone: 'good', text: `${name} is back` }
+  if (now.draining && !before.draining) return { tone: 'calm', text: `${name} drains` }
+  return before.draining && !now.draining
+    ? { tone: 'calm', text: `${name} does not drain any more` }
+    : undefined
 }

@@ -18,7 +18,7 @@ export function TotalsRow({ store }: { store: Store }) {
   const { totals, trend, tree } = store
   if (!totals || !tree.root) return null
   const { capacity, used } = tree.root.load
-  const tiles: Tile[] = [
+  const all: Tile[] = [
     {
       label: 'Cores in use',
       value: percent(totals.use),
@@ -34,11 +34,11 @@ export function TotalsRow({ store }: { store: Store }) {
     { label: 'Sessions', value: count(totals.sessions), of: each => each.sessions },
     {
       label: 'Media',
-      value: totals.traffic === undefined ? '–' : bits(totals.traffic),
-      note: totals.traffic === undefined ? 'where you look' : 'in and out',
+      value: bits(totals.traffic),
       of: each => each.traffic
     }
   ]
+  const tiles = all.filter(({ of }) => of(totals) !== undefined)
   return (
     <dl class="totals">
       {tiles.map(tile => (

@@ -46,7 +46,7 @@ export async function serveInvented(tree: InventedTree): Promise<InventedTier> {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/monitor/`,
     tick({ gone = [], changed = [] } = {}) {
       now += 1_000
-      const moved = [...tree.tick(), ...changed]
+      const moved = tree.tick(changed)
       for (const [socket, options] of viewers) {
         const seen = new Set(tree.survey(options).map(({ id }) => id))
         const told = moved.filter(

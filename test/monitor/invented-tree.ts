@@ -1,7 +1,6 @@
 // A tree that nobody runs, for the page: hosts, Workers and rooms, whose loads change each second.
 
 import type {
-  SurveyChanges,
   SurveyDetail,
   SurveyEntry,
   SurveyOptions,
@@ -13,8 +12,8 @@ import type {
 
 export interface InventedTree {
   survey(options: SurveyOptions): SurveyEntry[]
-  /** A second goes by: what is other then. */
-  tick(): SurveyEntry[]
+  /** A second goes by: what is other then, beside what is put. */
+  tick(put?: readonly SurveyEntry[]): SurveyEntry[]
 }
 
 const CORES = 8
@@ -204,13 +203,13 @@ export function inventTree({
     put(end(1, other.id))
   }
 
-  function tick(): SurveyEntry[] {
-    const changed: SurveyEntry[] = []
+  function tick(others: readonly SurveyEntry[] = []): SurveyEntry[] {
+    const changed: SurveyEntry[] = others.map(put)
     for (const entry of entries.values()) {
       const next = drifted(entry)
       if (next) changed.push(put(next))
     }
-    return [...changed.filter(({ kind }) => kind !== 'tier'), ...sums()]
+    return [...new Map([...changed, ...sums()].map(entry => [entry.id, entry])).values()]
   }
 
   function drifted(entry: SurveyEntry): SurveyEntry | undefined {
@@ -310,5 +309,3 @@ const tier = (
   ...{ memory: whole(90, 210) * MEBIBYTE, eventLoopDelay: 2 },
   load: { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0, draining: 0 }
 })
-
-export type { SurveyChanges }

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { findChromium } from '../../build/chromium.mjs'
 import { serveInvented } from './invented-tier.ts'
-import { inventTree } from './invented-tree.ts'
+import type { SurveyEntry } from '../../lib/survey.ts'
+import { type InventedTree, inventTree } from './invented-tree.ts'
 
 const SECONDS = 100
 const folder = process.argv[2] ?? join(import.meta.dirname, '../../docs')
@@ -16,7 +17,8 @@ const PICTURES = [
 ] as const
 
 async function main() {
-  const tier = await serveInvented(inventTree())
+  const tree = inventTree({ rooms: 24 })
+  const tier = await serveInvented(tree)
   const browser = await chromium.launch({
     executablePath: await findChromium(),
     args: ['--no-sandbox']
@@ -29,7 +31,7 @@ async function main() {
       page.on('pageerror', error => console.log(error))
       await page.goto(tier.url)
       await page.getByText('Live').waitFor()
-      for (let second = 0; second < SECONDS; second++) tier.tick()
+      for (let second = 0; second < SECONDS; second++) tier.tick(scenario(tree, second))
       if ('room' in picture) {
         await page.getByRole('tab', { name: 'Rooms' }).click()
         await page.getByRole('button', { name: 'Producers' }).click()
@@ -37,7 +39,8 @@ async function main() {
         await page.getByRole('tab', { name: 'Consumers' }).click()
         for (let second = 0; second < SECONDS; second++) tier.tick()
       }
-      await page.getByText('Uses ').first().waitFor()
+      // All seconds have gone by there, too.
+      await page.getByText('was lost').first().waitFor()
       await page.screenshot({ path: join(folder, `${name}.png`) })
       await page.close()
     }
@@ -45,6 +48,33 @@ async function main() {
     await browser.close()
     await tier.close()
   }
+}
+
+/** A session comes, a Worker dies, and two hosts are in trouble. */
+function scenario(
+  tree: InventedTree,
+  second: number
+): { changed?: SurveyEntry[]; gone?: string[] } {
+  const entries = tree.survey({ detail: 'workers' })
+  const [, , , , two, three] = entries.filter(({ kind }) => kind === 'tier')
+  const [worker] = entries.filter(({ kind }) => kind === 'Worker')
+  const changed = new Map<number, SurveyEntry | undefined>([
+    [
+      20,
+      {
+        id: 'vjw3kd/session/s9',
+        of: 'vjw3kd',
+        kind: 'session',
+        subject: 'classroom',
+        since: 0,
+        objects: 12
+      }
+    ],
+    [45, { ...worker, died: true } as SurveyEntry],
+    [70, { ...two, draining: {} } as SurveyEntry],
+    [88, { ...three, problem: 'the connection is silent' } as SurveyEntry]
+  ]).get(second)
+  return changed ? { changed: [changed] } : {}
 }
 
 await main()
