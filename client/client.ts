@@ -173,6 +173,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
         this.safeEmit('drain')
       },
       onForgotten: () => this.#subscribeToLogs(),
+      onSurvey: () => {},
       onDraining: (host, objects) => this.#onDraining(host, objects),
       onClose: error => this.#onClose(session, error)
     })

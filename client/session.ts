@@ -16,6 +16,7 @@ import { errors } from '../lib/mediasoup.ts'
 import type { MethodRole } from '../lib/methods.ts'
 import { MAX_MEDIA_BACKLOG_BYTES } from '../lib/outgoing.ts'
 import { type Recalled, type RecallOptions, nodesOf } from '../lib/recall.ts'
+import type { SurveyChanges } from '../lib/survey.ts'
 import type { Frame, Link } from '../lib/tier.ts'
 import {
   type Handle,
@@ -59,6 +60,8 @@ export interface SessionOptions {
    * there.
    */
   onDraining(host: Draining, objects: { workers: Entity[]; there: Entity[] }): void
+  /** What has changed in the survey that was asked for. */
+  onSurvey(changes: SurveyChanges): void
   /** The session is over: closed by the tier, or lost for good. */
   onClose(error: Error): void
 }
@@ -238,6 +241,7 @@ export class Session implements ObjectSession {
 
   // ← {"method": "Consumer.score", "params": ["k3x/31", {"score": {…}}, {…}]}
   #notified(method: string, params: unknown[]) {
+    if (method === 'tier.survey') return this.#options.onSurvey(params[0] as SurveyChanges)
     if (method === 'tier.load' || method === 'tier.usage') return
     if (method === 'tier.forgot')
       return this.#forgotten((params[0] as { nodes?: string[] } | undefined)?.nodes)

@@ -7,13 +7,21 @@ export const SURVEY_DETAILS = ['tiers', 'workers', 'routers', 'transports', 'all
 
 export type SurveyDetail = (typeof SURVEY_DETAILS)[number]
 
-export interface SurveyOptions {
+/** A part of the tree. */
+export interface SurveyView {
   /** Default `routers`. */
   detail?: SurveyDetail
   /** The id of an entry: only what is below it, and itself. Default: all. */
   under?: string
   /** How many of a kind are told one by one for each parent, the worst first. Default 200. */
   limit?: number
+}
+
+export interface SurveyOptions extends SurveyView {
+  /** More parts, at most 16: what is in several is told once. So a room can be looked at closely, and all hosts. */
+  also?: readonly SurveyView[]
+  /** How many entries in all: limits become lower until that holds. Default 10,000, at most 20,000. */
+  most?: number
   /** Whether changes follow, at most once a second. Default true. */
   subscribe?: boolean
 }
@@ -32,7 +40,10 @@ export interface SurveyChanges {
 }
 
 interface Entry {
-  /** Unique in the tree: a node's name, a handle, or `<node>/session/<id>`. */
+  /**
+   * Unique in the tree: a node's name, a handle, `<node>/session/<id>`, `<node>/worker/<pid>` of a
+   * Worker that sessions share, `<of>/rest/<kind>`; and the URL of a tier that was never reached.
+   */
   id: string
   /** The id of what it is part of; null for the tier that was asked. */
   of: string | null
@@ -44,15 +55,17 @@ export interface SurveyedTier extends Entry {
   tier: 'leaf' | 'horizontal' | 'vertical'
   /** What the tier above calls it: its URL, where it has one. */
   name?: string
-  mafalda: string
-  mediasoup: string
+  /** Undefined while it was never reached. */
+  mafalda?: string
+  mediasoup?: string
   load: Load
-  /** How long its process is there, in ms. */
-  uptime: number
-  /** Bytes that its process has in memory. */
-  memory: number
+  /** When its process began, by its clock, in ms since 1970. */
+  since?: number
+  /** Bytes that its process has in memory, in whole MiB. */
+  memory?: number
   /** p99 of how late its event loop was in the last second or more, in ms. */
-  eventLoopDelay: number
+  eventLoopDelay?: number
+  /** Its host ends when it is empty, or at a deadline in ms since 1970. */
   draining?: { deadline?: number }
   /** Why there is nothing below: it cannot be reached, or was refused. */
   problem?: string
@@ -62,10 +75,15 @@ export interface SurveyedTier extends Entry {
 export interface SurveyedSession extends Entry {
   kind: 'session'
   subject?: string
-  address: string
-  /** ms */
-  age: number
+  /** Undefined for one of a tier, or an application, in the same process. */
+  address?: string
+  /** When it began, in ms since 1970. */
+  since: number
   objects: number
+  /** It has no connection at the moment, and may come back. */
+  lost?: true
+  /** The id of the session on the tier above whose it is, where that is in the survey. */
+  above?: string
 }
 
 export interface SurveyedWorker extends Entry {
@@ -73,8 +91,10 @@ export interface SurveyedWorker extends Entry {
   pid: number
   /** Cores, 0 to 1; undefined until it was measured. */
   cpu?: number
-  /** Bytes. */
+  /** The most bytes that it had. */
   memory?: number
+  /** It has died; told for some seconds. One that is closed is just gone. */
+  died?: true
   /** The ids of the sessions whose it is: several where Workers are shared. */
   sessions: string[]
 }
@@ -88,6 +108,7 @@ export interface Traffic {
 
 export interface SurveyedRouter extends Entry {
   kind: 'Router'
+  /** The id of the session whose it is. */
   session: string
   transports: number
   producers: number

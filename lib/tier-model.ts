@@ -2,6 +2,8 @@
 // Scopes, the OpenRPC document and what a proxy does with each are derived from this table, and a
 // test compares PROTOCOL.md with it.
 
+import { SURVEY_DETAILS } from './survey.ts'
+
 /**
  * - observe: to ask (dump, getStats, tier.locate, …)
  * - create:  to make objects, and to change, use and close them
@@ -126,6 +128,23 @@ const acknowledgement = {
   params: [param('received', integer, true)]
 } as const
 
+const view = { detail: { enum: SURVEY_DETAILS }, under: string, limit: integer } as const
+const surveyOptions = shape(
+  {},
+  {
+    ...view,
+    also: { type: 'array', maxItems: 16, items: shape({}, view) },
+    most: integer,
+    subscribe: boolean
+  }
+)
+const surveyEntry = {
+  type: 'object',
+  required: ['id', 'of', 'kind'],
+  properties: { id: string, of: { type: ['string', 'null'] }, kind: string }
+} as const
+const surveyEntries = { type: 'array', items: surveyEntry } as const
+
 export const tierModel = {
   'tier.open': {
     sent: {
@@ -230,6 +249,22 @@ export const tierModel = {
     told: {
       summary: 'The load of the tier, at most once a second',
       params: [param('load', load, true)]
+    }
+  },
+  'tier.survey': {
+    sent: {
+      summary: 'What there is in the tree below, of all sessions, and then what changes',
+      scope: 'operate',
+      cost: 16,
+      params: [param('options', surveyOptions)],
+      result: object({ at: number, entries: surveyEntries }),
+      inProxy: 'own'
+    },
+    told: {
+      summary: 'What has changed in what was asked for, at most once a second',
+      params: [
+        param('changes', object({ at: number, changed: surveyEntries, gone: strings }), true)
+      ]
     }
   },
   'tier.usage': {

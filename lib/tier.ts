@@ -3,6 +3,7 @@
 import { EventEmitter } from 'node:events'
 import type { Budget } from './budget.ts'
 import type { Frame, Head, SessionKey } from './frame.ts'
+import type { Whose } from './session-info.ts'
 
 export type { Frame } from './frame.ts'
 
@@ -17,6 +18,8 @@ export interface OpenOptions {
    * another.
    */
   resume?: boolean
+  /** Whose session it is, for who surveys the tier. */
+  whose?: Whose
   /** Counts what waits to be sent, with that of all other sessions in the process. */
   budget?: Budget
 }

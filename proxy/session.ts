@@ -13,6 +13,7 @@ import type { Frame, Link } from '../lib/tier.ts'
 import { peekHeader } from '../lib/frame-header.ts'
 import type { CallHead, Head } from '../lib/frame.ts'
 import {
+  type Handle,
   type Id,
   badRequest,
   decode,
@@ -23,7 +24,9 @@ import {
   unknownHandle,
   unknownMethod
 } from '../lib/wire.ts'
+import type { Whose } from '../lib/session-info.ts'
 import type { RpcClient } from './rpc-client.ts'
+import type { SurveyedParty, TierSurvey } from './tier-survey.ts'
 
 export { unknownMethod } from '../lib/wire.ts'
 export type { CallHead } from '../lib/frame.ts'
@@ -33,6 +36,12 @@ export interface LoadSource {
   readonly load: Load
   on(event: 'load', listener: (load: Load) => void): unknown
   off(event: 'load', listener: (load: Load) => void): unknown
+}
+
+/** What sessions on a proxy have of it. */
+export interface ProxyTier {
+  readonly load: LoadSource
+  readonly survey: TierSurvey
 }
 
 /** A session on a tier below. */
@@ -58,26 +67,35 @@ const MAX_BACKLOG_BYTES = 256 * 1024
 // the client wait.
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
-export abstract class ProxySession implements Replies {
+export abstract class ProxySession implements Replies, SurveyedParty {
   protected readonly link: Link
+  /** Whose it is, where that is known. */
+  readonly whose: Whose | undefined
   readonly #load: LoadSource
+  readonly #survey: TierSurvey
   readonly #held = new Set<Link>()
   // The tiers below for which the client waits.
   readonly #blocking = new Set<Link>()
 
-  constructor(link: Link, load: LoadSource) {
+  constructor(link: Link, { load, survey }: ProxyTier, whose?: Whose) {
     this.link = link
+    this.whose = whose
     this.#load = load
+    this.#survey = survey
+    survey.sessions.add(this)
     link.on('frame', (frame, head) => this.receive(frame, head))
     link.on('drain', () => this.#letGo())
     link.once('close', () => {
       load.off('load', this.#tellLoad)
+      survey.sessions.delete(this)
       this.end()
     })
   }
 
   /** Treats a frame, or passes it on. What it throws goes to the client. */
   protected abstract dispatch(head: CallHead, frame: Frame): void
+
+  abstract surveyedHandles(): Iterable<Handle>
 
   /** The client is gone. */
   protected abstract end(): void
@@ -95,6 +113,9 @@ export abstract class ProxySession implements Replies {
         return this.settle(id, this.hello(viaOf(frame)))
       case 'tier.load':
         return this.#subscribeToLoad(id, frame)
+      case 'tier.survey':
+        if (id == null) throw unknownMethod(method)
+        return void this.#survey.viewers.view(this.link, id, paramsOf(frame)[0])
       case 'tier.recall':
         if (id == null) throw unknownMethod(method)
         return this.settle(id, this.recall(id, recallOptions(paramsOf(frame))))

@@ -5,8 +5,10 @@ import pRetry from 'p-retry'
 import { ConnectionError } from '../../lib/errors.ts'
 import type { Hello } from '../../lib/hello.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
+import type { SurveyChanges } from '../../lib/survey.ts'
 import type { Tier } from '../../lib/tier.ts'
 import { decode, headerOf } from '../../lib/wire.ts'
+import { ChildSurvey } from '../child-survey.ts'
 import { RpcClient } from '../rpc-client.ts'
 import { PlacedWorkers } from '../placement/placed-workers.ts'
 
@@ -39,6 +41,8 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Why it is not up although it can be reached. Kept until it is, so that it is told once. */
   refusal: string | undefined
   load: Load = IDLE
+  /** What there is below it, while somebody looks. */
+  readonly survey = new ChildSurvey()
   /**
    * Its connection broke. The sessions on it live on if it is regained, but until then it gets no
    * new Workers.
@@ -95,7 +99,9 @@ export class Child extends EventEmitter<ChildEvents> {
         this.#failure = undefined
         const error = await closed
         this.hello = undefined
-        this.emit('down', error ?? new ConnectionError('the connection was closed'))
+        const reason = error ?? new ConnectionError('the connection was closed')
+        this.survey.closed(reason)
+        this.emit('down', reason)
       }
     } catch (error) {
       if (!signal.aborted) throw error
@@ -104,6 +110,7 @@ export class Child extends EventEmitter<ChildEvents> {
 
   // It is tried again and again, and told once.
   #failed(error: Error) {
+    this.survey.closed(error)
     if (error.message !== this.#failure) this.emit('failed', error)
     this.#failure = error.message
   }
@@ -128,6 +135,8 @@ export class Child extends EventEmitter<ChildEvents> {
       if (caller.takes(head?.id, frame)) return
       // Another one in its place: it has to be asked again.
       if (head?.method === 'tier.forgot') return link.close()
+      if (head?.method === 'tier.survey')
+        return this.survey.told((decode(frame) as unknown as { params: [SurveyChanges] }).params[0])
       if (head?.method !== 'tier.load') return
       this.#report((decode(frame) as unknown as { params: [Load] }).params[0])
     })
@@ -137,6 +146,7 @@ export class Child extends EventEmitter<ChildEvents> {
       this.#report((await caller.call('tier.load')) as Load)
       this.hello = hello
       this.lost = false
+      this.survey.opened(caller)
       this.emit('answered')
       return { closed }
     } catch (error) {

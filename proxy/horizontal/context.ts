@@ -4,6 +4,7 @@ import type { EventEmitter } from 'node:events'
 import type { Hello } from '../../lib/hello.ts'
 import type { Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
+import type { TierSurvey } from '../tier-survey.ts'
 import type { Child } from './child.ts'
 
 export type HorizontalEvents = {
@@ -27,6 +28,7 @@ export interface ClusterContext extends EventEmitter<HorizontalEvents> {
   readonly node: string
   readonly children: Iterable<Child>
   readonly load: Load
+  readonly survey: TierSurvey
   /**
    * How long a session may wait for the first child to be up, and for each that another process
    * had, in ms.

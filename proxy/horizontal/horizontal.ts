@@ -17,6 +17,7 @@ import { ClusterSession } from './session.ts'
 import { inTurn } from '../placement/in-turn.ts'
 import { type Candidate, mostFree } from '../placement/most-free.ts'
 import { Ranking } from '../placement/ranking.ts'
+import { TierSurvey } from '../tier-survey.ts'
 
 const REPORT_MS = 1_000
 
@@ -103,6 +104,12 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
   readonly timeout: number
   readonly #mixedVersions: boolean
   readonly newOrder: () => () => Iterable<Child>
+  readonly survey = new TierSurvey({
+    node: this.node,
+    tier: 'horizontal',
+    load: () => this.load,
+    children: () => this.#children.values()
+  })
 
   constructor(
     tiers: Iterable<Tier>,
@@ -239,10 +246,10 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     return [...this].every(({ resumable }) => resumable)
   }
 
-  async open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
+  async open({ key, resume, budget, whose }: OpenOptions = {}): Promise<Link> {
     this.#links.check()
     const [ours, theirs] = channel()
-    const session = new ClusterSession(this, this.#links.add(ours), key, budget)
+    const session = new ClusterSession(this, this.#links.add(ours), { key, budget, whose })
     this.#sessions.add(session)
     ours.once('close', () => this.#sessions.delete(session))
     if (resume) session.revive()

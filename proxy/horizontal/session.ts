@@ -19,7 +19,7 @@ import { errors } from '../../lib/mediasoup.ts'
 import { type SessionKey, deriveChildKey } from '../../lib/handshake.ts'
 import type { Entry, RecallOptions } from '../../lib/recall.ts'
 import { inProxyOf } from '../../lib/tier-model.ts'
-import type { Frame, Link } from '../../lib/tier.ts'
+import type { Frame, Link, OpenOptions } from '../../lib/tier.ts'
 import {
   type Failure,
   type Handle,
@@ -74,8 +74,8 @@ export class ClusterSession extends ProxySession implements Recoverable {
   #ended = false
 
   /** @param key that of the session, from which those of its sessions on children come */
-  constructor(cluster: ClusterContext, link: Link, key?: SessionKey, budget?: Budget) {
-    super(link, cluster)
+  constructor(cluster: ClusterContext, link: Link, { key, budget, whose }: OpenOptions) {
+    super(link, { load: cluster, survey: cluster.survey }, whose)
     this.cluster = cluster
     this.#budget = budget
     this.#key = key
@@ -179,7 +179,8 @@ export class ClusterSession extends ProxySession implements Recoverable {
     const link = await child.tier.open({
       key: this.#key && deriveChildKey(this.#key, child.keyName),
       resume: resume || this.#recovery.isResuming(child),
-      budget: this.#budget
+      budget: this.#budget,
+      whose: this.whose
     })
     const branch = {
       child,
@@ -198,6 +199,11 @@ export class ClusterSession extends ProxySession implements Recoverable {
     if (this.#logLevels) branch.rpc.notify('tier.log', this.#logLevels)
     if (this.#tellsUsage) subscribeToUsage(branch)
     return branch
+  }
+
+  override *surveyedHandles() {
+    for (const { handle, kind } of this.pipes.objects.values())
+      if (kind === 'Worker' || kind === 'Router') yield handle
   }
 
   protected override recall(id: Id, options: Required<RecallOptions>) {

@@ -20,6 +20,7 @@ import {
   tellEntries
 } from '../../lib/recall.ts'
 import { inProxyOf } from '../../lib/tier-model.ts'
+import type { Whose } from '../../lib/session-info.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
 import { type Id, encodeNotification, normalizeIfMessage, notUnique } from '../../lib/wire.ts'
@@ -36,6 +37,7 @@ import { WorkerCalls } from './worker-calls.ts'
 
 export interface VerticalSessionOptions extends Omit<SessionContext, 'nextHandle' | 'onNode'> {
   link: Link
+  whose: Whose | undefined
   tier: string
   /** The session's own, at the start of the handles of what has parts. */
   node: string
@@ -71,8 +73,9 @@ export class VerticalSession extends ProxySession {
   #measured!: Promise<void>
   #tellsUsage = false
 
-  constructor({ link, below, tier, node, settings, session, isNew }: VerticalSessionOptions) {
-    super(link, settings.tierLoad)
+  constructor(options: VerticalSessionOptions) {
+    const { link, whose, below, tier, node, settings, session, isNew } = options
+    super(link, { load: settings.tierLoad, survey: settings.survey }, whose)
     this.#tier = tier
     this.#node = node
     this.#waiting = isNew ? [] : undefined
@@ -103,6 +106,12 @@ export class VerticalSession extends ProxySession {
   protected override end() {
     this.#state.end()
     this.#below.link.close()
+  }
+
+  override *surveyedHandles() {
+    const { workerParts, routerParts } = this.#state.tables
+    yield* workerParts.keys()
+    yield* routerParts.keys()
   }
 
   protected override dispatch(head: CallHead, frame: Frame) {

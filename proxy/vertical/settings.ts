@@ -2,6 +2,7 @@
 
 import type { Policy } from '../placement/policy.ts'
 import type { ClosedCache } from './recently-closed.ts'
+import type { TierSurvey } from '../tier-survey.ts'
 import type { TierLoad } from './tier-load.ts'
 
 export interface VerticalSettings {
@@ -9,5 +10,6 @@ export interface VerticalSettings {
   maxWorkers: number | undefined
   linger: number
   tierLoad: TierLoad
+  survey: TierSurvey
   closed: ClosedCache
 }

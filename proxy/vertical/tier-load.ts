@@ -27,6 +27,11 @@ export class TierLoad extends EventEmitter<{ load: [load: Load] }> {
     return { ...load, workers: load.workers + promised }
   }
 
+  /** The tier below, while there are sessions. */
+  get below(): Child[] {
+    return this.#below ? [this.#below.child] : []
+  }
+
   /** A Worker is on its way; what is returned must be told once whether it was made. */
   place() {
     return this.#below!.child.place()

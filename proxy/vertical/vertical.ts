@@ -12,6 +12,7 @@ import { Downstream } from './downstream.ts'
 import { newClosedCache } from './recently-closed.ts'
 import { VerticalSession } from './session.ts'
 import type { VerticalSettings } from './settings.ts'
+import { TierSurvey } from '../tier-survey.ts'
 import { TierLoad } from './tier-load.ts'
 
 export interface VerticalOptions {
@@ -52,6 +53,12 @@ export function vertical(
     maxWorkers,
     linger,
     tierLoad,
+    survey: new TierSurvey({
+      node,
+      tier: 'vertical',
+      load: () => tierLoad.load,
+      children: () => tierLoad.below
+    }),
     closed: newClosedCache()
   }
 
@@ -68,19 +75,21 @@ export function vertical(
     close: () => tier.close()
   }
 
-  async function open({ key, resume, budget }: OpenOptions = {}): Promise<Link> {
+  async function open({ key, resume, budget, whose }: OpenOptions = {}): Promise<Link> {
     await tierLoad.join()
     try {
       const below = await tier.open({
         key: key && deriveChildKey(key, tier.name ?? ''),
         resume,
-        budget
+        budget,
+        whose
       })
       below.once('close', () => tierLoad.leave())
       const own = key ?? newSessionKey()
       const [ours, theirs] = channel()
       new VerticalSession({
         link: ours,
+        whose,
         below: new Downstream(below),
         tier: node,
         // A process that takes the place of this one comes to the same name.

@@ -9,6 +9,7 @@ import type { ServedObject } from './served-object.ts'
 import type { Tenant } from './share/shared-worker.ts'
 import type { LoadMeter } from './load-meter.ts'
 import type { Logs } from './logs.ts'
+import type { LeafSurvey } from './survey.ts'
 import type { Network } from './network/network.ts'
 
 /**
@@ -35,6 +36,7 @@ export interface Leaf {
   readonly logs: Logs
   readonly meter: LoadMeter
   readonly drain: Drain
+  readonly survey: LeafSurvey
   readonly closed: ClosedCache
   /** Checks the arguments of a call. */
   applyRules(member: string, args: unknown[]): void

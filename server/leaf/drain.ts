@@ -34,6 +34,11 @@ export class Drain extends EventEmitter<DrainEvents> {
     this.#meter = meter
   }
 
+  /** The deadline, in ms since 1970. */
+  get due(): number | undefined {
+    return this.#due === undefined ? undefined : Math.round(performance.timeOrigin + this.#due)
+  }
+
   get state(): DrainState {
     const { routers, consumers } = this.#meter.load
     return {

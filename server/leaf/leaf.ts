@@ -19,6 +19,7 @@ import { Logs } from './logs.ts'
 import { Network } from './network/network.ts'
 import { loopbackId, pipeAddressOf } from './network/pipe-address.ts'
 import { newClosedCache } from './objects.ts'
+import { LeafSurvey } from './survey.ts'
 import { Pool } from './share/pool.ts'
 import { Session } from './session.ts'
 import { WorkerProcesses } from './worker-processes.ts'
@@ -116,6 +117,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     logs: new Logs(mediasoup, options.log),
     meter,
     drain,
+    survey: new LeafSurvey({ node, mediasoup: mediasoup.version, meter, drain }),
     closed: newClosedCache(),
     applyRules: (member, args) => {
       drain.check(member)
@@ -129,11 +131,11 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     get draining() {
       return meter.draining
     },
-    open: async ({ resume } = {}) => {
+    open: async ({ resume, whose } = {}) => {
       links.check()
       if (resume) throw new SessionError('the session is gone: its leaf has ended, or restarted')
       const [ours, theirs] = channel()
-      new Session(shared, links.add(ours))
+      new Session(shared, links.add(ours), whose)
       return theirs
     },
     close() {

@@ -7,6 +7,7 @@ import { IDLE, type Load, sameLoad } from '../../lib/load.ts'
 import type { ObjectKind } from '../../lib/methods.ts'
 
 const INTERVAL_MS = 1_000
+const KIB = 1024
 
 /** What a Worker uses. */
 interface Use {
@@ -15,6 +16,8 @@ interface Use {
   last?: { time: number; at: number }
   /** In hundredths, from its last answer but one to the last one. */
   cores?: number
+  /** The most bytes that it had. */
+  memory?: number
   /** It was asked, and has not answered yet. */
   asked: boolean
 }
@@ -22,6 +25,8 @@ interface Use {
 export type LoadMeterEvents = {
   /** It changed; told at most once in an interval. */
   load: [load: Load]
+  /** A real Worker has died by itself. */
+  died: [pid: number]
   /** What the Workers use was measured; told once in an interval. */
   usage: []
 }
@@ -88,7 +93,10 @@ export class LoadMeter extends EventEmitter<LoadMeterEvents> {
     const { pid } = worker
     const use: Use = { worker, asked: false }
     this.#uses.set(pid, use)
-    worker.observer.once('close', () => this.#uses.delete(pid))
+    worker.observer.once('close', () => {
+      this.#uses.delete(pid)
+      if (worker.died) this.emit('died', pid)
+    })
     void this.#measure(use)
     this.#timer ??= setInterval(() => void this.#measureAll(), INTERVAL_MS).unref()
   }
@@ -97,6 +105,12 @@ export class LoadMeter extends EventEmitter<LoadMeterEvents> {
   usageOf(pid: number): number | undefined {
     const { cores } = this.#uses.get(pid) ?? {}
     return cores === undefined ? undefined : cores / 100
+  }
+
+  /** What is known of each real Worker. */
+  *workers(): Generator<{ pid: number; cpu?: number; memory?: number }> {
+    for (const [pid, { cores, memory }] of this.#uses)
+      yield { pid, cpu: cores === undefined ? undefined : cores / 100, memory }
   }
 
   async #measureAll() {
@@ -115,7 +129,8 @@ export class LoadMeter extends EventEmitter<LoadMeterEvents> {
   async #measure(use: Use) {
     use.asked = true
     try {
-      const { ru_utime, ru_stime } = await use.worker.getResourceUsage()
+      const { ru_utime, ru_stime, ru_maxrss } = await use.worker.getResourceUsage()
+      use.memory = ru_maxrss * KIB
       const { last } = use
       use.last = { time: ru_utime + ru_stime, at: performance.now() }
       if (last)

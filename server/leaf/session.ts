@@ -1,7 +1,9 @@
 // One session on a leaf: takes its client's messages apart, and hands them to who sees to them.
 
+import { randomBytes } from 'node:crypto'
 import { ProtocolError, describeError } from '../../lib/errors.ts'
 import type { Head } from '../../lib/frame.ts'
+import type { Whose } from '../../lib/session-info.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { isOfTier } from '../../lib/tier-model.ts'
 import { type Message, badRequest, decode, encodeFailure } from '../../lib/wire.ts'
@@ -10,6 +12,7 @@ import { Events } from './events.ts'
 import type { Leaf, Send } from './context.ts'
 import { SessionNetwork } from './network/network.ts'
 import { Objects } from './objects.ts'
+import type { SurveyedParty } from './survey.ts'
 import { TierCalls } from './tier-calls.ts'
 
 export class Session {
@@ -19,7 +22,8 @@ export class Session {
   readonly #network: SessionNetwork
   readonly #send: Send
 
-  constructor(leaf: Leaf, link: Link) {
+  /** @param whose it is, where that is known */
+  constructor(leaf: Leaf, link: Link, whose?: Whose) {
     const send: Send = (frame, head) => link.send(frame, head)
     const objects = new Objects(leaf)
     const network = new SessionNetwork(leaf.network)
@@ -43,6 +47,14 @@ export class Session {
       send,
       onRecall: () => calls.forget()
     })
+    const surveyed: SurveyedParty = {
+      name: randomBytes(6).toString('base64url'),
+      since: Date.now(),
+      whose,
+      objects
+    }
+    leaf.survey.sessions.add(surveyed)
+    link.once('close', () => leaf.survey.sessions.delete(surveyed))
     link.on('frame', (frame, head) => this.#receive(frame, head))
     link.on('close', () => this.#end())
   }

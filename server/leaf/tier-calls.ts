@@ -57,6 +57,8 @@ export class TierCalls {
   }
 
   request(id: Id, method: string, params: unknown[]) {
+    if (method === 'tier.survey')
+      return void this.#leaf.survey.viewers.view(this.#link, id, params[0])
     if (method === 'tier.recall') return void this.#recall(id, recallOptions(params))
     this.#send(
       method === 'rpc.discover'

@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Holder } from '../../lib/budget.ts'
 import { ConnectionError, closeCodes } from '../../lib/errors.ts'
-import type { SessionInfo } from '../../lib/session-info.ts'
+import type { SessionFacts, SessionInfo } from '../../lib/session-info.ts'
+import type { Link } from '../../lib/tier.ts'
 import type { Identity } from './identity.ts'
 import { atTime } from './open-connections.ts'
 
@@ -19,6 +20,8 @@ interface OpenSession {
   link: Holder
   counted: { readonly objects: number }
   since: number
+  /** It has no connection at the moment. */
+  lost: boolean
 }
 
 export class OpenSessions {
@@ -33,13 +36,15 @@ export class OpenSessions {
   /** Answers its id, which tells nothing about its key, and what to call when it has ended. */
   add(
     peer: Peer,
-    link: Holder,
+    link: Holder & Pick<Link, 'on'>,
     counted: { readonly objects: number }
   ): { id: string; leave: () => void } {
     const id = randomBytes(6).toString('base64url')
     const since = Date.now()
-    const session = { peer, link, counted, since }
+    const session = { peer, link, counted, since, lost: false }
     this.#sessions.set(id, session)
+    link.on('lost', () => (session.lost = true))
+    link.on('regained', () => (session.lost = false))
     const maxAge = this.#maxAge
     const stop =
       maxAge === undefined
@@ -54,14 +59,20 @@ export class OpenSessions {
     }
   }
 
+  /** What is known of the session with an id. */
+  factsOf(id: string): SessionFacts | undefined {
+    const session = this.#sessions.get(id)
+    if (!session) return undefined
+    const { peer, counted, since, lost } = session
+    const { address, identity } = peer
+    return { id, subject: identity.subject, address, since, objects: counted.objects, lost }
+  }
+
   list(): SessionInfo[] {
-    return [...this.#sessions].map(([id, { peer, counted, since }]) => ({
-      id,
-      subject: peer.identity.subject,
-      address: peer.address,
-      age: Date.now() - since,
-      objects: counted.objects
-    }))
+    return [...this.#sessions.keys()].map(known => {
+      const { id, subject, address, since, objects } = this.factsOf(known)!
+      return { id, subject, address, age: Date.now() - since, objects }
+    })
   }
 
   /** Ends the session with an id, or those of a subject, but for one. Answers how many these are. */

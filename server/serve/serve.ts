@@ -106,6 +106,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     budget,
     admit,
     onSession: (...session) => void openSession(context, ...session),
+    whose,
     subjectOf: ({ identity }) => identity.subject,
     onResume
   })
@@ -279,7 +280,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
           context,
           new BoundedLink(link, budget),
           peer,
-          tier.open({ budget }),
+          tier.open({ budget, whose: whose(peer) }),
           frame
         )
       }
@@ -302,6 +303,11 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
           : { closeCode: closeCodes.internalError }
       link.close(new ConnectionError((error as Error).message, { closeCode }))
     }
+  }
+
+  /** What is known of a peer's session once it is open. */
+  function whose(peer: Peer) {
+    return () => (peer.session === undefined ? undefined : access.sessions.factsOf(peer.session))
   }
 
   /**

@@ -12,6 +12,7 @@ import {
   isOpening
 } from '../../lib/handshake.ts'
 import { ResumableLink } from '../../lib/resumable-link.ts'
+import type { Whose } from '../../lib/session-info.ts'
 import { UNSTATED_MAX_PAYLOAD } from '../../lib/socket-options.ts'
 import type { Link, Tier } from '../../lib/tier.ts'
 import { encodeNotification } from '../../lib/wire.ts'
@@ -50,6 +51,8 @@ export interface SessionsOptions<P> {
   admit(peer: P): () => void
   /** Is given the link of each session that begins, whose it is, and what the tier makes of it. */
   onSession(link: ResumableLink, peer: P, session: Promise<Link>): void
+  /** What is known of a peer's session, for who surveys the tier. */
+  whose(peer: P): Whose
   /** The subject that a peer's token or certificate names. Nobody else comes to its sessions, on this tier or below. */
   subjectOf(peer: P): string | undefined
   /**
@@ -109,7 +112,11 @@ export class Sessions<P> {
     const { link } = this.#begin(identity, peer, this.#options.admit(peer))
     link.maxPayload = maxPayload
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
-    this.#options.onSession(link, peer, tier.open({ key: identity.key, budget }))
+    this.#options.onSession(
+      link,
+      peer,
+      tier.open({ key: identity.key, budget, whose: this.#options.whose(peer) })
+    )
   }
 
   /**
@@ -168,10 +175,13 @@ export class Sessions<P> {
       lost = (error as ConnectionError) ?? new ConnectionError('the connection was closed')
     })
     const leave = this.#options.admit(peer)
-    const session = await tier.open({ key: identity.key, resume: true, budget }).catch(error => {
-      leave()
-      throw error
-    })
+    const whose = this.#options.whose(peer)
+    const session = await tier
+      .open({ key: identity.key, resume: true, budget, whose })
+      .catch(error => {
+        leave()
+        throw error
+      })
     if (this.#sessions.has(identity.id)) {
       leave()
       session.close()

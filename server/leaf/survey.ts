@@ -1,0 +1,237 @@
+// What a leaf tells of itself in a survey: its Workers, and what all sessions have on them.
+
+import type { Handle } from '../../lib/frame.ts'
+import { ProcessHealth } from '../../lib/process-health.ts'
+import type { Whose } from '../../lib/session-info.ts'
+import type {
+  SurveyEntry,
+  SurveyedRouter,
+  SurveyedSession,
+  SurveyedTransport,
+  SurveyedWorker
+} from '../../lib/survey.ts'
+import type { Look } from '../../lib/survey-options.ts'
+import { defined, levelOf, levelOfKind } from '../../lib/survey-view.ts'
+import { type SurveySource, SurveyViewers } from '../../lib/survey-viewers.ts'
+import { sessionIdOf, surveyedSession, surveyedTier } from '../../lib/surveyed-tier.ts'
+import type * as ms from 'mediasoup/types'
+import type { Drain } from './drain.ts'
+import type { LoadMeter } from './load-meter.ts'
+import type { ServedObject } from './served-object.ts'
+import { StatSampler, hasStats } from './stat-sampler.ts'
+import { surveyed } from './surveyed.ts'
+import { matchPipes } from '../../lib/survey-pipes.ts'
+
+/** A session, as far as it is told. */
+export interface SurveyedParty {
+  readonly name: string
+  readonly since: number
+  readonly whose: Whose | undefined
+  readonly objects: {
+    readonly all: ReadonlyMap<Handle, ServedObject>
+    readonly workers: ReadonlySet<ServedObject>
+    readonly pipes: ReadonlySet<ServedObject>
+  }
+}
+
+interface Facts {
+  node: string
+  mediasoup: string
+  meter: LoadMeter
+  drain: Drain
+}
+
+// How long it is told that a Worker has died.
+const DIED_MS = 10_000
+
+const ROUTER = levelOfKind('Router')
+
+export class LeafSurvey implements SurveySource {
+  readonly viewers = new SurveyViewers(this)
+  readonly sessions = new Set<SurveyedParty>()
+  readonly #facts: Facts
+  readonly #health = new ProcessHealth()
+  readonly #sampler = new StatSampler(() => this.#viewed())
+  /** What may be asked for its statistics, as last told. */
+  #sampled = new Map<string, ServedObject>()
+  #died = new Map<string, { entry: SurveyedWorker; until: number }>()
+  #told = new Map<number, SurveyedWorker>()
+  /** How far is looked everywhere, and below some. */
+  #level = -1
+  #under = new Map<string, number>()
+
+  constructor(facts: Facts) {
+    this.#facts = facts
+    facts.meter.on('died', pid => this.#onDied(pid))
+  }
+
+  look(looks: readonly Look[]) {
+    const views = looks.flatMap(({ views }) => views)
+    this.#level = -1
+    this.#under = new Map()
+    for (const { detail, under } of views) {
+      const level = levelOf(detail)
+      if (under === undefined || under === this.#facts.node)
+        this.#level = Math.max(this.#level, level)
+      else this.#under.set(under, Math.max(this.#under.get(under) ?? -1, level))
+    }
+    if (!looks.length) return this.#stop()
+    this.#health.start()
+    if (views.some(({ detail }) => levelOf(detail) > ROUTER)) this.#sampler.start()
+    else this.#sampler.stop()
+  }
+
+  #stop() {
+    this.#health.stop()
+    this.#sampler.stop()
+    this.#sampled.clear()
+    this.#died.clear()
+    this.#told.clear()
+  }
+
+  *entries(): Generator<SurveyEntry> {
+    const { node, mediasoup, meter, drain } = this.#facts
+    yield surveyedTier({
+      node,
+      tier: 'leaf',
+      mediasoup,
+      load: meter.load,
+      health: this.#health.read(),
+      draining: meter.draining ? defined({ deadline: drain.due }) : undefined
+    })
+    for (const session of this.sessions) {
+      const entry = this.#sessionOf(session)
+      if (entry) yield entry
+    }
+    const workers = this.#workers()
+    yield* this.#told.values()
+    for (const { entry } of this.#died.values()) yield entry
+    this.#sampled = new Map()
+    const pipes = this.#pipes()
+    for (const session of this.sessions) yield* this.#objectsOf(session, workers, pipes)
+  }
+
+  /** One of this process is told when it has something. */
+  #sessionOf({ name, since, whose, objects }: SurveyedParty): SurveyedSession | undefined {
+    const facts = whose?.()
+    const { node } = this.#facts
+    if (facts) return surveyedSession(node, { ...facts, objects: objects.all.size })
+    if (!objects.all.size) return undefined
+    return {
+      id: sessionIdOf(node, name),
+      of: node,
+      kind: 'session',
+      since,
+      objects: objects.all.size
+    }
+  }
+
+  #idOf({ name, whose }: SurveyedParty) {
+    return sessionIdOf(this.#facts.node, whose?.()?.id ?? name)
+  }
+
+  /** Keeps what is told of each real Worker. Answers its id by the handle of a session's. */
+  #workers(): Map<string, string> {
+    const { node, meter } = this.#facts
+    const ids = new Map<string, string>()
+    const found = new Map<number, { id: string; sessions: string[] }>()
+    for (const session of this.sessions) {
+      for (const { handle, object, share } of session.objects.workers) {
+        const { pid } = object as unknown as ms.Worker
+        const id = share ? sharedId(node, pid) : handle
+        ids.set(handle, id)
+        const worker = found.get(pid) ?? { id, sessions: [] }
+        worker.sessions.push(this.#idOf(session))
+        found.set(pid, worker)
+      }
+    }
+    this.#told = new Map()
+    for (const { pid, cpu, memory } of meter.workers()) {
+      const { id, sessions } = found.get(pid) ?? { id: sharedId(node, pid), sessions: [] }
+      this.#told.set(pid, defined({ id, of: node, kind: 'Worker', pid, cpu, memory, sessions }))
+    }
+    const now = performance.now()
+    for (const [id, { until }] of this.#died) if (until < now) this.#died.delete(id)
+    return ids
+  }
+
+  #onDied(pid: number) {
+    const told = this.#told.get(pid)
+    if (!told) return
+    this.#died.set(told.id, { entry: { ...told, died: true }, until: performance.now() + DIED_MS })
+    this.viewers.changed()
+  }
+
+  *#objectsOf(
+    session: SurveyedParty,
+    workers: ReadonlyMap<string, string>,
+    pipes: ReadonlyMap<string, string>
+  ): Generator<SurveyEntry> {
+    const id = this.#idOf(session)
+    const routers = new Map<ServedObject, SurveyedRouter>()
+    const below: SurveyEntry[] = []
+    for (const object of session.objects.all.values()) {
+      const { kind, handle, parent } = object
+      if (kind === 'Worker' || kind === 'WebRtcServer') continue
+      if (kind === 'Router') {
+        const of = workers.get(parent!.handle)!
+        routers.set(object, { id: handle, of, kind, session: id, ...NOTHING })
+        continue
+      }
+      countIn(routers, object)
+      if (!this.#isLookedAt(object, workers)) continue
+      const entry = surveyed(object, this.#sampler.of(handle))
+      if (!entry) continue
+      if (hasStats(kind)) this.#sampled.set(handle, object)
+      const peer = pipes.get(handle)
+      below.push(peer === undefined ? entry : { ...(entry as SurveyedTransport), peer })
+    }
+    yield* routers.values()
+    yield* below
+  }
+
+  #isLookedAt(object: ServedObject, workers: ReadonlyMap<string, string>): boolean {
+    const level = levelOfKind(object.kind)
+    if (level <= this.#level) return true
+    if (!this.#under.size) return false
+    for (let each: ServedObject | undefined = object; each; each = each.parent) {
+      const id = workers.get(each.handle) ?? each.handle
+      if (level <= (this.#under.get(id) ?? -1)) return true
+    }
+    return false
+  }
+
+  /** The other end of each pipe within this host. */
+  #pipes(): Map<string, string> {
+    return matchPipes(
+      [...this.sessions].flatMap(({ objects }) =>
+        [...objects.pipes].map(pipe => surveyed(pipe, undefined) as SurveyedTransport)
+      )
+    )
+  }
+
+  *#viewed(): Generator<ServedObject> {
+    for (const told of this.viewers.told) {
+      for (const id of told.keys()) {
+        const object = this.#sampled.get(id)
+        if (object) yield object
+      }
+    }
+  }
+}
+
+const sharedId = (node: string, pid: number) => `${node}/worker/${pid}`
+
+const NOTHING = { transports: 0, producers: 0, consumers: 0 }
+
+/** Counts what is on a Router. Parents are known first. */
+function countIn(
+  routers: ReadonlyMap<ServedObject, SurveyedRouter>,
+  { kind, parent }: ServedObject
+) {
+  const router = routers.get(kind.endsWith('Transport') ? parent! : parent!.parent!)
+  if (!router) return
+  if (kind.endsWith('Transport')) router.transports++
+  else if (kind === 'Producer') router.producers++
+  else if (kind === 'Consumer') router.consumers++
+}
