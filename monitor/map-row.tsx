@@ -33,7 +33,7 @@ export function MapRow({ entry, tree, y, pitch, isFocus }: MapRowProps) {
         href={`#${encodeURIComponent(entry.id)}`}
         class={problem === undefined ? '' : 'lost'}
         aria-current={isFocus ? 'true' : undefined}
-        aria-label={`${titleOf(entry)}: ${use === undefined ? '' : `${percent(use)} in use, `}${summaryOf(tree, entry)}${draining ? ', draining' : ''}${problem === undefined ? '' : `, cannot be reached`}`}
+        title={titleOf(entry)}
       >
         <i class={`dot ${levelClass(use)}`} />
         <span class="name">

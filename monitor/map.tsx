@@ -38,7 +38,7 @@ export function TreeMap({ store, focus }: { store: Store; focus: SurveyEntry }) 
           </small>
         )}
       </h2>
-      <section class="scroll" ref={sight.ref} onScroll={sight.onScroll} aria-labelledby="map-title">
+      <div class="scroll" ref={sight.ref} onScroll={sight.onScroll}>
         <div class="canvas" style={{ height: `${height}px` }}>
           <Links layout={layout} sight={sight} height={height} />
           {inner.map(node => (
@@ -56,7 +56,7 @@ export function TreeMap({ store, focus }: { store: Store; focus: SurveyEntry }) 
           </ol>
           {arcs.length > 0 && <Arcs {...{ arcs, pitch, sight, height, rows }} />}
         </div>
-      </section>
+      </div>
     </section>
   )
 }

@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 import type { ComponentChildren } from 'preact'
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { count } from './format.ts'
 import { useWindow } from './use-window.ts'
 
@@ -48,10 +48,6 @@ export function Table<T>(props: TableProps<T>) {
     [version, rows.length, label, order, filter]
   )
   const sight = useWindow(shown.length, PITCH)
-  useEffect(() => {
-    setOrder({ column: 0, isDown: false })
-    sight.ref.current?.scrollTo(0, 0)
-  }, [label])
   const [before, after] = [sight.first * PITCH, (shown.length - sight.last) * PITCH]
   return (
     <>
@@ -67,8 +63,8 @@ export function Table<T>(props: TableProps<T>) {
           {filter ? `${count(shown.length)} of ${count(rows.length)}` : count(rows.length)}
         </small>
       </div>
-      <section class="scroll" ref={sight.ref} onScroll={sight.onScroll} aria-label={label}>
-        <table aria-rowcount={shown.length + 1}>
+      <div class="scroll" ref={sight.ref} onScroll={sight.onScroll}>
+        <table aria-label={label} aria-rowcount={shown.length + 1}>
           <colgroup>
             {columns.map(column => (
               <col
@@ -112,7 +108,7 @@ export function Table<T>(props: TableProps<T>) {
           </tbody>
         </table>
         {!shown.length && <p class="nothing">Nothing here{filter ? ' has that in it' : ''}.</p>}
-      </section>
+      </div>
     </>
   )
 }

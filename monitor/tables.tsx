@@ -92,6 +92,7 @@ export function Tables({ store, focus }: { store: Store; focus: SurveyEntry }) {
         ))}
       </div>
       <Table
+        key={sort.label}
         label={sort.label}
         rows={sort.rows as (SurveyEntry | Pipe)[]}
         columns={sort.columnsOf(store) as Column<SurveyEntry | Pipe>[]}

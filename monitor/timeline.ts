@@ -33,12 +33,18 @@ export class Timeline {
   }
 }
 
+const isLost = (entry: SurveyEntry) => entry.kind === 'tier' && entry.problem !== undefined
+
 type Told = Pick<Happening, 'tone' | 'text'> | undefined
 
 function* happeningsOf(tree: Tree, { at, changed, gone }: SurveyChanges): Generator<Happening> {
+  const lost = new Set(changed.flatMap(entry => (isLost(entry) ? entry.id : [])))
   for (const id of gone) {
     const entry = tree.get(id)
-    const told = entry && endOf(entry)
+    const host = entry && tree.hostOf(entry.of ?? entry.id)
+    // What a host that is lost has is told no longer, and may be there.
+    const isCut = host && (lost.has(host.id) || gone.includes(host.id))
+    const told = entry && !isCut && endOf(entry)
     if (told) yield { at, ...told }
   }
   for (const entry of changed) {

@@ -6,7 +6,7 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 const OVERSCAN = 6
 
 export interface Sight {
-  ref: { current: HTMLElement | null }
+  ref: { current: HTMLDivElement | null }
   onScroll(event: { currentTarget: HTMLElement }): void
   first: number
   /** Exclusive. */
@@ -17,7 +17,7 @@ export interface Sight {
 }
 
 export function useWindow(rows: number, pitch: number): Sight {
-  const ref = useRef<HTMLElement>(null)
+  const ref = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   const [height, setHeight] = useState(400)
   useLayoutEffect(() => {
