@@ -154,6 +154,9 @@ export class TierClient {
 
   #end(state: TierState, reason: string) {
     this.#reason = reason
+    this.#ready.reject(new Error(reason)) // Who waits,
+    this.#ready = Promise.withResolvers() // and who calls from now on.
+    this.#ready.promise.catch(() => {})
     this.#ready.reject(new Error(reason))
     this.#become(state)
     this.#rpc.rejectAllPendingRequests(reason)

@@ -49,7 +49,8 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
       'thousand',
       'fairness',
       'function-calls',
-      'register'
+      'register',
+      'monitor'
     ]
   )
   for (const { rows } of results) {
