@@ -12,8 +12,10 @@ import { type Hello, type Location, PROTOCOL } from '../lib/hello.ts'
 import type { Load } from '../lib/load.ts'
 import { EnhancedEventEmitter, errors, extras, ortc } from '../lib/mediasoup.ts'
 import { digest } from '../lib/methods.ts'
+import type { SurveyOptions } from '../lib/survey.ts'
 import type { Tier } from '../lib/tier.ts'
 import { Entity } from './entity.ts'
+import { type Ask, type LiveSurvey, OpenSurvey } from './live-survey.ts'
 import { Logger } from './logger.ts'
 import { Session } from './session.ts'
 
@@ -84,6 +86,17 @@ export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
   /** The load of the tier. Rejects with ConnectionError when it is not connected. */
   getLoad(): Promise<Load>
   /**
+   * What there is in the tier's tree, of all sessions, and then what changes. A connection has one
+   * survey at a time. Rejects with AccessError without the scope `operate`.
+   *
+   * @example
+   * ```ts
+   * const survey = await mediasoup.connection.survey({ detail: 'workers' })
+   * survey.on('change', () => draw(survey.entries.values()))
+   * ```
+   */
+  survey(options?: Omit<SurveyOptions, 'subscribe'>): Promise<LiveSurvey>
+  /**
    * Where an object of this client is: which leaf, and which Worker there. Rejects with
    * NotFoundError when it is closed.
    */
@@ -140,6 +153,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   #session: Session | undefined
   #isLost = false
   #hello: Hello | undefined
+  #survey: OpenSurvey | undefined
 
   constructor(tier: Tier, { reconnect = true, timeout = 10_000 }: ClientOptions) {
     super()
@@ -172,8 +186,11 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
       onDrain: () => {
         this.safeEmit('drain')
       },
-      onForgotten: () => this.#subscribeToLogs(),
-      onSurvey: () => {},
+      onForgotten: () => {
+        this.#subscribeToLogs()
+        this.#surveyAgain()
+      },
+      onSurvey: changes => this.#survey?.told(changes),
       onDraining: (host, objects) => this.#onDraining(host, objects),
       onClose: error => this.#onClose(session, error)
     })
@@ -190,6 +207,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
     this.#session = session
     this.#isLost = false
     this.#subscribeToLogs()
+    this.#surveyAgain()
   }
 
   // What the host logs about our Workers belongs to our log, too.
@@ -280,6 +298,7 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   close() {
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
+    this.#survey?.close()
     this.#session?.close()
     this.#session = undefined
     this.safeEmit('close')
@@ -287,6 +306,35 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
 
   async getLoad(): Promise<Load> {
     return (await this.#current().request('tier.load', [{ subscribe: false }])) as Load
+  }
+
+  async survey(options: SurveyOptions = {}): Promise<LiveSurvey> {
+    if (this.#survey)
+      throw new Error(
+        'a connection has one survey: close that, or let it have more views with `also`'
+      )
+    const survey = new OpenSurvey(options, () => (this.#survey = undefined))
+    this.#survey = survey
+    try {
+      await survey.open(this.#askSurvey())
+    } catch (error) {
+      survey.close()
+      throw error
+    }
+    return survey
+  }
+
+  #askSurvey(): Ask {
+    const session = this.#current()
+    return options => session.request('tier.survey', [options])
+  }
+
+  // Whoever told it is another one now.
+  #surveyAgain() {
+    if (!this.#survey || !this.#session) return
+    this.#survey
+      .open(this.#askSurvey())
+      .catch(error => this.#logger.warn('Client', `tier.survey failed: ${error.message}`))
   }
 
   async locate(object: Locatable): Promise<Location> {

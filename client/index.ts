@@ -18,6 +18,7 @@ export {
   type RemoteMediasoupClientEvents,
   type RemoteMediasoupClientOptions
 } from './remote-mediasoup-client.ts'
+export type { LiveSurvey, LiveSurveyEvents } from './live-survey.ts'
 export type { Token } from './credentials.ts'
 export type { RemoteOptions, Urls } from './remote.ts'
 export type {

@@ -13,6 +13,8 @@ export {
 } from './errors.ts'
 export type { Location } from './hello.ts'
 export type { Load } from './load.ts'
+export * from './survey.ts'
+export { eventsIn, type SurveyEvent, type SurveyEventName } from './survey-events.ts'
 export { SCOPES, type Scope } from './scopes.ts'
 export type { Frame, Link, LinkEvents, OpenOptions, Tier } from './tier.ts'
 export type { Pem, Tls } from './tls.ts'

@@ -4,7 +4,7 @@ import type { Load } from './load.ts'
 import type { Health } from './process-health.ts'
 import type { SessionFacts } from './session-info.ts'
 import type { SurveyedSession, SurveyedTier } from './survey.ts'
-import { defined } from './survey-view.ts'
+import { defined } from './survey-changes.ts'
 import { version } from './version.ts'
 
 export interface TierFacts {

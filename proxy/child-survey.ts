@@ -1,15 +1,18 @@
 // What a child tells of the tree below it, while somebody above looks.
 
-import type { SurveyChanges, Survey, SurveyEntry, SurveyOptions } from '../lib/survey.ts'
-import { applyChanges, isSame } from '../lib/survey-view.ts'
+import type { SurveyEntry, SurveyOptions } from '../lib/survey.ts'
+import { applyChanges, isSame } from '../lib/survey-changes.ts'
+import { changesIn, entriesIn } from '../lib/survey-entries.ts'
 import type { RpcClient } from './rpc-client.ts'
 
 /** What tells less than any other, and ends what was asked for before. */
 const NOTHING: SurveyOptions = { detail: 'tiers', limit: 0, subscribe: false }
 
+// More than anybody may ask for.
+const MAX_ENTRIES = 40_000
+
 export class ChildSurvey {
-  /** As they were told; the child itself is that without parent. */
-  entries: ReadonlyMap<string, SurveyEntry> = new Map()
+  #entries = new Map<string, SurveyEntry>()
   /** Why it tells nothing. */
   problem: string | undefined = 'it was not reached yet'
   #caller: RpcClient | undefined
@@ -17,6 +20,11 @@ export class ChildSurvey {
   #key: string | undefined
   #asked: Promise<void> | undefined
   #changed: (() => void) | undefined
+
+  /** As they were told; the child itself is that without parent. */
+  get entries(): ReadonlyMap<string, SurveyEntry> {
+    return this.#entries
+  }
 
   /**
    * Asks for something else than before; without options, for nothing. Resolves when it is there,
@@ -30,7 +38,7 @@ export class ChildSurvey {
     if (key === this.#key) return this.#asked
     this.#options = options
     this.#key = key
-    if (!options) this.entries = new Map()
+    if (!options) this.#entries = new Map()
     this.#ask()
     return this.#asked
   }
@@ -50,10 +58,18 @@ export class ChildSurvey {
     this.#changed?.()
   }
 
-  told({ changed, gone }: SurveyChanges) {
+  told(changes: unknown) {
     if (!this.#options) return
-    applyChanges(this.entries as Map<string, SurveyEntry>, { changed, gone })
+    applyChanges(this.#entries, changesIn(changes))
+    if (this.#entries.size > MAX_ENTRIES) this.#refuse('it tells more than it was asked for')
     this.#changed?.()
+  }
+
+  /** It is asked again when something else is looked at. */
+  #refuse(problem: string) {
+    this.problem = problem
+    this.#options = undefined
+    this.#entries = new Map()
   }
 
   #ask() {
@@ -62,7 +78,7 @@ export class ChildSurvey {
     this.#asked = caller.call('tier.survey', this.#options ?? NOTHING).then(
       survey => {
         if (this.#key !== key || this.#caller !== caller || !this.#options) return
-        this.#take((survey as Survey).entries)
+        this.#take(entriesIn(survey))
         this.problem = undefined
         this.#changed?.()
       },
@@ -76,8 +92,8 @@ export class ChildSurvey {
 
   // What is as before stays, so that it need not be compared again.
   #take(entries: readonly SurveyEntry[]) {
-    const before = this.entries
-    this.entries = new Map(
+    const before = this.#entries
+    this.#entries = new Map(
       entries.map(entry => {
         const known = before.get(entry.id)
         return [entry.id, known && isSame(known, entry) ? known : entry]

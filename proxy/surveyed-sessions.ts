@@ -23,7 +23,7 @@ export function aboveOf(
       entry.kind === 'Router'
         ? entry.session
         : entry.kind === 'Worker'
-          ? entry.sessions[0]
+          ? entry.sessions?.[0]
           : undefined
     // That which a leaf has may be for one on a tier in between.
     let top = session

@@ -1,6 +1,7 @@
 // Frames from a seed and the objects of the session: valid calls, spoilt ones, and junk.
 
 import type { Frame } from '../../lib/tier.ts'
+import { SURVEY_DETAILS } from '../../lib/survey.ts'
 import { methods } from '../../lib/methods.ts'
 import { encodeNotification, encodeRequest, type Id } from '../../lib/wire.ts'
 import type { Call, Calls } from './calls.ts'
@@ -22,6 +23,7 @@ const tierMethods = [
   'tier.open',
   'tier.sessions',
   'tier.kick',
+  'tier.survey',
   'tier.fly',
   'rpc.discover',
   'rpc.call'
@@ -90,7 +92,9 @@ const tier: Maker = (random, known) => {
     ? [MARK]
     : method === 'tier.log'
       ? [random.shuffle(['warn', 'error', 'chicken']).slice(random.below(4))]
-      : [hostileHandle(random, known)]
+      : method === 'tier.survey'
+        ? [{ detail: random.pick(SURVEY_DETAILS), under: known.objects[0]?.handle }]
+        : [hostileHandle(random, known)]
   return [
     unmark(
       encoded(random, known, {

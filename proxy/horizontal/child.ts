@@ -5,7 +5,6 @@ import pRetry from 'p-retry'
 import { ConnectionError } from '../../lib/errors.ts'
 import type { Hello } from '../../lib/hello.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
-import type { SurveyChanges } from '../../lib/survey.ts'
 import type { Tier } from '../../lib/tier.ts'
 import { decode, headerOf } from '../../lib/wire.ts'
 import { ChildSurvey } from '../child-survey.ts'
@@ -136,7 +135,7 @@ export class Child extends EventEmitter<ChildEvents> {
       // Another one in its place: it has to be asked again.
       if (head?.method === 'tier.forgot') return link.close()
       if (head?.method === 'tier.survey')
-        return this.survey.told((decode(frame) as unknown as { params: [SurveyChanges] }).params[0])
+        return this.survey.told((decode(frame) as unknown as { params: unknown[] }).params[0])
       if (head?.method !== 'tier.load') return
       this.#report((decode(frame) as unknown as { params: [Load] }).params[0])
     })

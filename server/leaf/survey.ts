@@ -7,20 +7,20 @@ import type {
   SurveyEntry,
   SurveyedRouter,
   SurveyedSession,
-  SurveyedTransport,
-  SurveyedWorker
+  SurveyedTransport
 } from '../../lib/survey.ts'
+import { defined } from '../../lib/survey-changes.ts'
 import type { Look } from '../../lib/survey-options.ts'
-import { defined, levelOf, levelOfKind } from '../../lib/survey-view.ts'
+import { matchPipes } from '../../lib/survey-pipes.ts'
+import { levelOf, levelOfKind } from '../../lib/survey-view.ts'
 import { type SurveySource, SurveyViewers } from '../../lib/survey-viewers.ts'
 import { sessionIdOf, surveyedSession, surveyedTier } from '../../lib/surveyed-tier.ts'
-import type * as ms from 'mediasoup/types'
 import type { Drain } from './drain.ts'
 import type { LoadMeter } from './load-meter.ts'
 import type { ServedObject } from './served-object.ts'
 import { StatSampler, hasStats } from './stat-sampler.ts'
 import { surveyed } from './surveyed.ts'
-import { matchPipes } from '../../lib/survey-pipes.ts'
+import { SurveyedWorkers } from './surveyed-workers.ts'
 
 /** A session, as far as it is told. */
 export interface SurveyedParty {
@@ -41,9 +41,6 @@ interface Facts {
   drain: Drain
 }
 
-// How long it is told that a Worker has died.
-const DIED_MS = 10_000
-
 const ROUTER = levelOfKind('Router')
 
 export class LeafSurvey implements SurveySource {
@@ -51,18 +48,17 @@ export class LeafSurvey implements SurveySource {
   readonly sessions = new Set<SurveyedParty>()
   readonly #facts: Facts
   readonly #health = new ProcessHealth()
+  readonly #workers: SurveyedWorkers
   readonly #sampler = new StatSampler(() => this.#viewed())
-  /** What may be asked for its statistics, as last told. */
+  // What may be asked for its statistics, as last told.
   #sampled = new Map<string, ServedObject>()
-  #died = new Map<string, { entry: SurveyedWorker; until: number }>()
-  #told = new Map<number, SurveyedWorker>()
-  /** How far is looked everywhere, and below some. */
+  // How far is looked everywhere, and below some.
   #level = -1
   #under = new Map<string, number>()
 
   constructor(facts: Facts) {
     this.#facts = facts
-    facts.meter.on('died', pid => this.#onDied(pid))
+    this.#workers = new SurveyedWorkers(facts.node, facts.meter, () => this.viewers.changed())
   }
 
   look(looks: readonly Look[]) {
@@ -85,8 +81,7 @@ export class LeafSurvey implements SurveySource {
     this.#health.stop()
     this.#sampler.stop()
     this.#sampled.clear()
-    this.#died.clear()
-    this.#told.clear()
+    this.#workers.clear()
   }
 
   *entries(): Generator<SurveyEntry> {
@@ -103,9 +98,8 @@ export class LeafSurvey implements SurveySource {
       const entry = this.#sessionOf(session)
       if (entry) yield entry
     }
-    const workers = this.#workers()
-    yield* this.#told.values()
-    for (const { entry } of this.#died.values()) yield entry
+    const workers = this.#workers.update(this.#owned())
+    yield* this.#workers.entries()
     this.#sampled = new Map()
     const pipes = this.#pipes()
     for (const session of this.sessions) yield* this.#objectsOf(session, workers, pipes)
@@ -115,67 +109,35 @@ export class LeafSurvey implements SurveySource {
   #sessionOf({ name, since, whose, objects }: SurveyedParty): SurveyedSession | undefined {
     const facts = whose?.()
     const { node } = this.#facts
-    if (facts) return surveyedSession(node, { ...facts, objects: objects.all.size })
-    if (!objects.all.size) return undefined
-    return {
-      id: sessionIdOf(node, name),
-      of: node,
-      kind: 'session',
-      since,
-      objects: objects.all.size
-    }
+    const { size } = objects.all
+    if (facts) return surveyedSession(node, { ...facts, objects: size })
+    if (!size) return undefined
+    return { id: sessionIdOf(node, name), of: node, kind: 'session', since, objects: size }
   }
 
   #idOf({ name, whose }: SurveyedParty) {
     return sessionIdOf(this.#facts.node, whose?.()?.id ?? name)
   }
 
-  /** Keeps what is told of each real Worker. Answers its id by the handle of a session's. */
-  #workers(): Map<string, string> {
-    const { node, meter } = this.#facts
-    const ids = new Map<string, string>()
-    const found = new Map<number, { id: string; sessions: string[] }>()
-    for (const session of this.sessions) {
-      for (const { handle, object, share } of session.objects.workers) {
-        const { pid } = object as unknown as ms.Worker
-        const id = share ? sharedId(node, pid) : handle
-        ids.set(handle, id)
-        const worker = found.get(pid) ?? { id, sessions: [] }
-        worker.sessions.push(this.#idOf(session))
-        found.set(pid, worker)
-      }
-    }
-    this.#told = new Map()
-    for (const { pid, cpu, memory } of meter.workers()) {
-      const { id, sessions } = found.get(pid) ?? { id: sharedId(node, pid), sessions: [] }
-      this.#told.set(pid, defined({ id, of: node, kind: 'Worker', pid, cpu, memory, sessions }))
-    }
-    const now = performance.now()
-    for (const [id, { until }] of this.#died) if (until < now) this.#died.delete(id)
-    return ids
-  }
-
-  #onDied(pid: number) {
-    const told = this.#told.get(pid)
-    if (!told) return
-    this.#died.set(told.id, { entry: { ...told, died: true }, until: performance.now() + DIED_MS })
-    this.viewers.changed()
+  *#owned() {
+    for (const party of this.sessions)
+      for (const worker of party.objects.workers) yield { worker, session: this.#idOf(party) }
   }
 
   *#objectsOf(
-    session: SurveyedParty,
+    party: SurveyedParty,
     workers: ReadonlyMap<string, string>,
     pipes: ReadonlyMap<string, string>
   ): Generator<SurveyEntry> {
-    const id = this.#idOf(session)
+    const session = this.#idOf(party)
     const routers = new Map<ServedObject, SurveyedRouter>()
     const below: SurveyEntry[] = []
-    for (const object of session.objects.all.values()) {
+    for (const object of party.objects.all.values()) {
       const { kind, handle, parent } = object
       if (kind === 'Worker' || kind === 'WebRtcServer') continue
       if (kind === 'Router') {
         const of = workers.get(parent!.handle)!
-        routers.set(object, { id: handle, of, kind, session: id, ...NOTHING })
+        routers.set(object, { id: handle, of, kind, session, ...NOTHING })
         continue
       }
       countIn(routers, object)
@@ -203,11 +165,8 @@ export class LeafSurvey implements SurveySource {
 
   /** The other end of each pipe within this host. */
   #pipes(): Map<string, string> {
-    return matchPipes(
-      [...this.sessions].flatMap(({ objects }) =>
-        [...objects.pipes].map(pipe => surveyed(pipe, undefined) as SurveyedTransport)
-      )
-    )
+    const pipes = [...this.sessions].flatMap(({ objects }) => [...objects.pipes])
+    return matchPipes(pipes.map(pipe => surveyed(pipe, undefined) as SurveyedTransport))
   }
 
   *#viewed(): Generator<ServedObject> {
@@ -220,8 +179,6 @@ export class LeafSurvey implements SurveySource {
   }
 }
 
-const sharedId = (node: string, pid: number) => `${node}/worker/${pid}`
-
 const NOTHING = { transports: 0, producers: 0, consumers: 0 }
 
 /** Counts what is on a Router. Parents are known first. */
@@ -229,9 +186,10 @@ function countIn(
   routers: ReadonlyMap<ServedObject, SurveyedRouter>,
   { kind, parent }: ServedObject
 ) {
-  const router = routers.get(kind.endsWith('Transport') ? parent! : parent!.parent!)
+  const isTransport = kind.endsWith('Transport')
+  const router = routers.get(isTransport ? parent! : parent!.parent!)
   if (!router) return
-  if (kind.endsWith('Transport')) router.transports++
+  if (isTransport) router.transports++
   else if (kind === 'Producer') router.producers++
   else if (kind === 'Consumer') router.consumers++
 }

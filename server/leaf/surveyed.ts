@@ -10,7 +10,7 @@ import type {
   SurveyedTransport,
   Traffic
 } from '../../lib/survey.ts'
-import { defined } from '../../lib/survey-view.ts'
+import { defined } from '../../lib/survey-changes.ts'
 import type { ServedObject } from './served-object.ts'
 
 /** What the worker was asked for. */

@@ -1,7 +1,7 @@
 // Who looks at a tier by hand: what it was told of, kept up to date.
 
 import type { Survey, SurveyChanges, SurveyEntry, SurveyOptions } from '../../lib/survey.ts'
-import { applyChanges } from '../../lib/survey-view.ts'
+import { applyChanges } from '../../lib/survey-changes.ts'
 import type { Link } from '../../lib/tier.ts'
 import { decode, encodeRequest } from '../../lib/wire.ts'
 import { until } from './until.ts'

@@ -4,7 +4,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { IDLE } from '../../lib/load.ts'
 import type { SurveyEntry, SurveyedConsumer, SurveyedRest } from '../../lib/survey.ts'
-import { type View, applyChanges, changesBetween, pick } from '../../lib/survey-view.ts'
+import { applyChanges, changesBetween } from '../../lib/survey-changes.ts'
+import { type View, pick } from '../../lib/survey-view.ts'
 
 const consumer = (id: string, more: Partial<SurveyedConsumer> = {}): SurveyedConsumer => ({
   id,

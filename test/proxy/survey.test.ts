@@ -211,6 +211,39 @@ test('what is under something on one host is asked of no other one', async () =>
   assert.equal(hosts.map(({ asked }) => asked.length).sort(), [0, 1])
 })
 
+test('a host that tells nonsense is told with what is known of it, and harms nobody', async () => {
+  const real = leaf(localMediasoup)
+  const nonsense = [
+    null,
+    7,
+    {},
+    { id: 1 },
+    { id: 'x', of: null, kind: 'tier' },
+    { id: 'r', of: null, kind: 'rest' }
+  ]
+  const open: Tier['open'] = async options => {
+    const link = await real.open(options)
+    const send = link.send.bind(link)
+    link.send = (frame, head) => {
+      if (!String(frame).includes('"tier.survey"')) return send(frame, head)
+      const { id } = JSON.parse(String(frame)) as { id: string }
+      link.emit('frame', JSON.stringify({ jsonrpc: '2.0', id, result: { entries: nonsense } }))
+      for (const changes of [null, { changed: nonsense, gone: 7 }, { changed: {}, gone: [[]] }])
+        link.emit(
+          'frame',
+          JSON.stringify({ jsonrpc: '2.0', method: 'tier.survey', params: [changes] })
+        )
+    }
+    return link
+  }
+  const all = await cluster([leaf(localMediasoup), { ...real, open } as Tier])
+  await until(() => [...all].length === 2 && all.load.capacity >= 2)
+  const { of, find } = await survey(all, { detail: 'all' })
+  assert.is(of('tier').length, 3)
+  await (await use(all)).createWorker()
+  await find('Worker')
+})
+
 test('what a cluster can be told of is bounded, however much there is', async () => {
   const all = await cluster([leaf(localMediasoup)])
   const worker = await (await use(all)).createWorker()
