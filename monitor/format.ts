@@ -2,7 +2,9 @@
 
 import type { SurveyEntry } from '../lib/survey.ts'
 
-export const count = (value: number) => value.toLocaleString('en')
+const number = new Intl.NumberFormat('en')
+
+export const count = (value: number) => number.format(value)
 
 export const percent = (fraction: number | undefined) =>
   fraction === undefined ? '–' : `${Math.round(fraction * 100)} %`
@@ -36,12 +38,9 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
-export const clock = (at: number) =>
-  new Date(at).toLocaleTimeString('en-GB', {
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit'
-  })
+const time = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
+
+export const clock = (at: number) => time.format(at)
 
 const KINDS: Partial<Record<SurveyEntry['kind'], string>> = { tier: 'Tier', session: 'Session' }
 
@@ -51,11 +50,14 @@ export const kindOf = (entry: SurveyEntry): string =>
     ? { leaf: 'Host', horizontal: 'Horizontal tier', vertical: 'Vertical tier' }[entry.tier]
     : (KINDS[entry.kind] ?? entry.kind)
 
+/** The URL of a tier, in short. */
+export const urlName = (url: string) => url.replace(/^wss?:\/\//, '').replace(/\/$/, '')
+
 /** How an entry is called, beside its kind. */
 export function nameOf(entry: SurveyEntry): string {
   switch (entry.kind) {
     case 'tier':
-      return entry.name?.replace(/^wss?:\/\//, '').replace(/\/$/, '') ?? entry.id
+      return urlName(entry.name ?? entry.id)
     case 'Worker':
       return String(entry.pid)
     case 'session':

@@ -55,7 +55,7 @@ function CopyButton({ store }: { store: Store }) {
   const [said, say] = useState('Copy as JSON')
   const { focus, tree, at } = store
   async function copy() {
-    const entries = [...tree.below(focus!.id)]
+    const entries = tree.below(focus!.id)
     try {
       await navigator.clipboard.writeText(JSON.stringify({ at, entries }, null, 2))
       say(`${entries.length} entries copied`)

@@ -8,7 +8,7 @@ export interface MapNode {
   entry: SurveyEntry
   x: number
   y: number
-  /** Where its children are, from the first to the last. */
+  /** Where its rows are, from the first to the last. */
   from: number
   to: number
   parent: MapNode | undefined
@@ -53,14 +53,14 @@ export function layOut(tree: Tree, focus: SurveyEntry, column: number): MapLayou
   const top = Math.min(...leaves.map(leaf => leaf.x ?? 0))
   const nodes = new Map<unknown, MapNode>()
   for (const node of placed) {
-    const ends = node.children?.map(child => child.x - top + pitch / 2) ?? []
+    const rows = node.leaves().map(leaf => leaf.x - top + pitch / 2)
     nodes.set(node, {
       entry: node.data.entry,
       // d3 lays trees out from the top to the bottom; this one goes from left to right.
       x: 18 + node.depth * column,
       y: node.x - top + pitch / 2,
-      from: Math.min(...ends),
-      to: Math.max(...ends),
+      from: rows[0]!,
+      to: rows.at(-1)!,
       parent: nodes.get(node.parent)
     })
   }

@@ -12,7 +12,6 @@ import type { Store } from './store.ts'
 import { type Sight, useWindow } from './use-window.ts'
 
 const ARCS = 92
-const MARGIN = 22
 const [WIDE_COLUMN, SLIM_COLUMN] = [112, 50]
 const phone = matchMedia('(max-width: 620px)')
 
@@ -61,9 +60,12 @@ export function TreeMap({ store, focus }: { store: Store; focus: SurveyEntry }) 
   )
 }
 
-/** A parent stays in sight with its children. */
-const inSight = ({ y, from, to }: MapNode, { top, bottom }: Sight) =>
-  Math.max(from, Math.min(to, Math.max(top + MARGIN, Math.min(bottom - MARGIN, y))))
+/** A parent is in the middle of those of its rows that are in sight. */
+function inSight({ y, from, to }: MapNode, { top, bottom }: Sight): number {
+  const [first, last] = [Math.max(from, top), Math.min(to, bottom)]
+  if (first > last || (first === from && last === to)) return y
+  return (first + last) / 2
+}
 
 function InnerNode({ node, sight }: { node: MapNode; sight: Sight }) {
   const { entry, x } = node

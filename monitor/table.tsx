@@ -173,12 +173,15 @@ function ordered<T>(rows: readonly T[], { value }: Column<T>, isDown: boolean): 
     // What is not known comes last.
     if (one === undefined) return 1
     if (other === undefined) return -1
-    return (
-      sign *
-      (typeof one === 'number' && typeof other === 'number'
-        ? one - other
-        : collator.compare(String(one), String(other)))
-    )
+    return sign * compare(one, other)
   })
   return keyed.map(({ row }) => row)
+}
+
+function compare(one: string | number, other: string | number): number {
+  if (typeof one === 'number' && typeof other === 'number') return one - other
+  const [text, than] = [String(one), String(other)]
+  // Most ids are as long as others, and then need no look at the numbers in them.
+  if (text.length === than.length) return text < than ? -1 : 1
+  return collator.compare(text, than)
 }

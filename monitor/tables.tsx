@@ -21,7 +21,7 @@ const isOf = (pattern: RegExp) => (entry: SurveyEntry) => pattern.test(entry.kin
 
 function sortsOf(tree: Tree, focus: SurveyEntry): Sort<never>[] {
   const scope = scopeOf(tree, focus)
-  const entries = scope.flatMap(id => [...tree.below(id)])
+  const entries = scope.flatMap(id => tree.below(id))
   const of = <T extends SurveyEntry>(
     label: string,
     pattern: RegExp,

@@ -1,8 +1,9 @@
-// What happened, the latest first.
+// What happened, the latest first: what the survey says, and what the operator did here.
 
-import type { SurveyChanges, SurveyEntry } from '../lib/survey.ts'
+import type { SurveyChanges } from '../lib/survey.ts'
+import { type SurveyEvent, type SurveyEventName, eventsIn } from '../lib/survey-events.ts'
+import { urlName } from './format.ts'
 import type { Tree } from './tree.ts'
-import { titleOf } from './format.ts'
 
 export interface Happening {
   at: number
@@ -28,60 +29,33 @@ export class Timeline {
 
   /** @param tree as it was before the changes */
   follow(tree: Tree, changes: SurveyChanges) {
-    if (this.#begun) for (const happening of happeningsOf(tree, changes)) this.add(happening)
+    // Of what was there before, nothing has happened.
+    if (this.#begun)
+      for (const event of eventsIn(tree.entries, changes)) this.add(happeningOf(event))
     this.#begun = true
   }
 }
 
-const isLost = (entry: SurveyEntry) => entry.kind === 'tier' && entry.problem !== undefined
-
-type Told = Pick<Happening, 'tone' | 'text'> | undefined
-
-function* happeningsOf(tree: Tree, { at, changed, gone }: SurveyChanges): Generator<Happening> {
-  const lost = new Set(changed.flatMap(entry => (isLost(entry) ? entry.id : [])))
-  for (const id of gone) {
-    const entry = tree.get(id)
-    const host = entry && tree.hostOf(entry.of ?? entry.id)
-    // What a host that is lost has is told no longer, and may be there.
-    const isCut = host && (lost.has(host.id) || gone.includes(host.id))
-    const told = entry && !isCut && endOf(entry)
-    if (told) yield { at, ...told }
-  }
-  for (const entry of changed) {
-    const before = tree.get(entry.id)
-    const told = before ? changeOf(before, entry) : beginningOf(entry)
-    if (told) yield { at, ...told, id: entry.id }
-  }
+const WORDS: Record<
+  SurveyEventName,
+  [tone: Happening['tone'], text: (event: SurveyEvent) => string]
+> = {
+  'host up': ['good', ({ host }) => `Host ${urlName(host)} is up`],
+  'host lost': ['bad', ({ host, reason }) => `Host ${urlName(host)} is lost: ${reason}`],
+  'host draining': ['calm', ({ host }) => `Host ${urlName(host)} drains`],
+  'host drain cancelled': ['calm', ({ host }) => `Host ${urlName(host)} does not drain any more`],
+  'worker started': ['good', ({ pid, host }) => `Worker ${pid} started on ${urlName(host)}`],
+  'worker died': ['bad', ({ pid, host }) => `Worker ${pid} of ${urlName(host)} has died`],
+  'worker closed': ['calm', ({ pid, host }) => `Worker ${pid} of ${urlName(host)} was closed`],
+  'session opened': ['calm', event => `Session of ${whose(event)} opened`],
+  'session lost': ['bad', event => `Session of ${whose(event)} lost its connection`],
+  'session resumed': ['good', event => `Session of ${whose(event)} is connected again`],
+  'session ended': ['calm', event => `Session of ${whose(event)} ended`]
 }
 
-function beginningOf(entry: SurveyEntry): Told {
-  if (entry.kind === 'tier' || entry.kind === 'Worker')
-    return { tone: 'good', text: `${titleOf(entry)} is there` }
-  return entry.kind === 'session' ? { tone: 'calm', text: `${titleOf(entry)} opened` } : undefined
+function happeningOf(event: SurveyEvent): Happening {
+  const [tone, text] = WORDS[event.event]
+  return { at: event.at, tone, text: text(event), id: event.id }
 }
 
-function endOf(entry: SurveyEntry): Told {
-  if (entry.kind === 'tier') return { tone: 'bad', text: `${titleOf(entry)} is gone` }
-  if (entry.kind === 'Worker' && !entry.died)
-    return { tone: 'calm', text: `${titleOf(entry)} is closed` }
-  return entry.kind === 'session' ? { tone: 'calm', text: `${titleOf(entry)} ended` } : undefined
-}
-
-function changeOf(before: SurveyEntry, now: SurveyEntry): Told {
-  const name = titleOf(now)
-  if (now.kind === 'Worker' && before.kind === 'Worker')
-    return now.died && !before.died ? { tone: 'bad', text: `${name} has died` } : undefined
-  if (now.kind === 'session' && before.kind === 'session' && now.lost !== before.lost)
-    return now.lost
-      ? { tone: 'bad', text: `${name} lost its connection` }
-      : { tone: 'good', text: `${name} is connected again` }
-  if (now.kind !== 'tier' || before.kind !== 'tier') return undefined
-  if (now.problem !== undefined && before.problem === undefined)
-    return { tone: 'bad', text: `${name} was lost: ${now.problem}` }
-  if (now.problem === undefined && before.problem !== undefined)
-    return { tone: 'good', text: `${name} is back` }
-  if (now.draining && !before.draining) return { tone: 'calm', text: `${name} drains` }
-  return before.draining && !now.draining
-    ? { tone: 'calm', text: `${name} does not drain any more` }
-    : undefined
-}
+const whose = ({ subject, address, host }: SurveyEvent) => subject ?? address ?? urlName(host)

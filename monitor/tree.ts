@@ -20,6 +20,8 @@ export class Tree {
   readonly #entries = new Map<string, SurveyEntry>()
   readonly #children = new Map<string, Set<string>>()
   #root: string | undefined
+  /** How many PipeTransports there are: to look for none takes no time. */
+  #pipes = 0
 
   get size() {
     return this.#entries.size
@@ -51,11 +53,12 @@ export class Tree {
   }
 
   /** All that is below, and itself, parents first. */
-  *below(id: string): Generator<SurveyEntry> {
-    const entry = this.get(id)
-    if (!entry) return
-    yield entry
-    for (const child of this.#children.get(id) ?? NONE) yield* this.below(child)
+  below(id: string): SurveyEntry[] {
+    const root = this.get(id)
+    const found = root ? [root] : []
+    for (const { id } of found)
+      for (const child of this.#children.get(id) ?? NONE) found.push(this.#entries.get(child)!)
+    return found
   }
 
   /** What an entry is part of, the root first, and itself last. */
@@ -111,6 +114,7 @@ export class Tree {
   /** The pipes below, each once, by one of its ends. */
   pipes(id: string): Pipe[] {
     const pipes: Pipe[] = []
+    if (!this.#pipes) return pipes
     for (const entry of this.below(id)) {
       if (entry.kind !== 'PipeTransport') continue
       const other = this.get(entry.peer) as SurveyedTransport | undefined
@@ -123,6 +127,7 @@ export class Tree {
     const before = this.#entries.get(entry.id)
     if (before && before.of !== entry.of) this.#detach(before)
     this.#entries.set(entry.id, entry)
+    if (!before && entry.kind === 'PipeTransport') this.#pipes++
     if (entry.of === null) this.#root = entry.id
     else this.#siblings(entry.of).add(entry.id)
   }
@@ -132,6 +137,7 @@ export class Tree {
     if (!entry) return
     this.#detach(entry)
     this.#entries.delete(id)
+    if (entry.kind === 'PipeTransport') this.#pipes--
     if (this.#root === id) this.#root = undefined
   }
 

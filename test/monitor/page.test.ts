@@ -189,7 +189,9 @@ test('a Worker that dies, a host that drains and one whose link is cut are on th
   await choose('Hosts')
   const { pid, node } = room.nodes[0]!
   process.kill(pid, 'SIGKILL')
-  await timeline().getByText(`Worker ${pid} has died`).waitFor()
+  await timeline()
+    .getByText(new RegExp(`^Worker ${pid} of .* has died$`))
+    .waitFor()
 
   const drained = hosts.find(({ tier }) => tier.node !== node && tier !== hosts[2]!.tier)!
   const { host } = new URL(drained.server.url)
@@ -206,7 +208,7 @@ test('a Worker that dies, a host that drains and one whose link is cut are on th
   await page.getByRole('region', { name: 'Warnings' }).getByText('Cannot be reached').waitFor()
   hostLink!.thaw()
   await row(`${cut} up`).waitFor()
-  await timeline().getByText(`Host ${cut} is back`).waitFor()
+  await timeline().getByText(`Host ${cut} is up`).waitFor()
 })
 
 test('the page says that it has lost the tier, connects again by itself, and knows what is new', async () => {

@@ -40,7 +40,7 @@ async function main() {
         for (let second = 0; second < SECONDS; second++) tier.tick()
       }
       // All seconds have gone by there, too.
-      await page.getByText('was lost').first().waitFor()
+      await page.getByText('is lost').first().waitFor()
       await page.screenshot({ path: join(folder, `${name}.png`) })
       await page.close()
     }
