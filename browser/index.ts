@@ -2,5 +2,5 @@
 
 export type * from '../lib/survey.ts'
 export type { Load } from '../lib/load.ts'
-export { SurveyView } from './survey-view.ts'
+export { LiveSurvey } from './live-survey.ts'
 export { TierClient, type TierClientOptions, type TierState } from './tier-client.ts'

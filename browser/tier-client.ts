@@ -4,7 +4,7 @@ import { JSONRPCClient } from 'json-rpc-2.0'
 import type { Survey, SurveyChanges, SurveyOptions } from '../lib/survey.ts'
 import { Listeners } from './listeners.ts'
 import { type Socket, openSocket } from './socket.ts'
-import { SurveyView } from './survey-view.ts'
+import { LiveSurvey } from './live-survey.ts'
 
 export interface TierClientOptions {
   /** Says who connects: a token, or what gives one at each connect. Not needed where none is. */
@@ -42,7 +42,7 @@ export class TierClient {
   readonly #listeners = new Listeners<TierState>()
   #state: TierState = 'connecting'
   #reason: string | undefined
-  #survey: { view: SurveyView; options: SurveyOptions } | undefined
+  #survey: { view: LiveSurvey; options: SurveyOptions } | undefined
   #ready = Promise.withResolvers<void>()
 
   constructor(url: string | URL, options: TierClientOptions = {}) {
@@ -84,8 +84,8 @@ export class TierClient {
    * What the tier tells of its tree, from now on and after each reconnect. A session has one survey:
    * asked again, this looks at something else.
    */
-  survey(options: SurveyOptions = {}): SurveyView {
-    this.#survey ??= { view: new SurveyView(next => this.survey(next)), options }
+  survey(options: SurveyOptions = {}): LiveSurvey {
+    this.#survey ??= { view: new LiveSurvey(next => this.survey(next)), options }
     this.#survey.options = options
     if (this.#state === 'open') this.#subscribe().catch(error => this.#fail(error))
     return this.#survey.view

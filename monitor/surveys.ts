@@ -5,7 +5,7 @@ import {
   type SurveyChanges,
   type SurveyDetail,
   type SurveyOptions,
-  type SurveyView,
+  type LiveSurvey,
   TierClient
 } from '../browser/index.ts'
 
@@ -20,7 +20,7 @@ export type Closely = ReadonlyMap<string, SurveyDetail>
 
 export class Surveys {
   readonly client: TierClient
-  #survey: SurveyView | undefined
+  #survey: LiveSurvey | undefined
   #detail: SurveyDetail = 'routers'
   #closely = ''
 

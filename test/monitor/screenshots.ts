@@ -1,9 +1,9 @@
 // Pictures of the monitor's page for the documents: light, dark, and on a phone.
 
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
+import { type Browser, type Page, chromium } from 'playwright-core'
 import { findChromium } from '../../build/chromium.mjs'
-import { serveInvented } from './invented-tier.ts'
+import { type InventedTier, serveInvented } from './invented-tier.ts'
 import type { SurveyEntry } from '../../lib/survey.ts'
 import { type InventedTree, inventTree } from './invented-tree.ts'
 
@@ -11,43 +11,48 @@ const SECONDS = 100
 const folder = process.argv[2] ?? join(import.meta.dirname, '../../docs')
 
 const PICTURES = [
-  { name: 'monitor-light', width: 1360, height: 900, colorScheme: 'light' },
-  { name: 'monitor-dark', width: 1360, height: 900, colorScheme: 'dark', room: true },
+  { name: 'monitor-light', width: 1240, height: 830, colorScheme: 'light' },
+  { name: 'monitor-dark', width: 1240, height: 830, colorScheme: 'dark', room: true },
   { name: 'monitor-phone', width: 390, height: 844, colorScheme: 'light' }
 ] as const
 
 async function main() {
-  const tree = inventTree({ rooms: 24 })
-  const tier = await serveInvented(tree)
-  const browser = await chromium.launch({
-    executablePath: await findChromium(),
-    args: ['--no-sandbox']
-  })
+  const executablePath = await findChromium()
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
   try {
-    for (const picture of PICTURES) {
-      const { name, width, height, colorScheme } = picture
-      const page = await browser.newPage({ viewport: { width, height }, colorScheme })
-      page.on('console', message => console.log(message.text()))
-      page.on('pageerror', error => console.log(error))
-      await page.goto(tier.url)
-      await page.getByText('Live').waitFor()
-      for (let second = 0; second < SECONDS; second++) tier.tick(scenario(tree, second))
-      if ('room' in picture) {
-        await page.getByRole('tab', { name: 'Rooms' }).click()
-        await page.getByRole('button', { name: 'Producers' }).click()
-        await page.locator('tbody button').first().click()
-        await page.getByRole('tab', { name: 'Consumers' }).click()
-        for (let second = 0; second < SECONDS; second++) tier.tick()
-      }
-      // All seconds have gone by there, too.
-      await page.getByText('is lost').first().waitFor()
-      await page.screenshot({ path: join(folder, `${name}.png`) })
-      await page.close()
-    }
+    for (const picture of PICTURES) await take(browser, picture)
   } finally {
     await browser.close()
+  }
+}
+
+async function take(browser: Browser, picture: (typeof PICTURES)[number]) {
+  const { name, width, height, colorScheme } = picture
+  const tree = inventTree({ rooms: 24 })
+  const tier = await serveInvented(tree)
+  try {
+    const page = await browser.newPage({ viewport: { width, height }, colorScheme })
+    await page.goto(tier.url)
+    await page.getByText('Live').waitFor()
+    for (let second = 0; second < SECONDS; second++) tier.tick(scenario(tree, second))
+    // All seconds have gone by there, too.
+    await page.getByText('is lost').first().waitFor()
+    if ('room' in picture) await openRoom(page, tier)
+    await page.screenshot({ path: join(folder, `${name}.jpg`), type: 'jpeg', quality: 86 })
+    await page.close()
+  } finally {
     await tier.close()
   }
+}
+
+/** The first room that spans several Routers. */
+async function openRoom(page: Page, tier: InventedTier) {
+  await page.getByRole('tab', { name: 'Pipes' }).click()
+  await page.locator('tbody button').first().click()
+  await page.getByRole('navigation').getByRole('link', { name: 'Router' }).click()
+  await page.getByRole('tab', { name: 'Consumers' }).click()
+  for (let second = 0; second < SECONDS; second++) tier.tick()
+  await page.getByText('Has a score of').first().waitFor()
 }
 
 /** A session comes, a Worker dies, and two hosts are in trouble. */

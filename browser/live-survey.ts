@@ -3,7 +3,7 @@
 import type { Survey, SurveyChanges, SurveyEntry, SurveyOptions } from '../lib/survey.ts'
 import { Listeners } from './listeners.ts'
 
-export class SurveyView {
+export class LiveSurvey {
   readonly #entries = new Map<string, SurveyEntry>()
   readonly #listeners = new Listeners<SurveyChanges>()
   readonly #ask: (options: SurveyOptions) => void
