@@ -6,6 +6,7 @@ import { version } from '../lib/version.ts'
 import { conformanceCommand } from './conformance-command.ts'
 import { drainCommand, kickCommand, sessionsCommand } from './host-commands.ts'
 import { checkSwitches } from './option.ts'
+import { monitorCommand } from './monitor-command.ts'
 import { serveCommand } from './serve-command.ts'
 import { eventsCommand, topCommand, treeCommand } from './survey-commands.ts'
 
@@ -24,6 +25,7 @@ export async function main(argv: string[]) {
   program.addCommand(treeCommand())
   program.addCommand(topCommand())
   program.addCommand(eventsCommand())
+  program.addCommand(monitorCommand())
   program.addCommand(conformanceCommand())
   program.commands
     .flatMap(command => [command, ...command.commands])

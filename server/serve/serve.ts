@@ -38,6 +38,7 @@ import { openMetrics } from './metrics/endpoint.ts'
 import { Entrance } from './metrics/entrance.ts'
 import { Guesses } from './guesses.ts'
 import type { ServeOptions, Server } from './options.ts'
+import { withMonitor } from './monitor-page.ts'
 import { openSession } from './open-session.ts'
 import { type Peer, factsOf, nameSession } from './peer.ts'
 import { respond } from './status.ts'
@@ -137,7 +138,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     ...webSocketOptions
   })
   const answerHttp = options.healthListen ? answerClient : answer
-  const secure = createHttp(metrics?.on(answerHttp) ?? answerHttp, tls, logger, {
+  const pages = options.monitor ? withMonitor(answerHttp) : answerHttp
+  const secure = createHttp(metrics?.on(pages) ?? pages, tls, logger, {
     onRefused: (socket, why) =>
       refused({ address: addresses.ofConnection(socket), reason: `TLS: ${why}` }),
     prepare: access.readAuthorities
@@ -145,6 +147,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const { http } = secure
   addresses.readHeaders(http, (address, reason) => refused({ address, reason }))
   const asksForSession = boundConnections(http)
+  const ownPages = options.monitor ? { isProven: Boolean(tls ?? tokens) } : undefined
   let closing = false
 
   http.on('upgrade', onUpgrade)
@@ -224,7 +227,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
     let grant: Grant | undefined
     if (closing) return turnAway(503, 'the server is shutting down')
-    const wrong = upgradeRefusal(request, { sockets, allowOrigins })
+    const wrong = upgradeRefusal(request, { sockets, allowOrigins, ownPages })
     if (wrong) return turnAway(...wrong)
     try {
       grant = await bearerOf(request, socket)

@@ -50,7 +50,8 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
       'fairness',
       'function-calls',
       'metrics',
-      'register'
+      'register',
+      'monitor'
     ]
   )
   for (const { rows } of results) {

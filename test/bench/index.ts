@@ -17,6 +17,7 @@ import { joins } from './groups/joins.ts'
 import { links } from './groups/links.ts'
 import { memory } from './groups/memory.ts'
 import { metrics } from './groups/metrics.ts'
+import { monitor } from './groups/monitor.ts'
 import { pipes } from './groups/pipes.ts'
 import { proxies } from './groups/proxies.ts'
 import { deaths } from './groups/deaths.ts'
@@ -54,7 +55,8 @@ const GROUPS = [
   fairness,
   functionCalls,
   metrics,
-  register
+  register,
+  monitor
 ]
 
 const {
