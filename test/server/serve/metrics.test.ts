@@ -9,8 +9,10 @@ import * as assert from 'uvu/assert'
 import { findPromtool } from '../../../build/prometheus.mjs'
 import { connect, remote } from '../../../client/index.ts'
 import type { Tier } from '../../../lib/tier.ts'
+import { encodeResult } from '../../../lib/wire.ts'
 import { horizontal, vertical } from '../../../proxy/index.ts'
 import { type ServeOptions, leaf, serve } from '../../../server/index.ts'
+import { BOUNDS, CallCounts } from '../../../server/serve/metrics/calls.ts'
 import { authority } from '../../certificates.ts'
 import {
   afterTest,
@@ -152,6 +154,17 @@ test('an answer is a result or an error, whatever the id of its request is', asy
   assert.is(get('calls_total{method="tier.hello",outcome="ok"}'), ids.length)
   assert.is(get('calls_total{method="tier.hello",outcome="error"}'), 0)
   assert.is(get('calls_total{method="Router.dump",outcome="error"}'), ids.length)
+})
+
+test('a duration is in the first bucket that holds it, and above all in the last', () => {
+  const counts = new CallCounts().asked({ method: 'Router.dump' })
+  for (const seconds of [...BOUNDS, 60])
+    counts.answered(encodeResult(1, {}) as string, 1, seconds * 1_000)
+  assert.equal(
+    [...counts.buckets],
+    [...BOUNDS, 60].map(() => 1)
+  )
+  assert.is(counts.sum, 1_000 * [...BOUNDS, 60].reduce((sum, seconds) => sum + seconds))
 })
 
 test('what is no method of the model is other, whatever it is called', async () => {
