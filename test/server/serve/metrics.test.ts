@@ -338,6 +338,31 @@ test('refusals are counted by reason, with those that the audit leaves out', asy
   assert.is(get('refused_total{reason="forbidden"}'), 1)
 })
 
+test('limits that clients meet are counted: at the upgrade, by the host, and when they end a session', async () => {
+  const host = leaf(localMediasoup, { maxWorkers: 1 })
+  const { url, read } = await open({ limits: { sessionsPerAddress: 1, rate: 5 } }, host)
+  const peer = await raw(url)
+  await rejection(raw(url))
+  await peer.call('mediasoup.createWorker')
+  assert.ok((await peer.call('mediasoup.createWorker')).error)
+  const hit = async (limit: string) => (await read()).get(`limits_hit_total{limit="${limit}"}`)
+  assert.is(await hit('sessions'), 1)
+  assert.is(await hit('exhausted'), 1)
+  for (let id = 0; id < 50; id++)
+    peer.send({ jsonrpc: '2.0', id, method: 'tier.hello', params: [] })
+  await until(async () => (await hit('rate'))! > 0)
+})
+
+test('bytes are counted where there is TLS, too', async () => {
+  const { ca, issue } = await authority()
+  const { server, url } = await open({ metricsListen: { port: 0 }, tls: await issue('tier') })
+  const mediasoup = await use(url, { tls: { ca } })
+  await mediasoup.createWorker()
+  const { get } = await read(server.metricsUrl!)
+  for (const direction of ['in', 'out'])
+    assert.ok(get(`bytes_total{direction="${direction}"}`)! > 100, direction)
+})
+
 test('on a listener of their own, everybody who reaches it may read them, and nothing else', async () => {
   const { ca, issue } = await authority()
   const { key } = secretIssuer()
