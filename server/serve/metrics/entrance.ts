@@ -7,7 +7,8 @@ import {
   LimitError,
   ProtocolError,
   SessionError,
-  closeCodes
+  closeCodes,
+  codes
 } from '../../../lib/errors.ts'
 import type { Link } from '../../../lib/tier.ts'
 import type { Audit, AuditEvent, AuditFacts } from '../audit.ts'
@@ -60,10 +61,14 @@ export class Entrance {
       refused: (facts, error) => {
         const why = refusalOf(facts, error)
         this.refusals.set(why, this.refusals.get(why)! + 1)
-        if (error instanceof LimitError) this.calls.limits.hit(error.code)
+        if (why === 'limit') this.#hit(error ?? TOO_MANY)
         refused(facts)
       }
     }
+  }
+
+  #hit(error: Error | undefined) {
+    if (error instanceof LimitError) this.calls.limits.hit(error.code)
   }
 
   #happened(event: AuditEvent) {
@@ -109,11 +114,15 @@ export class Entrance {
     })
     link.once('close', error => {
       if (isLost) this.disconnected--
+      this.#hit(error)
       const end = endOf(error)
       this.ends.set(end, this.ends.get(end)! + 1)
     })
   }
 }
+
+// Who is refused at the upgrade is told so by HTTP's status.
+const TOO_MANY = new LimitError(codes.sessions, 'there may be no more connections')
 
 const zeros = <T>(names: readonly T[]) => new Map(names.map(name => [name, 0]))
 

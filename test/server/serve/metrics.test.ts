@@ -9,8 +9,10 @@ import * as assert from 'uvu/assert'
 import { findPromtool } from '../../../build/prometheus.mjs'
 import { connect, remote } from '../../../client/index.ts'
 import type { Tier } from '../../../lib/tier.ts'
+import { encodeResult } from '../../../lib/wire.ts'
 import { horizontal, vertical } from '../../../proxy/index.ts'
 import { type ServeOptions, leaf, serve } from '../../../server/index.ts'
+import { BOUNDS, CallCounts } from '../../../server/serve/metrics/calls.ts'
 import { authority } from '../../certificates.ts'
 import {
   afterTest,
@@ -152,6 +154,17 @@ test('an answer is a result or an error, whatever the id of its request is', asy
   assert.is(get('calls_total{method="tier.hello",outcome="ok"}'), ids.length)
   assert.is(get('calls_total{method="tier.hello",outcome="error"}'), 0)
   assert.is(get('calls_total{method="Router.dump",outcome="error"}'), ids.length)
+})
+
+test('a duration is in the first bucket that holds it, and above all in the last', () => {
+  const counts = new CallCounts().asked({ method: 'Router.dump' })
+  for (const seconds of [...BOUNDS, 60])
+    counts.answered(encodeResult(1, {}) as string, 1, seconds * 1_000)
+  assert.equal(
+    [...counts.buckets],
+    [...BOUNDS, 60].map(() => 1)
+  )
+  assert.is(counts.sum, 1_000 * [...BOUNDS, 60].reduce((sum, seconds) => sum + seconds))
 })
 
 test('what is no method of the model is other, whatever it is called', async () => {
@@ -323,6 +336,31 @@ test('refusals are counted by reason, with those that the audit leaves out', asy
   const { get } = await read()
   assert.is(get('refused_total{reason="token"}'), 19)
   assert.is(get('refused_total{reason="forbidden"}'), 1)
+})
+
+test('limits that clients meet are counted: at the upgrade, by the host, and when they end a session', async () => {
+  const host = leaf(localMediasoup, { maxWorkers: 1 })
+  const { url, read } = await open({ limits: { sessionsPerAddress: 1, rate: 5 } }, host)
+  const peer = await raw(url)
+  await rejection(raw(url))
+  await peer.call('mediasoup.createWorker')
+  assert.ok((await peer.call('mediasoup.createWorker')).error)
+  const hit = async (limit: string) => (await read()).get(`limits_hit_total{limit="${limit}"}`)
+  assert.is(await hit('sessions'), 1)
+  assert.is(await hit('exhausted'), 1)
+  for (let id = 0; id < 50; id++)
+    peer.send({ jsonrpc: '2.0', id, method: 'tier.hello', params: [] })
+  await until(async () => (await hit('rate'))! > 0)
+})
+
+test('bytes are counted where there is TLS, too', async () => {
+  const { ca, issue } = await authority()
+  const { server, url } = await open({ metricsListen: { port: 0 }, tls: await issue('tier') })
+  const mediasoup = await use(url, { tls: { ca } })
+  await mediasoup.createWorker()
+  const { get } = await read(server.metricsUrl!)
+  for (const direction of ['in', 'out'])
+    assert.ok(get(`bytes_total{direction="${direction}"}`)! > 100, direction)
 })
 
 test('on a listener of their own, everybody who reaches it may read them, and nothing else', async () => {
