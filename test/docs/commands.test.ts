@@ -34,6 +34,7 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['npm run conformance -- drift', heldBy('test/conformance/drift.test.ts')],
   ['npm run conformance', heldBy('test/conformance/conformance.test.ts')],
   ['npm run chaos', heldBy('test/chaos/chaos.test.ts')],
+  ['npm run load -- --seats', heldBy('test/load/webinar.test.ts')],
   ['npm run load', heldBy('test/load/load.test.ts')],
   ['npm run bench', heldBy('test/bench/bench.test.ts')],
   ['npm run fuzz', heldBy('test/conformance/fuzz.test.ts')],
@@ -45,8 +46,10 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['npm install', installs],
   ['node build.mjs exec node', runsFile],
   ['node --import mafalda/register examples/conference/server.ts', isAnExample],
+  ['node --import mafalda/register examples/webinar/server.ts', isAnExample],
   ['node --import mafalda/register', preloads],
   ['node examples/conference/server.ts', isAnExample],
+  ['node examples/webinar/server.ts', isAnExample],
   ['python3', speaks],
   ['curl', answers]
 ]
@@ -220,7 +223,8 @@ async function preloads({ words, env }: Command) {
 
 /** A test runs it on each sort of tree. */
 function isAnExample({ words }: Command) {
-  assert.match(read('test/examples/conference.test.ts'), `'${words.at(-1)}'`)
+  const path = words.at(-1)!
+  assert.match(read(`test/${path.replace(/\/server\.ts$/, '.test.ts')}`), `'${path}'`)
 }
 
 /** The same path of the tier that the block serves before, or else of a leaf. */

@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { WebSocket } from 'ws'
 import { end, startNode } from '../kit/processes.ts'
+import { type Member, enter as enterBy } from '../kit/signalling.ts'
 import { afterTest, cleanUp, startLeaf, until } from '../helper.ts'
 
 cleanUp(test)
@@ -71,48 +71,10 @@ async function startApplication(mafalda: string | undefined): Promise<string> {
   return `ws://127.0.0.1:${JSON.parse(line).listening}/room`
 }
 
-interface Member {
-  socket: WebSocket
-  ask(method: string, data?: object): Promise<Record<string, unknown>>
-  /** The next event of that name that was not asked for yet. */
-  hears(event: string): Promise<Record<string, unknown>>
-}
-
 async function enter(url: string, id: string): Promise<Member> {
-  const socket = new WebSocket(`${url}?id=${id}`)
-  afterTest(() => socket.terminate())
-  await once(socket, 'open')
-  const heard: { event: string; data: Record<string, unknown> }[] = []
-  const pending = new Map<
-    number,
-    (answer: { result: Record<string, unknown>; error: string }) => void
-  >()
-  let requests = 0
-  socket.on('message', text => {
-    const message = JSON.parse(String(text))
-    if (message.event) heard.push(message)
-    else pending.get(message.request)!(message)
-  })
-  return {
-    socket,
-    async ask(method, data) {
-      const { promise, resolve } = Promise.withResolvers<{
-        result: Record<string, unknown>
-        error: string
-      }>()
-      const request = ++requests
-      pending.set(request, resolve)
-      socket.send(JSON.stringify({ request, method, data }))
-      const { result, error } = await promise
-      if (error) throw new Error(error)
-      return result
-    },
-    hears: event =>
-      until(() => {
-        const i = heard.findIndex(one => one.event === event)
-        return i >= 0 && heard.splice(i, 1)[0]!.data
-      })
-  }
+  const member = await enterBy(`${url}?id=${id}`)
+  afterTest(() => member.socket.terminate())
+  return member
 }
 
 /** Sends audio, packet after packet, until it is stopped. */
