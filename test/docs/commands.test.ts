@@ -44,9 +44,11 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['npm test', namesTests],
   ['npm pack', installs],
   ['npm install', installs],
+  ['node build.mjs exec node examples/broadcast/server.ts', startsTheBroadcast],
   ['node build.mjs exec node', runsFile],
   ['node --import mafalda/register examples/conference/server.ts', isAnExample],
   ['node --import mafalda/register examples/webinar/server.ts', isAnExample],
+  ['node --import mafalda/register examples/broadcast/server.ts', isAnExample],
   ['node --import mafalda/register', preloads],
   ['node examples/conference/server.ts', isAnExample],
   ['node examples/webinar/server.ts', isAnExample],
@@ -158,6 +160,22 @@ async function startsTheRoom({ words }: Command) {
   assert.equal(await exited, [0, null])
 }
 
+/** At another port: the page is there, and all ends with a signal. */
+async function startsTheBroadcast({ words }: Command) {
+  const env = { ...process.env, PORT: '0' }
+  const stdio = ['ignore', 'pipe', 'ignore'] as const
+  const child = spawn(process.execPath, words.slice(1), { cwd: root, env, stdio: [...stdio] })
+  const exited = once(child, 'exit')
+  afterTest(async () => {
+    if (child.kill('SIGTERM')) await exited // So that it ends what it has started, too.
+  })
+  const [line] = await once(createInterface({ input: child.stdout! }), 'line')
+  const page = await fetch(`http://127.0.0.1:${JSON.parse(line).listening}/`)
+  assert.match(await page.text(), '<html')
+  child.kill('SIGTERM')
+  assert.equal(await exited, [0, null])
+}
+
 /** The public CI runs the linter, which has the same settings as the formatter. */
 function isOfCi({ words }: Command) {
   const name = words[2] as 'lint' | 'format'
@@ -223,8 +241,8 @@ async function preloads({ words, env }: Command) {
 
 /** A test runs it on each sort of tree. */
 function isAnExample({ words }: Command) {
-  const path = words.at(-1)!
-  assert.match(read(`test/${path.replace(/\/server\.ts$/, '.test.ts')}`), `'${path}'`)
+  const [, name] = /^examples\/(\w+)\//.exec(words.at(-1)!)!
+  assert.match(read(`test/examples/${name}.test.ts`), `'${words.at(-1)}'`)
 }
 
 /** The same path of the tier that the block serves before, or else of a leaf. */

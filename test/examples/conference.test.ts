@@ -10,30 +10,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { end, startNode } from '../kit/processes.ts'
 import { type Member, enter as enterBy } from '../kit/signalling.ts'
-import { afterTest, cleanUp, startLeaf, until } from '../helper.ts'
+import { afterTest, cleanUp, until } from '../helper.ts'
+import { startApplication, trees } from './trees.ts'
 
 cleanUp(test)
 
 const AUDIO_LEVEL = { uri: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level' as const, id: 10 }
 const PACKETS = 50
 
-/** Starts tiers, and answers where the application finds its mediasoup. */
-const trees: Record<string, () => Promise<string | undefined>> = {
-  'plain mediasoup': async () => undefined,
-  'a leaf': async () => (await startLeaf()).url,
-  'a vertical tier': async () => (await startLeaf(['--vertical', '--max-workers', '2'])).url,
-  'two hosts as one': async () => (await startLeaf(await hosts())).url,
-  'Routers that span two hosts': async () =>
-    (await startLeaf(['--vertical', '--policy', 'scatter', ...(await hosts())])).url
-}
-
-const hosts = async () => [(await startLeaf()).url, (await startLeaf()).url]
-
 for (const [name, start] of Object.entries(trees)) {
   test(`the application runs on ${name}, with no line changed`, async () => {
-    const url = await startApplication(await start())
+    // A Router for each participant, so that all media crosses Routers.
+    const env = { ROUTER_SIZE: '1', STATS_SECONDS: '1' }
+    const port = await startApplication('examples/conference/server.ts', await start(), env)
+    const url = `ws://127.0.0.1:${port}/room`
     const [ada, ben] = [await enter(url, 'ada'), await enter(url, 'ben')]
     const voice = await speak(ada)
     const { producerId } = await ben.hears('produced')
@@ -51,24 +42,6 @@ for (const [name, start] of Object.entries(trees)) {
     assert.equal(await ben.hears('left'), { participant: 'ada' })
     await ben.hears('consumerClosed')
   })
-}
-
-/** The server, with a Router for each participant, so that all media crosses Routers. */
-async function startApplication(mafalda: string | undefined): Promise<string> {
-  const register = mafalda ? ['--import', 'mafalda/register'] : []
-  const { child, output } = startNode([...register, 'examples/conference/server.ts'], {
-    env: {
-      ...process.env,
-      ...(mafalda ? { MAFALDA_URL: mafalda } : {}),
-      PORT: '0',
-      ROUTER_SIZE: '1',
-      STATS_SECONDS: '1'
-    },
-    stderr: 'inherit'
-  })
-  afterTest(() => end(child, 'SIGTERM'))
-  const [line] = await once(output, 'line')
-  return `ws://127.0.0.1:${JSON.parse(line).listening}/room`
 }
 
 async function enter(url: string, id: string): Promise<Member> {
