@@ -54,7 +54,7 @@ export const kickCommand = () =>
     (await import('./sessions.ts')).kick(url, subject, options)
   )
 
-const withAccess = (command: Command) =>
+export const withAccess = (command: Command) =>
   command
     .addOption(option('--ca <file>', 'authorities of the tier; default: those of Node.js'))
     .addOption(option('--cert <file>', 'a certificate for the tier'))

@@ -8,6 +8,7 @@ import { drainCommand, kickCommand, sessionsCommand } from './host-commands.ts'
 import { checkSwitches } from './option.ts'
 import { monitorCommand } from './monitor-command.ts'
 import { serveCommand } from './serve-command.ts'
+import { eventsCommand, topCommand, treeCommand } from './survey-commands.ts'
 
 const WRONG_USAGE = 2
 
@@ -22,6 +23,9 @@ export async function main(argv: string[]) {
   program.addCommand(sessionsCommand())
   program.addCommand(kickCommand())
   program.addCommand(monitorCommand())
+  program.addCommand(treeCommand())
+  program.addCommand(topCommand())
+  program.addCommand(eventsCommand())
   program.addCommand(conformanceCommand())
   program.commands
     .flatMap(command => [command, ...command.commands])

@@ -1,10 +1,9 @@
 // `mafalda sessions` and `mafalda kick`: who is on a tier, and the end of somebody's sessions.
 
-import { remote } from '../client/index.ts'
 import type { SessionInfo } from '../lib/session-info.ts'
-import { headerOf } from '../lib/wire.ts'
-import { RpcClient } from '../proxy/rpc-client.ts'
-import { type AccessOptions, accessOf } from './access.ts'
+import type { AccessOptions } from './access.ts'
+import { ask } from './ask.ts'
+import { printable } from './printable.ts'
 
 export async function sessions(
   url: string,
@@ -27,17 +26,6 @@ export async function kick(
   if (!count) process.exitCode = 1
 }
 
-async function ask(url: string, access: AccessOptions, method: string, ...params: unknown[]) {
-  const link = await remote(url, accessOf(access)).open()
-  const caller = new RpcClient(link, { name: url })
-  link.on('frame', frame => void caller.takes(headerOf(frame)?.id, frame))
-  try {
-    return await caller.call(method, ...params)
-  } finally {
-    link.close()
-  }
-}
-
 const HEADS = ['id', 'subject', 'address', 'age', 'objects']
 
 function tableOf(sessions: SessionInfo[]): string[] {
@@ -57,6 +45,3 @@ function tableOf(sessions: SessionInfo[]): string[] {
       .trimEnd()
   )
 }
-
-/** What somebody else chose must not command the terminal. */
-const printable = (text: string) => text.replace(/[\p{C}\p{Z}]/gu, ' ')

@@ -60,6 +60,7 @@ export class SurveyViewers {
       const viewer = this.#enter(link, lookOf(options))
       const { views, most, subscribe } = viewer.look
       await this.#look()
+      if (!this.#viewers.has(link)) return // It was closed in the meantime.
       const told = pick(this.#source.entries(), views, most)
       const survey: Survey = { at: Date.now(), entries: [...told.values()] }
       link.send(encodeResult(id, survey), { id })
