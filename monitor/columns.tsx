@@ -135,7 +135,7 @@ export const workers: Columns<SurveyedWorker> = store => [
   {
     label: 'Sessions',
     value: row =>
-      row.sessions.map(session => nameIf(store.tree.get(session)) ?? session).join(', '),
+      row.sessions.map(session => nameIf(store.tree.ownerOf(session)) ?? session).join(', '),
     isMinor: true,
     share: 1.4
   }
@@ -147,7 +147,7 @@ export const rooms: Columns<SurveyedRouter> = store => [
   worker(store),
   {
     label: 'Session',
-    value: row => nameIf(store.tree.get(row.session)) ?? row.session,
+    value: row => nameIf(store.tree.ownerOf(row.session)) ?? row.session,
     share: 1.2,
     isMinor: true
   },

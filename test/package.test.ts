@@ -86,6 +86,8 @@ test('the package has what runs, its types and its protocol, and nothing else', 
   for (const file of [
     'dist/index.js',
     'dist/client.js',
+    'dist/browser.js',
+    'dist/monitor/index.html',
     'dist/server.js',
     'dist/conformance.js',
     'dist/mafalda.js',
