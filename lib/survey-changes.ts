@@ -23,16 +23,12 @@ export function applyChanges(
   for (const entry of changed) entries.set(entry.id, entry)
 }
 
-/** Whether two entries say the same. */
+/** Whether two entries say the same on the wire: what is undefined is not told. */
 export function isSame(one: object, other: object): boolean {
-  const [a, b] = [one, other] as Record<string, unknown>[]
-  let keys = 0
-  for (const key in a) {
-    keys++
-    if (!isEqual(a[key], b![key])) return false
-  }
-  for (const _ in b) keys--
-  return keys === 0
+  const [a, b] = [one, other] as [Record<string, unknown>, Record<string, unknown>]
+  for (const key in a) if (!isEqual(a[key], b[key])) return false
+  for (const key in b) if (a[key] === undefined && b[key] !== undefined) return false
+  return true
 }
 
 const isEqual = (one: unknown, other: unknown): boolean =>
@@ -42,9 +38,3 @@ const isEqual = (one: unknown, other: unknown): boolean =>
     one !== null &&
     other !== null &&
     isSame(one, other))
-
-/** Without members that are undefined, which the wire does not tell. */
-export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  for (const key in value) if (value[key] === undefined) delete value[key]
-  return value as { [K in keyof T]: Exclude<T[K], undefined> }
-}

@@ -7,7 +7,6 @@ import {
   type SurveyedRest,
   type Traffic
 } from './survey.ts'
-import { defined } from './survey-changes.ts'
 
 /** A part of the tree, with all that is by default. */
 export interface View {
@@ -88,8 +87,8 @@ function grouped(entries: Iterable<SurveyEntry>, views: readonly View[]): Iterab
     under,
     below: new Set<string>()
   }))
-  const groups = new Map<string | null, Map<string, Group>>()
-  const all: Group[] = []
+  const isUnder = scopes.some(({ under }) => under !== undefined)
+  const groups = new Groups()
   for (const entry of entries) {
     const { id, of } = entry
     const kind = kindOf(entry)
@@ -103,18 +102,35 @@ function grouped(entries: Iterable<SurveyEntry>, views: readonly View[]): Iterab
       if (level <= scope.level) limit = Math.max(limit, scope.limit)
     }
     if (limit < 0) continue
-    let siblings = groups.get(of)
-    if (!siblings) groups.set(of, (siblings = new Map()))
-    let group = siblings.get(kind)
-    if (!group) {
-      siblings.set(kind, (group = { of, kind, limit, entries: [], named: new Set() }))
-      all.push(group)
-    }
+    const group = groups.of(of, kind)
     group.limit = Math.max(group.limit, limit)
     group.entries.push(entry)
-    if (scopes.some(({ under }) => under === id)) group.named.add(entry)
+    if (isUnder && scopes.some(({ under }) => under === id)) group.named.add(entry)
   }
-  return all
+  return groups.all
+}
+
+class Groups {
+  readonly all: Group[] = []
+  readonly #known = new Map<string | null, Map<string, Group>>()
+  #last: Group | undefined
+
+  /** Siblings mostly come one after the other. */
+  of(of: string | null, kind: string): Group {
+    if (this.#last?.of === of && this.#last.kind === kind) return this.#last
+    return (this.#last = this.#find(of, kind))
+  }
+
+  #find(of: string | null, kind: string): Group {
+    const siblings = this.#known.get(of) ?? new Map<string, Group>()
+    this.#known.set(of, siblings)
+    const known = siblings.get(kind)
+    if (known) return known
+    const group: Group = { of, kind, limit: 0, entries: [], named: new Set() }
+    siblings.set(kind, group)
+    this.all.push(group)
+    return group
+  }
 }
 
 function bounded(groups: Iterable<Group>, part: number): Map<string, SurveyEntry> {
@@ -149,24 +165,19 @@ const worstOf = ({ entries, named }: Group, count: number): Set<SurveyEntry> =>
       .slice(0, count)
   )
 
-function restOf(of: string, kind: string, entries: SurveyEntry[]): SurveyedRest {
-  const sum = (key: keyof Traffic) => {
-    const known = entries.flatMap(entry => (entry as Partial<Traffic>)[key] ?? [])
-    return known.length ? known.reduce((total, value) => total + value, 0) : undefined
+function restOf(of: string, kind: string, entries: readonly SurveyEntry[]): SurveyedRest {
+  const rest: SurveyedRest = { id: `${of}/rest/${kind}`, of, kind: 'rest', rest: kind, count: 0 }
+  for (const entry of entries) {
+    rest.count += entry.kind === 'rest' ? entry.count : 1
+    for (const key of SUMS) {
+      const value = (entry as Partial<Traffic>)[key]
+      if (value !== undefined) rest[key] = (rest[key] ?? 0) + value
+    }
   }
-  return {
-    id: `${of}/rest/${kind}`,
-    of,
-    kind: 'rest',
-    rest: kind,
-    count: entries.reduce((total, entry) => total + (entry.kind === 'rest' ? entry.count : 1), 0),
-    ...defined({
-      bitrateIn: sum('bitrateIn'),
-      bitrateOut: sum('bitrateOut'),
-      packetsLost: sum('packetsLost')
-    })
-  }
+  return rest
 }
+
+const SUMS = ['bitrateIn', 'bitrateOut', 'packetsLost'] as const
 
 /** Those with the lowest score, then those that carry most, or are most used. */
 const worseFirst = (one: SurveyEntry, other: SurveyEntry) =>

@@ -4,7 +4,6 @@ import type { Load } from './load.ts'
 import type { Health } from './process-health.ts'
 import type { SessionFacts } from './session-info.ts'
 import type { SurveyedSession, SurveyedTier } from './survey.ts'
-import { defined } from './survey-changes.ts'
 import { version } from './version.ts'
 
 export interface TierFacts {
@@ -16,8 +15,14 @@ export interface TierFacts {
   draining?: SurveyedTier['draining']
 }
 
-export const surveyedTier = ({ node, health, ...facts }: TierFacts): SurveyedTier =>
-  defined({ id: node, of: null, kind: 'tier', mafalda: version, ...facts, ...health })
+export const surveyedTier = ({ node, health, ...facts }: TierFacts): SurveyedTier => ({
+  id: node,
+  of: null,
+  kind: 'tier',
+  mafalda: version,
+  ...facts,
+  ...health
+})
 
 /** Names are the node's, so that they are of one tier. */
 export const sessionIdOf = (node: string, id: string) => `${node}/session/${id}`
@@ -25,14 +30,13 @@ export const sessionIdOf = (node: string, id: string) => `${node}/session/${id}`
 export const surveyedSession = (
   node: string,
   { id, subject, address, since, objects, lost }: SessionFacts
-): SurveyedSession =>
-  defined({
-    id: sessionIdOf(node, id),
-    of: node,
-    kind: 'session',
-    subject,
-    address,
-    since,
-    objects,
-    lost: lost || undefined
-  })
+): SurveyedSession => ({
+  id: sessionIdOf(node, id),
+  of: node,
+  kind: 'session',
+  subject,
+  address,
+  since,
+  objects,
+  lost: lost || undefined
+})

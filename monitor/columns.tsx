@@ -52,7 +52,7 @@ const trend = <T extends SurveyEntry>({ history }: Store, max?: number): Column<
     <Sparkline
       values={history.of(id)?.values.at(-1)?.slice(-60) ?? []}
       max={max}
-      width={84}
+      width={72}
       height={20}
     />
   ),
@@ -78,7 +78,7 @@ const id = <T extends SurveyEntry>(label: string): Column<T> => ({
   label,
   value: row => row.id,
   show: row => <code>{row.id}</code>,
-  share: 1.3
+  share: 1.5
 })
 
 const nameIf = (entry: SurveyEntry | undefined) => entry && nameOf(entry)
@@ -104,11 +104,12 @@ export const hosts: Columns<SurveyedTier> = () => [
   use('Cores in use'),
   number('Workers', row => row.load.workers),
   number('Rooms', row => row.load.routers),
-  number('Consumers', row => row.load.consumers),
+  number('Consumers', row => row.load.consumers, { share: 1.1 }),
   number('Memory', row => row.memory, { show: row => bytes(row.memory), isMinor: true }),
   number('Event loop', row => row.eventLoopDelay, {
     show: row => (row.eventLoopDelay === undefined ? '–' : ms(row.eventLoopDelay)),
-    isMinor: true
+    isMinor: true,
+    share: 1.15
   })
 ]
 
@@ -134,7 +135,7 @@ export const workers: Columns<SurveyedWorker> = store => [
   {
     label: 'Sessions',
     value: row =>
-      row.sessions.map(session => nameIf(store.tree.get(session)) ?? session).join(', '),
+      row.sessions.map(session => nameIf(store.tree.ownerOf(session)) ?? session).join(', '),
     isMinor: true,
     share: 1.4
   }
@@ -146,7 +147,7 @@ export const rooms: Columns<SurveyedRouter> = store => [
   worker(store),
   {
     label: 'Session',
-    value: row => nameIf(store.tree.get(row.session)) ?? row.session,
+    value: row => nameIf(store.tree.ownerOf(row.session)) ?? row.session,
     share: 1.2,
     isMinor: true
   },
@@ -234,7 +235,7 @@ export const consumers: Columns<SurveyedConsumer> = store => [
   },
   rate('Bitrate', row => row.bitrateOut),
   number('Lost', row => row.packetsLost, { share: 0.7 }),
-  number('Key frames', row => row.keyFrameRequests, { isMinor: true }),
+  number('Key frames', row => row.keyFrameRequests, { isMinor: true, share: 1.1 }),
   trend(store)
 ]
 

@@ -99,7 +99,8 @@ function factsOf(store: Store, entry: SurveyEntry): Fact[] {
   return facts
 }
 
+/** Of a session: whose it is. */
 function nameIn({ tree }: Store, id: string): string {
-  const entry = tree.get(id)
+  const entry = tree.ownerOf(id)
   return entry ? nameOf(entry) : id
 }

@@ -36,12 +36,11 @@ export function MapRow({ entry, tree, y, pitch, isFocus }: MapRowProps) {
         title={titleOf(entry)}
       >
         <i class={`dot ${levelClass(use)}`} />
-        <span class="name">
-          {nameOf(entry)}
+        <span class="name">{nameOf(entry)}</span>
+        <span class="summary">
           {draining && <em class="tag">draining</em>}
-          {problem !== undefined && <em class="tag bad">lost</em>}
+          {problem ?? summaryOf(tree, entry)}
         </span>
-        <span class="summary">{problem ?? summaryOf(tree, entry)}</span>
         <span class="cells">
           {cells.slice(0, MAX_CELLS).map(cell => (
             <i key={cell.id} class={cell.class} title={cell.title} />
@@ -66,7 +65,7 @@ function summaryOf(tree: Tree, entry: SurveyEntry): string {
     case 'Worker':
       return plural(tree.childrenOf(entry.id, 'Router').length, 'room')
     case 'Router':
-      return `${placeOf(tree, entry)} · ${plural(entry.consumers, 'Consumer')}`
+      return placeOf(tree, entry)
     default:
       return ''
   }

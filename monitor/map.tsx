@@ -12,7 +12,7 @@ import type { Store } from './store.ts'
 import { type Sight, useWindow } from './use-window.ts'
 
 const ARCS = 92
-const [WIDE_COLUMN, SLIM_COLUMN] = [112, 50]
+const [WIDE_COLUMN, SLIM_COLUMN] = [98, 50]
 const phone = matchMedia('(max-width: 620px)')
 
 export function TreeMap({ store, focus }: { store: Store; focus: SurveyEntry }) {

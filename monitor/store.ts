@@ -146,7 +146,7 @@ export class Store {
     if (!root) return
     let [sessions, traffic] = [0, undefined as number | undefined]
     for (const entry of this.tree.entries.values()) {
-      if (entry.kind === 'session') sessions++
+      if (entry.kind === 'session' && entry.of === root.id) sessions++
       if (!entry.kind.endsWith('Transport') || entry.kind === 'PipeTransport') continue
       const { bitrateIn = 0, bitrateOut = 0 } = entry as { bitrateIn?: number; bitrateOut?: number }
       traffic = (traffic ?? 0) + bitrateIn + bitrateOut

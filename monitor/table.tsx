@@ -48,6 +48,7 @@ export function Table<T>(props: TableProps<T>) {
     [version, rows.length, label, order, filter]
   )
   const sight = useWindow(shown.length, PITCH)
+  const shares = columns.reduce((sum, { share = 1 }) => sum + share, 0)
   const [before, after] = [sight.first * PITCH, (shown.length - sight.last) * PITCH]
   return (
     <>
@@ -70,7 +71,7 @@ export function Table<T>(props: TableProps<T>) {
               <col
                 key={column.label}
                 class={column.isMinor ? 'minor' : ''}
-                style={{ width: `${(column.share ?? 1) * 100}px` }}
+                style={{ width: `${((column.share ?? 1) / shares) * 100}%` }}
               />
             ))}
           </colgroup>

@@ -16,19 +16,35 @@ interface Sort<T> {
   keyOf(row: T): string
 }
 
+const TRANSPORTS = [
+  'WebRtcTransport',
+  'PlainTransport',
+  'PipeTransport',
+  'DirectTransport'
+] as const
+const OTHERS = [
+  'DataProducer',
+  'DataConsumer',
+  'AudioLevelObserver',
+  'ActiveSpeakerObserver',
+  'rest'
+] as const
+
 const idOf = ({ id }: SurveyEntry) => id
-const isOf = (pattern: RegExp) => (entry: SurveyEntry) => pattern.test(entry.kind)
 
 function sortsOf(tree: Tree, focus: SurveyEntry): Sort<never>[] {
   const scope = scopeOf(tree, focus)
-  const entries = scope.flatMap(id => tree.below(id))
+  const byKind = Map.groupBy(
+    scope.flatMap(id => tree.below(id)),
+    ({ kind }) => kind
+  )
   const of = <T extends SurveyEntry>(
     label: string,
-    pattern: RegExp,
+    kinds: readonly T['kind'][],
     columnsOf: Sort<T>['columnsOf']
   ): Sort<T> => ({
     ...{ label, columnsOf, keyOf: idOf },
-    rows: entries.filter(isOf(pattern)) as T[]
+    rows: kinds.flatMap(kind => byKind.get(kind) ?? []) as T[]
   })
   const hosts = focus.kind === 'tier' ? tree.hosts(focus.id) : []
   const pipes: Sort<Pipe> = {
@@ -37,14 +53,14 @@ function sortsOf(tree: Tree, focus: SurveyEntry): Sort<never>[] {
   }
   const all = [
     { label: 'Hosts', rows: hosts.length > 1 ? hosts : [], columnsOf: columns.hosts, keyOf: idOf },
-    of('Workers', /^Worker$/, columns.workers),
-    of('Rooms', /^Router$/, columns.rooms),
-    of('Transports', /Transport$/, columns.transports),
-    of('Producers', /^Producer$/, columns.producers),
-    of('Consumers', /^Consumer$/, columns.consumers),
+    of('Workers', ['Worker'], columns.workers),
+    of('Rooms', ['Router'], columns.rooms),
+    of('Transports', TRANSPORTS, columns.transports),
+    of('Producers', ['Producer'], columns.producers),
+    of('Consumers', ['Consumer'], columns.consumers),
     pipes,
-    of('Others', /^Data|Observer$|^rest$/, columns.others),
-    of('Sessions', /^session$/, columns.sessions)
+    of('Others', OTHERS, columns.others),
+    of('Sessions', ['session'], columns.sessions)
   ]
   return all.filter(({ rows }) => rows.length) as unknown as Sort<never>[]
 }

@@ -87,6 +87,13 @@ export class Tree {
     return this.nearest(id, 'Worker')
   }
 
+  /** Whose a session is: the one on the tier that is highest. */
+  ownerOf(session: string): SurveyEntry | undefined {
+    let entry = this.get(session)
+    while (entry?.kind === 'session' && this.get(entry.above)) entry = this.get(entry.above)
+    return entry
+  }
+
   /** The hosts: leaves, and tiers that cannot be asked what they are. */
   hosts(id: string): SurveyedTier[] {
     const tiers = this.childrenOf(id, 'tier')

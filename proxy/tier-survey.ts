@@ -8,7 +8,6 @@ import type { Whose } from '../lib/session-info.ts'
 import type { SurveyEntry, SurveyOptions, SurveyView, SurveyedTier } from '../lib/survey.ts'
 import type { Look } from '../lib/survey-options.ts'
 import { matchPipes } from '../lib/survey-pipes.ts'
-import { defined } from '../lib/survey-changes.ts'
 import { levelOf } from '../lib/survey-view.ts'
 import { type SurveySource, SurveyViewers } from '../lib/survey-viewers.ts'
 import { sessionIdOf, surveyedSession, surveyedTier } from '../lib/surveyed-tier.ts'
@@ -136,12 +135,12 @@ export class TierSurvey implements SurveySource {
       mediasoup: hello?.mediasoup,
       load
     }
-    const entry = defined({
+    const entry = {
       ...known,
       of: this.#facts.node,
       name: tier.name,
       problem: problem ?? (refusal && `it gets no Workers: it ${refusal}`)
-    })
+    }
     if (problem !== undefined) return [entry]
     return told || !first ? [entry, ...others] : [entry, first, ...others]
   }

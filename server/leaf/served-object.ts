@@ -38,6 +38,8 @@ export class ServedObject {
   readonly share: WorkerShare | undefined
   /** Its client is closing it. */
   closing = false
+  /** How often something has happened to it, or was done with it. */
+  happened = 0
   // The live members as last told; objects as JSON.
   #told: unknown[] | undefined
 
@@ -90,6 +92,7 @@ export class ServedObject {
 
   /** The live members that are not as last told; what is undefined is null on the wire. */
   changes(): Record<string, unknown> | undefined {
+    this.happened++
     const told = this.#told
     if (!told) return undefined
     let changes: Record<string, unknown> | undefined

@@ -3,11 +3,12 @@
 
 import type * as ms from 'mediasoup/types'
 import type { Handle } from '../../lib/frame.ts'
+import { isSame } from '../../lib/survey-changes.ts'
 import type { ServedObject } from './served-object.ts'
 import type { Sampled } from './surveyed.ts'
 
 const TURN_MS = 100
-const CALLS_PER_TURN = 10
+const CALLS_PER_TURN = 5
 // Nothing is asked more often.
 const ROUND_MS = 1_000
 // Of a Worker that does not answer.
@@ -67,7 +68,8 @@ export class StatSampler {
     this.#count(root, 1)
     try {
       const stats = await (object as unknown as { getStats(): Promise<Stats[]> }).getStats()
-      if (this.#timer) this.#known.set(handle, sampledOf(kind, stats))
+      const [sampled, known] = [sampledOf(kind, stats), this.#known.get(handle)]
+      if (this.#timer && !(known && isSame(known, sampled))) this.#known.set(handle, sampled)
     } catch {
       // It was closed in the meantime.
     } finally {

@@ -9,7 +9,6 @@ import type {
   SurveyedSession,
   SurveyedTransport
 } from '../../lib/survey.ts'
-import { defined } from '../../lib/survey-changes.ts'
 import type { Look } from '../../lib/survey-options.ts'
 import { matchPipes } from '../../lib/survey-pipes.ts'
 import { levelOf, levelOfKind } from '../../lib/survey-view.ts'
@@ -19,7 +18,7 @@ import type { Drain } from './drain.ts'
 import type { LoadMeter } from './load-meter.ts'
 import type { ServedObject } from './served-object.ts'
 import { StatSampler, hasStats } from './stat-sampler.ts'
-import { surveyed } from './surveyed.ts'
+import { type Sampled, surveyed } from './surveyed.ts'
 import { SurveyedWorkers } from './surveyed-workers.ts'
 
 /** A session, as far as it is told. */
@@ -41,6 +40,14 @@ interface Facts {
   drain: Drain
 }
 
+/** How an object was told, and what that came from. */
+interface Known {
+  happened: number
+  sampled: Sampled | undefined
+  peer: string | undefined
+  entry: SurveyEntry
+}
+
 const ROUTER = levelOfKind('Router')
 
 export class LeafSurvey implements SurveySource {
@@ -50,8 +57,7 @@ export class LeafSurvey implements SurveySource {
   readonly #health = new ProcessHealth()
   readonly #workers: SurveyedWorkers
   readonly #sampler = new StatSampler(() => this.#viewed())
-  // What may be asked for its statistics, as last told.
-  #sampled = new Map<string, ServedObject>()
+  #known = new WeakMap<ServedObject, Known>()
   // How far is looked everywhere, and below some.
   #level = -1
   #under = new Map<string, number>()
@@ -80,7 +86,7 @@ export class LeafSurvey implements SurveySource {
   #stop() {
     this.#health.stop()
     this.#sampler.stop()
-    this.#sampled.clear()
+    this.#known = new WeakMap()
     this.#workers.clear()
   }
 
@@ -92,7 +98,7 @@ export class LeafSurvey implements SurveySource {
       mediasoup,
       load: meter.load,
       health: this.#health.read(),
-      draining: meter.draining ? defined({ deadline: drain.due }) : undefined
+      draining: meter.draining ? { deadline: drain.due } : undefined
     })
     for (const session of this.sessions) {
       const entry = this.#sessionOf(session)
@@ -100,7 +106,6 @@ export class LeafSurvey implements SurveySource {
     }
     const workers = this.#workers.update(this.#owned())
     yield* this.#workers.entries()
-    this.#sampled = new Map()
     const pipes = this.#pipes()
     for (const session of this.sessions) yield* this.#objectsOf(session, workers, pipes)
   }
@@ -142,14 +147,26 @@ export class LeafSurvey implements SurveySource {
       }
       countIn(routers, object)
       if (!this.#isLookedAt(object, workers)) continue
-      const entry = surveyed(object, this.#sampler.of(handle))
+      const entry = this.#entryOf(object, pipes.get(handle))
       if (!entry) continue
-      if (hasStats(kind)) this.#sampled.set(handle, object)
-      const peer = pipes.get(handle)
-      below.push(peer === undefined ? entry : { ...(entry as SurveyedTransport), peer })
+      below.push(entry)
     }
     yield* routers.values()
     yield* below
+  }
+
+  /** The same as before, unless something has happened: mediasoup copies most of what it is asked for. */
+  #entryOf(object: ServedObject, peer: string | undefined): SurveyEntry | undefined {
+    const { happened, handle } = object
+    const sampled = this.#sampler.of(handle)
+    const known = this.#known.get(object)
+    if (known?.happened === happened && known.sampled === sampled && known.peer === peer)
+      return known.entry
+    const entry = surveyed(object, sampled)
+    if (!entry) return undefined
+    const told = peer === undefined ? entry : { ...(entry as SurveyedTransport), peer }
+    this.#known.set(object, { happened, sampled, peer, entry: told })
+    return told
   }
 
   #isLookedAt(object: ServedObject, workers: ReadonlyMap<string, string>): boolean {
@@ -169,13 +186,12 @@ export class LeafSurvey implements SurveySource {
     return matchPipes(pipes.map(pipe => surveyed(pipe, undefined) as SurveyedTransport))
   }
 
+  /** What has statistics, and is told to somebody. */
   *#viewed(): Generator<ServedObject> {
-    for (const told of this.viewers.told) {
-      for (const id of told.keys()) {
-        const object = this.#sampled.get(id)
-        if (object) yield object
-      }
-    }
+    const views = [...this.viewers.told]
+    for (const { objects } of this.sessions)
+      for (const object of objects.all.values())
+        if (hasStats(object.kind) && views.some(told => told.has(object.handle))) yield object
   }
 }
 

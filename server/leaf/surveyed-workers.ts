@@ -4,7 +4,6 @@
 import type * as ms from 'mediasoup/types'
 import type { Handle } from '../../lib/frame.ts'
 import type { SurveyedWorker } from '../../lib/survey.ts'
-import { defined } from '../../lib/survey-changes.ts'
 import type { LoadMeter } from './load-meter.ts'
 import type { ServedObject } from './served-object.ts'
 
@@ -52,10 +51,7 @@ export class SurveyedWorkers {
     for (const { pid, cpu, memory } of this.#meter.workers()) {
       // One that waits for sessions has none.
       const { id, sessions } = known.get(pid) ?? { id: this.#idOf(pid), sessions: [] }
-      this.#told.set(
-        pid,
-        defined({ id, of: this.#node, kind: 'Worker', pid, cpu, memory, sessions })
-      )
+      this.#told.set(pid, { id, of: this.#node, kind: 'Worker', pid, cpu, memory, sessions })
     }
     return ids
   }

@@ -10,7 +10,6 @@ import type {
   SurveyedTransport,
   Traffic
 } from '../../lib/survey.ts'
-import { defined } from '../../lib/survey-changes.ts'
 import type { ServedObject } from './served-object.ts'
 
 /** What the worker was asked for. */
@@ -36,16 +35,16 @@ export function surveyed(
   const entry = { id: handle, of: parent!.handle }
   switch (kind) {
     case 'WebRtcTransport':
-      return defined({ ...entry, kind, ...webRtcStates(as(object)), ...sampled })
+      return { ...entry, kind, ...webRtcStates(as(object)), ...sampled }
     case 'PlainTransport':
     case 'PipeTransport':
-      return defined({ ...entry, kind, ...tupleStates(as(object)), ...sampled })
+      return { ...entry, kind, ...tupleStates(as(object)), ...sampled }
     case 'DirectTransport':
-      return defined({ ...entry, kind, ...sampled })
+      return { ...entry, kind, ...sampled }
     case 'Producer':
-      return defined({ ...entry, kind, ...ofProducer(as(object)), ...sampled })
+      return { ...entry, kind, ...ofProducer(as(object)), ...sampled }
     case 'Consumer':
-      return defined({ ...entry, kind, ...ofConsumer(as(object)), ...sampled })
+      return { ...entry, kind, ...ofConsumer(as(object)), ...sampled }
     case 'DataProducer':
       return { ...entry, kind, ...ofData(as<ms.DataProducer>(object)) }
     case 'DataConsumer': {

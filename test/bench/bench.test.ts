@@ -48,6 +48,7 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
       'delay',
       'thousand',
       'fairness',
+      'survey',
       'function-calls',
       'metrics',
       'register',

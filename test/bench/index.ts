@@ -26,6 +26,7 @@ import { register } from './groups/register.ts'
 import { routes } from './groups/routes.ts'
 import { rtp } from './groups/rtp.ts'
 import { start } from './groups/start.ts'
+import { survey } from './groups/survey.ts'
 import { thousand } from './groups/thousand.ts'
 import { throughput } from './groups/throughput.ts'
 import { trees } from './groups/trees.ts'
@@ -53,6 +54,7 @@ const GROUPS = [
   delay,
   thousand,
   fairness,
+  survey,
   functionCalls,
   metrics,
   register,

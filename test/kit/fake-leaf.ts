@@ -8,6 +8,8 @@ import { describeError } from '../../lib/errors.ts'
 import { type Hello, PROTOCOL } from '../../lib/hello.ts'
 import type { Load, Usage } from '../../lib/load.ts'
 import { type ObjectKind, digest } from '../../lib/methods.ts'
+import type { SurveyEntry } from '../../lib/survey.ts'
+import { SurveyViewers } from '../../lib/survey-viewers.ts'
 import { type Link, type Tier, channel } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
 import {
@@ -23,6 +25,8 @@ export const SHARE = 0.002
 const REPORT_MS = 1_000
 // No host uses the same from one second to the next.
 const JITTER_CORES = 0.05
+
+const NOTHING = { transports: 0, producers: 0, consumers: 0 }
 
 const supportedRtpCapabilities = mediasoup.getSupportedRtpCapabilities()
 const { version: mediasoupVersion, workerBin } = mediasoup
@@ -43,6 +47,7 @@ export class FakeLeaf implements Tier {
   readonly #listeners = new Set<Link>()
   readonly #usageListeners = new Map<Link, Set<FakeObject>>()
   readonly #timer = setInterval(() => this.report(), REPORT_MS).unref()
+  readonly #survey = new SurveyViewers({ look() {}, entries: () => this.#entries() })
   #serial = 0
 
   constructor(cores: number) {
@@ -69,6 +74,7 @@ export class FakeLeaf implements Tier {
         method: string
         params: unknown[]
       }
+      if (method === 'tier.survey') return void this.#survey.view(ours, id!, params[0])
       if (method === 'tier.load') this.#listeners.add(ours)
       if (method === 'tier.usage') this.#usageListeners.set(ours, workers)
       try {
@@ -97,6 +103,16 @@ export class FakeLeaf implements Tier {
       consumers: count('Consumer'),
       draining: 0
     }
+  }
+
+  /** What it tells who surveys it: Workers that are never idle, and their Routers. */
+  *#entries(): Generator<SurveyEntry> {
+    const { node, load } = this
+    yield { id: node, of: null, kind: 'tier', tier: 'leaf', mafalda: version, load }
+    for (const { handle: id } of this.of('Worker'))
+      yield { id, of: node, kind: 'Worker', pid: 1, cpu: Math.random(), sessions: [] }
+    for (const { handle: id, parent } of this.of('Router'))
+      yield { id, of: parent!.handle, kind: 'Router', session: node, ...NOTHING }
   }
 
   of(kind: ObjectKind): FakeObject[] {
