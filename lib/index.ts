@@ -11,6 +11,7 @@ export {
   SessionError,
   UnknownOutcomeError
 } from './errors.ts'
+export type { ChildState, Figures, HostFigures, PipeFigures } from './figures.ts'
 export type { Location } from './hello.ts'
 export type { Load } from './load.ts'
 export * from './survey.ts'
