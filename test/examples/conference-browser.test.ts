@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { Page } from 'playwright-core'
 import { test } from 'uvu'
-import { afterTest, cleanUp } from '../helper.ts'
+import { afterTest, cleanUp, until } from '../helper.ts'
 import type {} from './conference-page.ts'
 import { type Browser, openBrowser } from './helper.ts'
 import { startApplication, trees } from './trees.ts'
@@ -58,10 +58,10 @@ async function servePage(): Promise<string> {
 }
 
 async function seesAndHears(page: Page) {
-  await page.waitForFunction(async least => {
-    const { frames, audioEnergy } = await decoded()
-    return frames >= least && audioEnergy > 0
-  }, FRAMES)
+  await until(async () => {
+    const { frames, audioEnergy } = await page.evaluate(() => decoded())
+    return frames >= FRAMES && audioEnergy > 0
+  })
 }
 
 test.run()

@@ -258,14 +258,13 @@ async function seesTiles(page: Page, names: string[]): Promise<void> {
 /** From now on: at least a dozen pictures and some sound. */
 async function seesAndHears(page: Page, name: string): Promise<void> {
   await tile(page, name).waitFor()
-  const before = await page.evaluate(name => decodedOf(name), name)
-  await page.waitForFunction(
-    async ({ name, before }) => {
-      const { frames, audioEnergy } = await decodedOf(name)
-      return frames >= before.frames + 12 && audioEnergy > before.audioEnergy
-    },
-    { name, before }
-  )
+  const decoded = () => page.evaluate(name => decodedOf(name), name)
+  const before = await decoded()
+  // Not page.waitForFunction(): a function that is async is true for it at once.
+  await until(async () => {
+    const { frames, audioEnergy } = await decoded()
+    return frames >= before.frames + 12 && audioEnergy > before.audioEnergy
+  })
 }
 
 async function says(page: Page, text: string): Promise<void> {

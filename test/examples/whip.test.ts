@@ -80,6 +80,7 @@ test('candidates are taken, other credentials restart ICE, and If-Match says of 
 
 test('a deleted session is gone, and with that of the publisher all others', async () => {
   const url = await serve()
+  const { routerIds: before } = await worker.dump()
   const published = await post(url, 'whip/demo', offerOf())
   const watching = [
     await post(url, 'whep/demo', offerOf({ direction: 'recvonly' })),
@@ -91,6 +92,7 @@ test('a deleted session is gone, and with that of the publisher all others', asy
   assert.is((await fetch(second)).status, 204)
   assert.is((await fetch(publisher, { method: 'DELETE' })).status, 200)
   assert.equal([await statusOf(publisher), await statusOf(second)], [404, 404])
+  assert.equal((await worker.dump()).routerIds, before)
   const early = await post(url, 'whep/demo', offerOf({ direction: 'recvonly' }))
   assert.is(early.status, 409)
   assert.ok(Number(early.headers.get('retry-after')) > 0)
