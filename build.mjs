@@ -26,6 +26,7 @@ const COMMANDS = {
   fuzz: ['node', 'conformance/fuzz/run.ts'],
   checksums: ['node', 'build/checksums.mjs'],
   sbom: ['node', 'build/sbom.mjs'],
+  screenshots: ['node', 'test/monitor/screenshots.ts'],
   lint: ['node_modules/.bin/biome', 'lint'],
   format: ['node_modules/.bin/biome', 'format', '--write'],
   exec: [] // any command, for example `node build.mjs exec node test/server/worker.test.ts`

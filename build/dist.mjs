@@ -1,8 +1,17 @@
 // dist/: what the npm package ships.
 
-import { chmodSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { bundles } from '../conformance/bundles.mjs'
+import { licensesOf } from './licenses.mjs'
 import { run, tail } from '../server/worker/commands.mjs'
 
 const ENTRIES = {
@@ -40,12 +49,47 @@ export async function bundle(log) {
       logLevel: 'silent' // What it would print is in the error.
     })
     await build({ ...bundles, outdir: 'dist/conformance', logLevel: 'silent' })
+    await bundlePages()
     for (const file of readdirSync('dist')) {
-      if (/\.js(\.map)?$/.test(file) && !metafile.outputs[`dist/${file}`])
+      if (
+        /\.js(\.map)?$/.test(file) &&
+        !file.startsWith('browser.js') &&
+        !metafile.outputs[`dist/${file}`]
+      )
         rmSync(join('dist', file), { force: true })
     }
     chmodSync('dist/mafalda.js', 0o755)
   })
+}
+
+/** For browsers, with all that they import: the client of dashboards, and the monitor's page. */
+async function bundlePages() {
+  const { build } = await import('esbuild')
+  const options = /** @type {const} */ ({
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    legalComments: 'eof',
+    metafile: true,
+    logLevel: 'silent'
+  })
+  const client = await build({
+    ...options,
+    entryPoints: { browser: 'browser/index.ts' },
+    outdir: 'dist'
+  })
+  const page = await build({
+    ...options,
+    entryPoints: ['monitor/monitor.tsx', 'monitor/monitor.css'],
+    outdir: 'dist/monitor',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    minify: true
+  })
+  for (const file of ['index.html', 'icon.svg'])
+    copyFileSync(join('monitor', file), join('dist/monitor', file))
+  writeFileSync('dist/LICENSES.txt', licensesOf([client.metafile, page.metafile]))
 }
 
 /** @param {(line: string) => void} log */

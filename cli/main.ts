@@ -6,6 +6,7 @@ import { version } from '../lib/version.ts'
 import { conformanceCommand } from './conformance-command.ts'
 import { drainCommand, kickCommand, sessionsCommand } from './host-commands.ts'
 import { checkSwitches } from './option.ts'
+import { monitorCommand } from './monitor-command.ts'
 import { serveCommand } from './serve-command.ts'
 import { eventsCommand, topCommand, treeCommand } from './survey-commands.ts'
 
@@ -21,6 +22,7 @@ export async function main(argv: string[]) {
   program.addCommand(drainCommand())
   program.addCommand(sessionsCommand())
   program.addCommand(kickCommand())
+  program.addCommand(monitorCommand())
   program.addCommand(treeCommand())
   program.addCommand(topCommand())
   program.addCommand(eventsCommand())

@@ -309,6 +309,7 @@ export const serveCommand = () =>
         .default(0)
         .argParser(seconds)
     )
+    .addOption(option('--monitor', "serve the monitor's page under /monitor/, for browsers"))
     .option('--openrpc', 'print the OpenRPC document of the protocol, and exit')
     .addHelpText(
       'after',

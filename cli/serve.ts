@@ -66,6 +66,7 @@ interface Options extends AccessOptions, MediaNetworkOptions {
   poolSize?: number
   drainDeadline: number
   openrpc?: boolean
+  monitor?: boolean
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
@@ -157,7 +158,8 @@ const serveOptions = ({
   proxyProtocol,
   tokenDeny,
   clientScopes,
-  maxSessionAge
+  maxSessionAge,
+  monitor
 }: Options) => ({
   grace,
   silence,
@@ -171,7 +173,8 @@ const serveOptions = ({
   proxyProtocol,
   deny: tokenDeny,
   clientScopes,
-  maxSessionAge: inMs(maxSessionAge)
+  maxSessionAge: inMs(maxSessionAge),
+  monitor
 })
 
 const inMs = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1_000)

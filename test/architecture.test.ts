@@ -10,12 +10,14 @@ const ROOMS: Record<string, readonly string[]> = {
   lib: [],
   client: ['lib'],
   proxy: ['lib'],
+  browser: ['lib'],
+  monitor: ['lib', 'browser'],
   server: ['lib'],
   register: ['lib', 'client', 'server'],
   cli: ['lib', 'client', 'proxy', 'server', 'conformance']
 }
 
-const files = Object.keys(ROOMS).flatMap(room => globSync(`${room}/**/*.{ts,mjs}`))
+const files = Object.keys(ROOMS).flatMap(room => globSync(`${room}/**/*.{ts,tsx,mjs}`))
 
 /** The project's own files that each file imports. */
 const imports = new Map(files.map(file => [file, importsOf(file)]))

@@ -86,6 +86,9 @@ test('the package has what runs, its types and its protocol, and nothing else', 
   for (const file of [
     'dist/index.js',
     'dist/client.js',
+    'dist/browser.js',
+    'dist/monitor/index.html',
+    'dist/LICENSES.txt',
     'dist/server.js',
     'dist/conformance.js',
     'dist/mafalda.js',
@@ -146,6 +149,7 @@ test('its types pass the strictest type checker, as far as those of mediasoup do
     import { horizontal, vertical } from 'mafalda/proxy'
     import { leaf, serve, type Server } from 'mafalda/server'
     import { conformance } from 'mafalda/conformance'
+    import { TierClient, type SurveyEntry } from 'mafalda/browser'
     import * as localMediasoup from 'mediasoup'
     import type { types } from 'mediasoup'
 
@@ -168,6 +172,8 @@ test('its types pass the strictest type checker, as far as those of mediasoup do
     tree.close()
     const client = new RemoteMediasoupClient({ url: server.url })
     client.on('mediasoup', mediasoup => mediasoup && app(mediasoup))
+    const survey = new TierClient(server.url, { token: 'a token' }).survey({ detail: 'workers' })
+    survey.onChange(({ changed }: { changed: SurveyEntry[] }) => console.log(changed.length, survey.entries.size))
   `)
   assert.equal(
     ofOurs.filter(line => !ofMediasoup.includes(line)),
@@ -212,10 +218,12 @@ test('what it exports is a list', async () => {
       'ProtocolError',
       'RemoteMediasoupClient',
       'SCOPES',
+      'SURVEY_DETAILS',
       'SessionError',
       'UnknownOutcomeError',
       'client',
       'connect',
+      'eventsIn',
       'horizontal',
       'leaf',
       'remote',

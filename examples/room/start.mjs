@@ -22,7 +22,7 @@ const HOSTS = ['host-a', 'host-b']
 // `scatter` takes another Worker for each transport, so a room of two spans the hosts already. (The
 // default, `pack`, would keep it on one Worker.) The number is odd because everybody has two
 // transports: with an even one, all would send to the same host.
-const AS_ONE = ['--vertical', '--policy', 'scatter', '--max-workers', '3']
+const AS_ONE = ['--vertical', '--policy', 'scatter', '--max-workers', '3', '--monitor']
 
 /**
  * @typedef {{ name: string, url: string, node: string, process:
@@ -78,6 +78,7 @@ async function main() {
   The room     ${isUnspecified(ip) ? `http://localhost:${port}/` : server.url}
   Its hosts    ${hosts.map(({ name, url }) => `${name}  ${url}`).join(`\n${' '.repeat(15)}`)}
   As one       ${aggregator.url}
+  Its monitor  ${aggregator.url.replace('ws:', 'http:')}/monitor/
 
   Open the page in two tabs. Ctrl-C ends everything.`)
   if (!isLoopback(ip)) {

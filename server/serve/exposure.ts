@@ -32,7 +32,7 @@ export function checkProtection({ host, authenticates, insecure, isProxied }: Pr
 
 /**
  * Whether a page in a browser may open a session. The tier's own origin is not allowed by itself:
- * the tier serves no pages, so a page from there has rebound its name.
+ * a tier without a monitor serves no pages, so a page from there has rebound its name.
  *
  * @param origin the header that every browser sends and no script can change; other clients send
  *   none

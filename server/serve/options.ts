@@ -48,6 +48,8 @@ export interface ServeOptions extends SocketOptions, TrustedProxies {
    * none. Other clients need none.
    */
   allowOrigins?: string[]
+  /** Serves the monitor's page under `/monitor/`, from where browsers may connect. Default false. */
+  monitor?: boolean
   /** How long a session outlives its connection, in ms; 0: not at all. Default 30 s. */
   grace?: number
   /**

@@ -34,6 +34,7 @@ import { createAudit } from './audit.ts'
 import { type HealthListener, listenForHealth } from './health.ts'
 import { Guesses } from './guesses.ts'
 import type { ServeOptions, Server } from './options.ts'
+import { withMonitor } from './monitor-page.ts'
 import { openSession } from './open-session.ts'
 import { type Peer, factsOf } from './peer.ts'
 import { respond } from './status.ts'
@@ -116,7 +117,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     maxPayload,
     ...webSocketOptions
   })
-  const secure = createHttp(options.healthListen ? answerClient : answer, tls, logger, {
+  const answerHttp = options.healthListen ? answerClient : answer
+  const secure = createHttp(options.monitor ? withMonitor(answerHttp) : answerHttp, tls, logger, {
     onRefused: (socket, why) =>
       refused({ address: addresses.ofConnection(socket), reason: `TLS: ${why}` }),
     prepare: access.readAuthorities
@@ -125,6 +127,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   addresses.readHeaders(http, (address, reason) => refused({ address, reason }))
   const asksForSession = boundConnections(http)
   const overload = new Overload(budget, logger)
+  const ownPages = options.monitor ? { isProven: Boolean(tls ?? tokens) } : undefined
   let closing = false
 
   http.on('upgrade', onUpgrade)
@@ -190,7 +193,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     }
     let grant: Grant | undefined
     if (closing) return turnAway(503, 'the server is shutting down')
-    const wrong = upgradeRefusal(request, { sockets, allowOrigins })
+    const wrong = upgradeRefusal(request, { sockets, allowOrigins, ownPages })
     if (wrong) return turnAway(...wrong)
     try {
       grant = await bearerOf(request, socket)

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import type { WebSocketServer } from 'ws'
 import { PROTOCOL } from '../../lib/hello.ts'
 import { isOriginAllowed } from './exposure.ts'
+import { isOwnOrigin } from './own-origin.ts'
 
 /** HTTP's status, and a sentence. */
 export type Refusal = [status: number, why: string]
@@ -12,11 +13,13 @@ export type Refusal = [status: number, why: string]
 export interface UpgradeRules {
   sockets: Pick<WebSocketServer, 'shouldHandle'>
   allowOrigins: readonly string[]
+  /** The server has pages of its own, which may connect. */
+  ownPages?: { isProven: boolean } | undefined
 }
 
 export function upgradeRefusal(
   request: IncomingMessage,
-  { sockets, allowOrigins }: UpgradeRules
+  { sockets, allowOrigins, ownPages }: UpgradeRules
 ): Refusal | undefined {
   const { httpVersion, headers, headersDistinct } = request
   if (httpVersion !== '1.1')
@@ -32,6 +35,7 @@ export function upgradeRefusal(
   if (!offered.includes(PROTOCOL))
     return [400, `the subprotocol must be ${PROTOCOL} (got ${offered.join() || 'none'})`]
   const { origin } = headers
+  if (ownPages && isOwnOrigin(headers, ownPages.isProven)) return undefined
   if (!isOriginAllowed(origin, allowOrigins))
     return [
       403,

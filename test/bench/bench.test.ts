@@ -50,7 +50,8 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
       'fairness',
       'survey',
       'function-calls',
-      'register'
+      'register',
+      'monitor'
     ]
   )
   for (const { rows } of results) {

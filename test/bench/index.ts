@@ -16,6 +16,7 @@ import { hops } from './groups/hops.ts'
 import { joins } from './groups/joins.ts'
 import { links } from './groups/links.ts'
 import { memory } from './groups/memory.ts'
+import { monitor } from './groups/monitor.ts'
 import { pipes } from './groups/pipes.ts'
 import { proxies } from './groups/proxies.ts'
 import { deaths } from './groups/deaths.ts'
@@ -54,7 +55,8 @@ const GROUPS = [
   fairness,
   survey,
   functionCalls,
-  register
+  register,
+  monitor
 ]
 
 const {

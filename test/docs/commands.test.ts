@@ -21,6 +21,7 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['mafalda serve --help', ends],
   ['mafalda serve --openrpc', ends],
   ['mafalda serve', serves],
+  ['mafalda monitor', heldBy('test/cli/monitor.test.ts')],
   ['mafalda drain', drains],
   ['mafalda sessions', asks(0)],
   ['mafalda kick', asks(1)],
