@@ -1,8 +1,17 @@
 // dist/: what the npm package ships.
 
-import { chmodSync, copyFileSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { bundles } from '../conformance/bundles.mjs'
+import { licensesOf } from './licenses.mjs'
 import { run, tail } from '../server/worker/commands.mjs'
 
 const ENTRIES = {
@@ -15,7 +24,7 @@ const ENTRIES = {
   mafalda: 'mafalda.ts'
 }
 // All else is a source, so that a new directory cannot be forgotten.
-const NO_SOURCES = ['node_modules', 'dist', 'docs', 'deploy', 'coverage', 'test', 'examples']
+const NO_SOURCES = ['node_modules', 'dist', 'docs', 'coverage', 'test', 'examples']
 
 /** @param {(line: string) => void} log */
 export async function bundle(log) {
@@ -62,10 +71,15 @@ async function bundlePages() {
     platform: 'browser',
     target: 'es2022',
     legalComments: 'eof',
+    metafile: true,
     logLevel: 'silent'
   })
-  await build({ ...options, entryPoints: { browser: 'browser/index.ts' }, outdir: 'dist' })
-  await build({
+  const client = await build({
+    ...options,
+    entryPoints: { browser: 'browser/index.ts' },
+    outdir: 'dist'
+  })
+  const page = await build({
     ...options,
     entryPoints: ['monitor/monitor.tsx', 'monitor/monitor.css'],
     outdir: 'dist/monitor',
@@ -75,6 +89,7 @@ async function bundlePages() {
   })
   for (const file of ['index.html', 'icon.svg'])
     copyFileSync(join('monitor', file), join('dist/monitor', file))
+  writeFileSync('dist/LICENSES.txt', licensesOf([client.metafile, page.metafile]))
 }
 
 /** @param {(line: string) => void} log */

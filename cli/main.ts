@@ -22,6 +22,7 @@ export async function main(argv: string[]) {
   program.addCommand(drainCommand())
   program.addCommand(sessionsCommand())
   program.addCommand(kickCommand())
+  program.addCommand(monitorCommand())
   program.addCommand(treeCommand())
   program.addCommand(topCommand())
   program.addCommand(eventsCommand())
