@@ -89,8 +89,10 @@ async function runWebinar(): Promise<never> {
   check(minutes > 0, `--minutes must be a positive number (got ${values.minutes})`)
   exitOnSignals()
   console.log(`${stage} on stage, ${seats} who listen, a packet of each stream every ${everyMs} ms`)
-  const onProgress = (joined: number, failed: number) =>
-    console.log(`${joined} have joined, ${failed} cannot`)
+  const onProgress = (joined: number, failures: readonly string[]) =>
+    console.log(
+      [`${joined} have joined, ${failures.length} cannot`, ...new Set(failures)].join('; ')
+    )
   const options = { seats, stage, seconds: minutes * 60, everyMs, onProgress }
   const outcome = await fillWebinar(options)
   console.log(webinarLines(options, outcome).join('\n'))

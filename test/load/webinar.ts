@@ -24,8 +24,8 @@ export interface WebinarOptions {
   seconds: number
   /** How often each stream has a packet. */
   everyMs: number
-  /** Is told from time to time how many have joined, and how many cannot. */
-  onProgress?(joined: number, failed: number): void
+  /** Is told from time to time how many have joined, and why others cannot. */
+  onProgress?(joined: number, failures: readonly string[]): void
 }
 
 export interface WebinarOutcome {
@@ -50,7 +50,8 @@ export interface WebinarOutcome {
 
 export async function fillWebinar(options: WebinarOptions): Promise<WebinarOutcome> {
   const { seats, stage, seconds, everyMs, onProgress } = options
-  const { leaves, proxies, top } = await startTiers('aggregated')
+  // On a busy machine a Worker that gets too little CPU does not seem full: `pack` would not leave it.
+  const { leaves, proxies, top } = await startTiers('aggregated', ['--policy', 'scatter'])
   const application = await startApplication(top.url, options)
   const counter = await openCounter(leaves)
   const pids = () => ({
@@ -64,7 +65,7 @@ export async function fillWebinar(options: WebinarOptions): Promise<WebinarOutco
   const joining = watchCpu(pids)
   const joins = new Durations()
   const failures: string[] = []
-  const progress = setInterval(() => onProgress?.(joins.count, failures.length), PROGRESS_MS)
+  const progress = setInterval(() => onProgress?.(joins.count, failures), PROGRESS_MS)
   const viewers: Viewer[] = []
   await within(
     Promise.all(
