@@ -10,6 +10,7 @@ export type Counter = Awaited<ReturnType<typeof openCounter>>
 export async function openCounter(leaves: Tier[]) {
   const observers = await Promise.all(leaves.map(({ url }) => connect(url)))
   return {
+    load: (leaf: number) => observers[leaf]!.connection.getLoad(),
     async count(): Promise<Counts> {
       const counts = { sessions: 0, workers: 0, routers: 0, consumers: 0 }
       for (const [i, { connection }] of observers.entries()) {

@@ -2,6 +2,7 @@
 //
 //   npm run load -- [--minutes M] [--sessions N] [--objects N] [--seed N] [--tree leaf|cluster|aggregated]
 //   npm run load -- --rounds N [--tree vertical|aggregated]    one long session: what each round leaves in the heap
+//   npm run load -- --seats N [--stage N] [--minutes M] [--every MS]    the webinar example, with all seats taken
 
 import { check, optionsOf } from '../../conformance/options.ts'
 import { exitOnSignals } from '../kit/processes.ts'
@@ -9,6 +10,8 @@ import { type LongTree, MOST_PER_ROUND, longSession, longTrees } from './long.ts
 import { load } from './run.ts'
 import { heading, line, leftLines, verdictsOf, verdictLine } from './report.ts'
 import { type Shape, shapes } from './tiers.ts'
+import { fillWebinar } from './webinar.ts'
+import { webinarLines } from './webinar-report.ts'
 
 const values = optionsOf({
   minutes: { type: 'string', default: '10' },
@@ -16,8 +19,12 @@ const values = optionsOf({
   objects: { type: 'string', default: '20000' },
   seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
   tree: { type: 'string' },
-  rounds: { type: 'string' }
+  rounds: { type: 'string' },
+  seats: { type: 'string' },
+  stage: { type: 'string', default: '16' },
+  every: { type: 'string', default: '1000' }
 })
+if (values.seats !== undefined) await runWebinar()
 if (values.rounds !== undefined) await runLong(Number(values.rounds), values.tree ?? 'vertical')
 const [minutes, sessions, objects, seed] = [
   values.minutes,
@@ -66,6 +73,31 @@ console.log(
     : 'All is flat, no call failed, and nothing is left.'
 )
 process.exit(bad.length ? 1 : 0)
+
+async function runWebinar(): Promise<never> {
+  const [seats, stage, everyMs, minutes] = [
+    values.seats,
+    values.stage,
+    values.every,
+    values.minutes
+  ].map(Number) as [number, number, number, number]
+  for (const [name, count] of Object.entries({ seats, stage, every: everyMs }))
+    check(
+      Number.isSafeInteger(count) && count > 0,
+      `--${name} must be a positive whole number (got ${count})`
+    )
+  check(minutes > 0, `--minutes must be a positive number (got ${values.minutes})`)
+  exitOnSignals()
+  console.log(`${stage} on stage, ${seats} who listen, a packet of each stream every ${everyMs} ms`)
+  const onProgress = (joined: number, failures: readonly string[]) =>
+    console.log(
+      [`${joined} have joined, ${failures.length} cannot`, ...new Set(failures)].join('; ')
+    )
+  const options = { seats, stage, seconds: minutes * 60, everyMs, onProgress }
+  const outcome = await fillWebinar(options)
+  console.log(webinarLines(options, outcome).join('\n'))
+  process.exit(outcome.silent || outcome.failures.length ? 1 : 0)
+}
 
 async function runLong(rounds: number, tree: string): Promise<never> {
   check(

@@ -93,7 +93,8 @@ export class Tier extends ProbedProcess {
   }
 }
 
-export async function startTiers(shape: Shape) {
+/** @param more arguments of what is above the leaves */
+export async function startTiers(shape: Shape, more: readonly string[] = []) {
   const { leaves: count, proxy } = SHAPES[shape]
   const leaves = await Promise.all(
     Array.from({ length: count }, (_, i) =>
@@ -101,7 +102,7 @@ export async function startTiers(shape: Shape) {
     )
   )
   const proxies = proxy
-    ? [await Tier.start(shape, [...proxy, ...leaves.map(({ url }) => url)])]
+    ? [await Tier.start(shape, [...proxy, ...more, ...leaves.map(({ url }) => url)])]
     : []
   return { leaves, proxies, top: proxies[0] ?? leaves[0]! }
 }
