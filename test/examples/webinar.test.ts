@@ -40,7 +40,7 @@ const trees: Record<string, Tree> = {
   'two hosts as one': { ...few, start: () => serveHere(horizontal([host(), host()])) },
   'Routers that span two hosts, with a full stage': {
     stage: 16,
-    viewers: 40,
+    viewers: 24,
     everyMs: 500,
     start: async () => {
       const urls = await Promise.all([startLeaf(), startLeaf()])
