@@ -26,7 +26,6 @@ export async function main(argv: string[]) {
   program.addCommand(treeCommand())
   program.addCommand(topCommand())
   program.addCommand(eventsCommand())
-  program.addCommand(monitorCommand())
   program.addCommand(conformanceCommand())
   program.commands
     .flatMap(command => [command, ...command.commands])
