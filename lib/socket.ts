@@ -12,7 +12,9 @@ import type { Frame, Link, LinkEvents } from './tier.ts'
 /** What `ws` is told on both ends. */
 export const webSocketOptions = {
   perMessageDeflate: false,
-  closeTimeout: 2_000
+  closeTimeout: 2_000,
+  // Each costs some hundred bytes of memory, and may be empty. A browser makes 64 of 8 MiB.
+  maxFragments: 1_024
 } as const
 
 const MAX_REASON_BYTES = 123

@@ -54,6 +54,16 @@ test('a message in very many pieces is cut before it is there', async () => {
   assert.is((await peer.closed).code, 1006)
 })
 
+test('a message has at most 1,024 fragments', async () => {
+  const { url, issue } = await open()
+  const authorized = { headers: { authorization: `Bearer ${await issue()}` } }
+  for (const options of [{}, authorized]) {
+    const peer = await raw(url, options)
+    for (let i = 0; i < 1_100; i++) peer.socket.send('', { fin: false })
+    assert.is((await peer.closed).code, 1008)
+  }
+})
+
 test('connections without a token keep out nobody who has one', async () => {
   const { url, issue } = await open({ sessionsPerAddress: 2 })
   const strangers = await Promise.all(Array.from({ length: 10 }, () => raw(url)))
