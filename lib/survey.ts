@@ -93,6 +93,14 @@ export interface SurveyedWorker extends Entry {
   cpu?: number
   /** The most bytes that it had. */
   memory?: number
+  /** What its application made it with. */
+  settings?: {
+    logLevel?: string
+    logTags?: readonly string[]
+    rtcMinPort?: number
+    rtcMaxPort?: number
+    libwebrtcFieldTrials?: string
+  }
   /** It has died; told for some seconds. One that is closed is just gone. */
   died?: true
   /** The ids of the sessions whose it is: several where Workers are shared. */

@@ -59,6 +59,10 @@ const WORDS: Record<string, (value: never, store: Store) => string> = {
   packetsLost: count,
   sessions: (ids: string[], store) => ids.map(id => nameIn(store, id)).join(', '),
   session: (id: string, store) => nameIn(store, id),
+  settings: (settings: object) =>
+    Object.entries(settings)
+      .map(([name, value]) => `${name} ${String(value)}`)
+      .join(', ') || 'as by default',
   above: (id: string, store) => nameIn(store, id),
   layers: (layers: { spatialLayer: number; temporalLayer?: number }) =>
     `spatial ${layers.spatialLayer}, temporal ${layers.temporalLayer ?? '–'}`

@@ -98,7 +98,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
       const worker = await (shareWorkers
         ? pool.createWorker(tenant, settings)
         : processes.start(settings))
-      if (!shareWorkers) meter.addWorker(worker)
+      if (!shareWorkers) meter.addWorker(worker, settings)
       if (!meter.draining) return worker
       worker.close()
       throw new DrainingError('the host began to drain in the meantime')

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
 import type * as ms from 'mediasoup/types'
 import { IDLE, type Load, sameLoad } from '../../lib/load.ts'
+import type { SurveyedWorker } from '../../lib/survey.ts'
 import type { ObjectKind } from '../../lib/methods.ts'
 
 const INTERVAL_MS = 1_000
@@ -12,6 +13,7 @@ const KIB = 1024
 /** What a Worker uses. */
 interface Use {
   readonly worker: ms.Worker
+  readonly settings: SurveyedWorker['settings']
   /** The CPU time that it had used when it last answered, and when that was, in ms. */
   last?: { time: number; at: number }
   /** In hundredths, from its last answer but one to the last one. */
@@ -21,6 +23,8 @@ interface Use {
   /** It was asked, and has not answered yet. */
   asked: boolean
 }
+
+export type MeteredWorker = Pick<SurveyedWorker, 'pid' | 'cpu' | 'memory' | 'settings'>
 
 export type LoadMeterEvents = {
   /** It changed; told at most once in an interval. */
@@ -89,10 +93,10 @@ export class LoadMeter extends EventEmitter<LoadMeterEvents> {
     this.#counts.set(kind, this.count(kind) - 1)
   }
 
-  /** A real Worker, until it is closed. */
-  addWorker(worker: ms.Worker) {
+  /** A real Worker, until it is closed, and what it was made with. */
+  addWorker(worker: ms.Worker, settings: ms.WorkerSettings = {}) {
     const { pid } = worker
-    const use: Use = { worker, asked: false }
+    const use: Use = { worker, settings: toldOf(settings), asked: false }
     this.#uses.set(pid, use)
     worker.observer.once('close', () => {
       this.#uses.delete(pid)
@@ -126,9 +130,9 @@ export class LoadMeter extends EventEmitter<LoadMeterEvents> {
   }
 
   /** What is known of each real Worker. */
-  *workers(): Generator<{ pid: number; cpu?: number; memory?: number }> {
-    for (const [pid, { cores, memory }] of this.#uses)
-      yield { pid, cpu: cores === undefined ? undefined : cores / 100, memory }
+  *workers(): Generator<MeteredWorker> {
+    for (const [pid, { cores, memory, settings }] of this.#uses)
+      yield { pid, cpu: cores === undefined ? undefined : cores / 100, memory, settings }
   }
 
   async #measureAll() {
@@ -167,3 +171,18 @@ export class LoadMeter extends EventEmitter<LoadMeterEvents> {
     this.emit('load', load)
   }
 }
+
+/** Paths of files are the host's own. */
+const toldOf = ({
+  logLevel,
+  logTags,
+  rtcMinPort,
+  rtcMaxPort,
+  libwebrtcFieldTrials
+}: ms.WorkerSettings): SurveyedWorker['settings'] => ({
+  logLevel,
+  logTags,
+  rtcMinPort,
+  rtcMaxPort,
+  libwebrtcFieldTrials
+})

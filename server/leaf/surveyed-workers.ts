@@ -48,10 +48,10 @@ export class SurveyedWorkers {
       known.set(pid, { id, sessions: [...sessions, session] })
     }
     this.#told = new Map()
-    for (const { pid, cpu, memory } of this.#meter.workers()) {
+    for (const { pid, ...measured } of this.#meter.workers()) {
       // One that waits for sessions has none.
       const { id, sessions } = known.get(pid) ?? { id: this.#idOf(pid), sessions: [] }
-      this.#told.set(pid, { id, of: this.#node, kind: 'Worker', pid, cpu, memory, sessions })
+      this.#told.set(pid, { id, of: this.#node, kind: 'Worker', pid, ...measured, sessions })
     }
     return ids
   }

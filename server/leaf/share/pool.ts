@@ -81,7 +81,7 @@ export class Pool {
     })
     this.#workers.add(worker)
     worker.started.then(
-      real => meter.addWorker(real),
+      real => meter.addWorker(real, settings),
       () => {}
     ) // Whoever asked for it is told.
     return worker

@@ -93,6 +93,15 @@ test('what changes is told, and nothing that does not', async () => {
   assert.not(of('session').some(({ objects }) => objects > 0))
 })
 
+test('a Worker is told with what it was made with, but for files of the host', async () => {
+  const { url } = await served()
+  const mediasoup = await use(url)
+  await mediasoup.createWorker({ logLevel: 'warn', logTags: ['ice'], rtcMinPort: 20_000 })
+  const { of } = await survey(url, { detail: 'workers' })
+  const [worker] = of('Worker')
+  assert.equal(worker!.settings, { logLevel: 'warn', logTags: ['ice'], rtcMinPort: 20_000 })
+})
+
 test('a Worker that dies is told to have died, and one that is closed is just gone', async () => {
   const { url } = await served()
   const mediasoup = await use(url)
