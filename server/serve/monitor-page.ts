@@ -6,7 +6,6 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { fileURLToPath } from 'node:url'
 
 const PATH = '/monitor/'
-const FOLDER = new URL('dist/monitor/', import.meta.resolve('mafalda/package.json'))
 const TYPES = {
   'index.html': 'text/html; charset=utf-8',
   'monitor.css': 'text/css; charset=utf-8',
@@ -47,16 +46,17 @@ interface File {
 }
 
 function readFiles(): Map<string, File> {
+  const folder = new URL('dist/monitor/', import.meta.resolve('mafalda/package.json'))
   try {
     return new Map(
       Object.entries(TYPES).map(([name, type]) => [
         name,
-        { type, body: readFileSync(new URL(name, FOLDER)) }
+        { type, body: readFileSync(new URL(name, folder)) }
       ])
     )
   } catch (cause) {
     throw new Error(
-      `the page of the monitor must be in ${fileURLToPath(FOLDER)}: npm run build makes it`,
+      `the page of the monitor must be in ${fileURLToPath(folder)}: npm run build makes it`,
       { cause }
     )
   }
