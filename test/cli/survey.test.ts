@@ -35,7 +35,10 @@ async function tree() {
   const mediasoup = await connect(top.url)
   afterTest(() => mediasoup.close())
   const worker = await mediasoup.createWorker()
-  return { host, url: top.url, worker, router: await worker.createRouter() }
+  const router = await worker.createRouter()
+  // A host tells its load once a second.
+  await until(() => cluster.load.workers === 1 && cluster.load.routers === 1)
+  return { host, url: top.url, worker, router }
 }
 
 async function ended(args: string[]) {
