@@ -146,7 +146,7 @@ export class TierSurvey implements SurveySource {
   }
 }
 
-/** One view for many: all of it, as far down as any. */
+/** The view that covers all others: the whole tree, to the deepest detail that was asked for. */
 const oneOf = (views: readonly SurveyView[]): SurveyView =>
   views.reduce(({ detail: one, limit }, { detail: other, limit: more }) => ({
     detail: levelOf(one!) > levelOf(other!) ? one : other,

@@ -18,7 +18,7 @@ const {
   // Where media arrives, and what participants are told of it.
   LISTEN_IP = '127.0.0.1',
   ANNOUNCED_ADDRESS,
-  // The WebRtcServer of the first Worker has this port, that of the second the next one, …; 0: any.
+  // The port of the first WebRtcServer; each further Worker takes the next port. 0: any that is free.
   RTC_PORT = '0',
   // How many participants a Router takes before their room gets one more, on another Worker.
   ROUTER_SIZE = '20',
