@@ -13,8 +13,9 @@ const ROOMS: Record<string, readonly string[]> = {
   browser: ['lib'],
   monitor: ['lib', 'browser'],
   server: ['lib'],
+  registry: ['lib'],
   register: ['lib', 'client', 'server'],
-  cli: ['lib', 'client', 'proxy', 'server', 'conformance']
+  cli: ['lib', 'client', 'proxy', 'server', 'conformance', 'registry']
 }
 
 const files = Object.keys(ROOMS).flatMap(room => globSync(`${room}/**/*.{ts,tsx,mjs}`))

@@ -1,0 +1,22 @@
+// A host that registers: where it is, and what it says of itself.
+
+export interface Host {
+  /** Its name, which stays when its address changes: 1 to 128 of the characters A–Z a–z 0–9 . _ : - */
+  readonly id: string
+  /** Where clients connect to: `ws://` or `wss://` of a tier, `http://` or `https://` of an application server. */
+  readonly url: string
+  /** Such as `region` and `zone`. */
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+/** A host has registered, has registered with other properties, or is gone. */
+export type HostChange = { readonly host: Host } | { readonly gone: string }
+
+/** Hosts that come and go. */
+export interface Hosts {
+  /**
+   * Those that are there, each once, and from then on what changes, until the signal ends it. While
+   * the source cannot be asked, nothing changes: who cannot read must not delete.
+   */
+  changes(signal: AbortSignal): AsyncIterable<HostChange>
+}

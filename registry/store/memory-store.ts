@@ -1,0 +1,158 @@
+// The store of a registry that is alone: in its own memory.
+
+import { EventEmitter, on } from 'node:events'
+import type { Host, HostChange } from '../host.ts'
+import type { Assignment, Place, Store, StoredEvent } from './store.ts'
+
+interface Member {
+  host: Host
+  /** When its lease ends, by `performance.now()`. */
+  until: number
+  /** Until when each registry holds it. */
+  holders: Map<string, number>
+}
+
+interface Taken {
+  reader: string
+  until: number
+  patience: number
+}
+
+export class MemoryStore implements Store {
+  readonly #changes = new EventEmitter<{ change: [HostChange] }>().setMaxListeners(0)
+  readonly #members = new Map<string, Member>()
+  readonly #places = new Map<string, Place>()
+  readonly #events = new Map<string, StoredEvent>()
+  readonly #taken = new Map<string, Taken>()
+  readonly #published = new EventEmitter<{ event: [] }>().setMaxListeners(0)
+  readonly #leads = new Map<string, { registry: string; until: number }>()
+  readonly #timer = setInterval(() => this.#expire(), 100).unref()
+  #serial = 0
+
+  async *changes(signal: AbortSignal): AsyncGenerator<HostChange> {
+    const changes = on(this.#changes, 'change', { signal })
+    const there = [...this.#members.values()].map(({ host }) => host)
+    try {
+      for (const host of there) yield { host }
+      for await (const [change] of changes) yield change
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  async register(host: Host, lease: number, rooms: readonly Place[] = []) {
+    const before = this.#members.get(host.id)
+    const holders = before?.holders ?? new Map()
+    this.#members.set(host.id, { host, until: performance.now() + lease, holders })
+    for (const place of rooms)
+      if (!this.#places.has(place.room)) this.#places.set(place.room, place)
+    if (JSON.stringify(before?.host) !== JSON.stringify(host))
+      this.#changes.emit('change', { host })
+  }
+
+  async unregister(id: string) {
+    if (this.#members.delete(id)) this.#changes.emit('change', { gone: id })
+  }
+
+  async hold(id: string, registry: string, lease: number) {
+    this.#members.get(id)?.holders.set(registry, performance.now() + lease)
+  }
+
+  async release(id: string, registry: string) {
+    const member = this.#members.get(id)
+    if (member?.holders.delete(registry) && !member.holders.size) await this.unregister(id)
+  }
+
+  async assign(room: string, candidates: readonly string[]): Promise<Assignment | undefined> {
+    const before = this.#places.get(room)
+    if (before && this.#members.has(before.host)) return { ...before, isNew: false }
+    const host = candidates.find(candidate => this.#members.has(candidate))
+    if (host === undefined) return undefined
+    const place = { room, host, epoch: (before?.epoch ?? 0) + 1 }
+    this.#places.set(room, place)
+    return { ...place, isNew: true }
+  }
+
+  async place(room: string) {
+    const place = this.#places.get(room)
+    return place && this.#members.has(place.host) ? place : undefined
+  }
+
+  async *places() {
+    for (const place of this.#places.values()) if (this.#members.has(place.host)) yield place
+  }
+
+  async remove(room: string) {
+    const place = this.#places.get(room)
+    this.#places.delete(room)
+    return place
+  }
+
+  async publish(subject: string, body: string) {
+    const id = String(++this.#serial).padStart(16, '0')
+    this.#events.set(id, { id, subject, body })
+    this.#published.emit('event')
+  }
+
+  async *events(reader: string, patience: number, signal: AbortSignal) {
+    while (!signal.aborted) {
+      const event = this.#next()
+      if (event) {
+        this.#taken.set(event.id, { reader, patience, until: performance.now() + patience })
+        yield event
+        continue
+      }
+      const woken = new Promise<void>(resolve => {
+        this.#published.once('event', resolve)
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+      await woken
+    }
+  }
+
+  async keep(reader: string, { id }: StoredEvent) {
+    const taken = this.#taken.get(id)
+    if (taken?.reader === reader) taken.until = performance.now() + taken.patience
+  }
+
+  async settle({ id }: StoredEvent) {
+    this.#events.delete(id)
+    this.#taken.delete(id)
+    this.#published.emit('event')
+  }
+
+  async lead(task: string, registry: string, lease: number) {
+    const leader = this.#leads.get(task)
+    const now = performance.now()
+    if (leader && leader.registry !== registry && leader.until > now) return false
+    this.#leads.set(task, { registry, until: now + lease })
+    return true
+  }
+
+  async close() {
+    clearInterval(this.#timer)
+  }
+
+  /** The first that nobody has, and before which none of its subject is. */
+  #next(): StoredEvent | undefined {
+    const subjects = new Set<string>()
+    for (const event of this.#events.values()) {
+      if (!subjects.has(event.subject) && !this.#taken.has(event.id)) return event
+      subjects.add(event.subject)
+    }
+    return undefined
+  }
+
+  #expire() {
+    const now = performance.now()
+    for (const [id, { until, holders }] of this.#members) {
+      for (const [registry, end] of holders) if (end < now) holders.delete(registry)
+      if (until < now && !holders.size) void this.unregister(id)
+    }
+    for (const [id, { until }] of this.#taken) {
+      if (until >= now) continue
+      this.#taken.delete(id)
+      this.#published.emit('event')
+    }
+  }
+}
