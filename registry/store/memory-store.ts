@@ -40,6 +40,7 @@ export class MemoryStore implements Store {
   readonly #events = new Map<string, StoredEvent>()
   readonly #taken = new Map<string, Taken>()
   readonly #published = new EventEmitter<{ event: [] }>().setMaxListeners(0)
+  readonly #told = new Map<string, string>()
   readonly #leads = new Map<string, { registry: string; until: number }>()
   readonly #closed = new AbortController()
   readonly #timers: readonly NodeJS.Timeout[]
@@ -156,6 +157,22 @@ export class MemoryStore implements Store {
   async close() {
     this.#closed.abort()
     for (const timer of this.#timers) clearInterval(timer)
+  }
+
+  async hosts() {
+    return [...this.#members.values()].map(({ host }) => host)
+  }
+
+  async tell(subject: string, state: string | undefined, body: string) {
+    if (this.#told.get(subject) === state) return false
+    if (state === undefined) this.#told.delete(subject)
+    else this.#told.set(subject, state)
+    await this.publish(subject, body)
+    return true
+  }
+
+  async told(prefix: string) {
+    return new Map([...this.#told].filter(([subject]) => subject.startsWith(prefix)))
   }
 
   /** The first that nobody has, and before which none of its subject is. */

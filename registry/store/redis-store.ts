@@ -75,6 +75,10 @@ class RedisStore implements Store {
     return this.#hosts.changes(signal)
   }
 
+  async hosts() {
+    return [...(await this.#hosts.read()).values()]
+  }
+
   async register(host: Host, lease: number, rooms: readonly Place[] = []) {
     this.#redis.known.leased(lease)
     await this.#redis.ask('register', host.id, canonical(host), lease)
@@ -156,6 +160,18 @@ class RedisStore implements Store {
 
   async settle({ subject, id, body }: StoredEvent) {
     await this.#redis.ask('settle', subject, id, body)
+  }
+
+  async tell(subject: string, state: string | undefined, body: string) {
+    const states = state === undefined ? [] : [state]
+    return (await this.#redis.ask('tell', subject, body, ...states)) === 1
+  }
+
+  async told(prefix: string) {
+    const states = new Map<string, string>()
+    for await (const [subject, state] of this.#connection.entries('mafalda:told'))
+      if (subject.startsWith(prefix)) states.set(subject, state)
+    return states
   }
 
   async lead(task: string, registry: string, lease: number) {

@@ -330,6 +330,31 @@ export function storeSuite(
     await Promise.all([slow.end(), eager.end()])
   })
 
+  test('of all who tell the state of a subject, one publishes it', async ({ open }) => {
+    const [one, other] = [await open(), await open()]
+    const both = await Promise.all([one.tell('a', 'up', '1'), other.tell('a', 'up', '2')])
+    assert.equal(both.sort(), [false, true])
+    assert.is(await one.tell('b', 'up', '3'), true)
+    assert.equal([...(await other.told('a'))], [['a', 'up']])
+    assert.is(await other.tell('a', undefined, '4'), true)
+    assert.is(await one.tell('a', undefined, '5'), false)
+    assert.is((await one.told('')).size, 1)
+    const reader = read(one, 'reader', LONG)
+    await until(() => reader.events.length === 2) // Of each subject the first.
+    for (const event of [...reader.events]) await one.settle(event)
+    await until(() => reader.events.length === 3)
+    assert.is(reader.bodies()[2], '4')
+    await reader.end()
+  })
+
+  test('the hosts that are there now can be listed', async ({ open }) => {
+    const [one, other] = [await open(), await open()]
+    assert.equal(await one.hosts(), [])
+    const host = { id: 'a', url: 'ws://a:1', labels: { region: 'eu' } }
+    await one.register(host, LONG)
+    assert.equal(await other.hosts(), [host])
+  })
+
   test('one registry at a time does a task', async ({ open }) => {
     const [one, other] = [await open(), await open()]
     assert.is(await one.lead('scale', 'first', SHORT), true)
