@@ -3,13 +3,18 @@
 import { EventEmitter, on } from 'node:events'
 import type { Host, HostChange } from '../host.ts'
 import { canonical } from './changes.ts'
-import type { Assignment, Place, Store, StoredEvent } from './store.ts'
+import {
+  type Assignment,
+  type Place,
+  type Store,
+  type StoreOptions,
+  type StoredEvent,
+  storeDefaults
+} from './store.ts'
 import { wakened } from './wakened.ts'
 
 const LOOK_MS = 100
-/** How long the epoch of a room outlives its place, and how often that is looked at, in ms. */
-const EPOCH_LIFE_MS = 3_600_000
-const TIDY_MS = 600_000
+const WAIT_MS = 60_000
 const NOBODY = ''
 
 interface Member {
@@ -38,12 +43,19 @@ export class MemoryStore implements Store {
   readonly #told = new Map<string, string>()
   readonly #leads = new Map<string, { registry: string; until: number }>()
   readonly #closed = new AbortController()
-  readonly #timers = [
-    setInterval(() => this.#expire(), LOOK_MS).unref(),
-    setInterval(() => this.#tidy(), TIDY_MS).unref()
-  ]
+  readonly #timers: readonly NodeJS.Timeout[]
+  readonly #epochLife: number
   // Greater than those of the process before.
   #serial = Date.now() * 1_000
+
+  constructor(options: StoreOptions = {}) {
+    const { epochLife, tidyEvery } = { ...storeDefaults, ...options }
+    this.#epochLife = epochLife
+    this.#timers = [
+      setInterval(() => this.#expire(), LOOK_MS).unref(),
+      setInterval(() => this.#tidy(), tidyEvery).unref()
+    ]
+  }
 
   async *changes(signal: AbortSignal): AsyncGenerator<HostChange> {
     const changes = on(this.#changes, 'change', { signal })
@@ -102,7 +114,7 @@ export class MemoryStore implements Store {
     const place = this.#places.get(room)
     if (!place || place.host === NOBODY) return undefined
     this.#places.set(room, { ...place, host: NOBODY })
-    this.#ended.set(room, performance.now() + EPOCH_LIFE_MS)
+    this.#ended.set(room, performance.now() + this.#epochLife)
     return place
   }
 
@@ -119,7 +131,7 @@ export class MemoryStore implements Store {
       if (event) {
         this.#taken.set(event.id, { reader, patience, until: performance.now() + patience })
         yield event
-      } else await wakened(this.#published, 'event', TIDY_MS, ended)
+      } else await wakened(this.#published, 'event', WAIT_MS, ended)
     }
   }
 
@@ -188,7 +200,7 @@ export class MemoryStore implements Store {
     for (const [room, { host }] of this.#places) {
       const until = this.#ended.get(room)
       if (this.#members.has(host)) this.#ended.delete(room)
-      else if (until === undefined) this.#ended.set(room, now + EPOCH_LIFE_MS)
+      else if (until === undefined) this.#ended.set(room, now + this.#epochLife)
       else if (until < now) {
         this.#places.delete(room)
         this.#ended.delete(room)

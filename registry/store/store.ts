@@ -12,6 +12,18 @@ export interface Place {
   readonly epoch: number
 }
 
+export interface StoreOptions {
+  /** How long the epoch of a room is kept that has no host any more, in ms. Default 1 hour. */
+  epochLife?: number
+  /** How often such rooms are looked for, in ms. Default 10 minutes. */
+  tidyEvery?: number
+}
+
+export const storeDefaults = {
+  epochLife: 3_600_000,
+  tidyEvery: 600_000
+} satisfies Required<StoreOptions>
+
 export interface Assignment extends Place {
   /** Whether it has got this host by this call. */
   readonly isNew: boolean
