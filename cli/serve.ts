@@ -60,7 +60,7 @@ interface Options extends AccessOptions, MediaNetworkOptions {
   insecure?: boolean
   logLevel: string
   vertical?: boolean
-  policy: 'pack' | 'scatter'
+  policy: 'pack' | 'scatter' | 'first'
   watermark: number
   linger: number
   maxWorkers?: number
@@ -146,7 +146,12 @@ async function tierOf(
   const local = urls.length ? undefined : await host(options, logger)
   const below = local ?? cluster(urls, options, logger)
   // With a mediasoup of its own, the leaf counts the Workers.
-  const settings = { policy, watermark, linger, maxWorkers: local ? undefined : maxWorkers }
+  const settings = {
+    policy: policy === 'first' ? 'pack' : policy,
+    watermark,
+    linger,
+    maxWorkers: local ? undefined : maxWorkers
+  }
   return { tier: options.vertical ? vertical(below, settings) : below, drain: local?.drain }
 }
 
@@ -239,13 +244,13 @@ function keepSignals(worker: ms.Worker) {
 
 /** Many hosts as one. */
 function cluster(urls: string[], options: Options, logger: pino.Logger): Tier {
-  const { silence, maxBacklog, timeout, patience, mixedVersions } = options
+  const { policy, silence, maxBacklog, timeout, patience, mixedVersions } = options
   // Clients may be allowed less than what tiers say to each other.
   const maxPayload = Math.max(options.maxPayload, socketDefaults.maxPayload)
   const access = { silence, maxPayload, maxBacklog, timeout, ...accessOf(options) }
   const tier = horizontal(
     urls.map(url => remote(url, access)),
-    { timeout, patience, mixedVersions }
+    { policy: policy === 'first' ? policy : undefined, timeout, patience, mixedVersions }
   )
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) =>
