@@ -62,7 +62,7 @@ export interface Options extends RegisterOptions, MediaNetworkOptions {
   insecure?: boolean
   logLevel: string
   vertical?: boolean
-  policy: 'pack' | 'scatter'
+  policy: 'pack' | 'scatter' | 'first'
   watermark: number
   linger: number
   maxWorkers?: number
@@ -165,7 +165,12 @@ async function tierOf(urls: string[], options: Options, logger: pino.Logger): Pr
   const local = urls.length ? undefined : await host(options, logger)
   const below = local ?? cluster(urls, options, logger)
   // With a mediasoup of its own, the leaf counts the Workers.
-  const settings = { policy, watermark, linger, maxWorkers: local ? undefined : maxWorkers }
+  const settings = {
+    policy: policy === 'first' ? 'pack' : policy,
+    watermark,
+    linger,
+    maxWorkers: local ? undefined : maxWorkers
+  }
   return { tier: options.vertical ? vertical(below, settings) : below, drain: local?.drain }
 }
 
@@ -266,11 +271,11 @@ export function accessBelow(options: Options): RemoteOptions {
 
 /** Many hosts as one. */
 export function cluster(urls: string[], options: Options, logger: pino.Logger): Horizontal {
-  const { timeout, patience, mixedVersions } = options
+  const { policy, timeout, patience, mixedVersions } = options
   const access = accessBelow(options)
   const tier = horizontal(
     urls.map(url => remote(url, access)),
-    { timeout, patience, mixedVersions }
+    { policy: policy === 'first' ? policy : undefined, timeout, patience, mixedVersions }
   )
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) =>
