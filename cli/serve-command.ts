@@ -74,6 +74,23 @@ export const serveCommand = () =>
     )
     .addOption(
       option(
+        '--turn <urls>',
+        'the TURN server beside this host, divided by ",": turn:203.0.113.7:3478,turns:media-1.example:5349?transport=tcp'
+      ).argParser(value => value.split(',').map(url => url.trim()))
+    )
+    .addOption(
+      option(
+        '--turn-secret <file>',
+        'the secret that it shares with the TURN server (static-auth-secret of coturn), read again for each credential'
+      )
+    )
+    .addOption(
+      option('--turn-ttl <seconds>', 'how long credentials for it let in; default: 3600').argParser(
+        positiveInteger
+      )
+    )
+    .addOption(
+      option(
         '--allow-files <folders>',
         `folders (divided by "${delimiter}") in which clients may name DTLS certificates`
       )

@@ -14,6 +14,7 @@ import {
   type Route,
   type ServerTls,
   type TokenOptions,
+  type TurnOptions,
   leaf,
   serve
 } from '../server/index.ts'
@@ -69,6 +70,9 @@ export interface Options extends RegisterOptions, MediaNetworkOptions {
   shareWorkers?: boolean
   poolSize?: number
   drainDeadline: number
+  turn?: string[]
+  turnSecret?: string
+  turnTtl?: number
   openrpc?: boolean
   monitor?: boolean
 }
@@ -231,8 +235,15 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
     shareWorkers,
     poolSize,
     maxWorkers,
-    linger
+    linger,
+    turn: turnOf(options)
   })
+}
+
+function turnOf({ turn: urls, turnSecret: secret, turnTtl: ttl }: Options): TurnOptions | undefined {
+  if (urls && secret !== undefined) return { urls, secret, ttl }
+  if (urls || secret !== undefined || ttl !== undefined)
+    throw new Error('--turn and --turn-secret are given together, with or without --turn-ttl')
 }
 
 function serverTls(options: Options): ServerTls | undefined {
