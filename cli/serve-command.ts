@@ -3,12 +3,12 @@
 import { Command } from 'commander'
 import { delimiter } from 'node:path'
 import { socketDefaults } from '../lib/socket-options.ts'
+import { collectHosts } from './hosts.ts'
 import { parseAddresses, parseAnnounced, parsePorts } from './network-options.ts'
 import { option } from './option.ts'
 import { withRegistration } from './register-options.ts'
 import {
   byteCount,
-  collectUrls,
   duration,
   fraction,
   parseAddress,
@@ -26,7 +26,7 @@ export const serveCommand = () =>
     .description(
       "Serves this host's mediasoup, or many hosts as one: applications use it through connect('ws://host:port')."
     )
-    .argument('[urls...]', "tiers to serve as one mediasoup, instead of this host's", collectUrls)
+    .argument('[urls...]', "tiers to serve as one mediasoup, instead of this host's", collectHosts)
     .addOption(
       option('--listen <host:port>', 'where clients connect to')
         .default({ host: '127.0.0.1', port: 4000 }, '127.0.0.1:4000')

@@ -23,6 +23,7 @@ import { findWorker } from '../server/worker/index.mjs'
 import { accessOf } from './access.ts'
 import type { Address } from './address.ts'
 import { auditLog } from './audit-log.ts'
+import { feed, isSource } from './hosts.ts'
 import { mediaLog } from './media-log.ts'
 import { type MediaNetworkOptions, mediaNetwork } from './media-network.ts'
 import { type RegisterOptions, checkRegistration, registerTier } from './register-options.ts'
@@ -119,6 +120,7 @@ export async function serveTier<O extends Options>(
     logger
   }).catch(error => {
     tier.close() // What is tried again and again would keep this process.
+    void beside.close?.()
     throw new Error(explain(error, listen), { cause: error })
   })
   const { url, healthUrl: health, metricsUrl: metrics } = server
@@ -165,7 +167,16 @@ export async function serveTier<O extends Options>(
 
 /** The tier that the options describe, and the drain of this host if it is its mediasoup's. */
 async function tierOf(urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
-  if (urls.length) return { tier: spanning(cluster(urls, options, logger), options) }
+  if (urls.length) {
+    const sources = urls.filter(isSource)
+    const hosts = cluster(
+      urls.filter(url => !isSource(url)),
+      options,
+      logger
+    )
+    const members = feed(hosts, sources, accessBelow(options), logger)
+    return { tier: spanning(hosts, options), close: async () => members.end() }
+  }
   const local = await host(options, logger)
   // The leaf counts the Workers.
   return { tier: spanning(local, { ...options, maxWorkers: undefined }), drain: local.drain }

@@ -1,6 +1,8 @@
 // Hosts that come and go, and rooms on them.
 
 export type { Host, HostChange, HostStatus, Hosts } from './host.ts'
+export { Members, type LiveSet, type MembersOptions } from './hosts/members.ts'
+export { checkSource, hostsAt, isSource } from './hosts/sources.ts'
 export { openRegistry, type Registry, type RegistryOptions } from './registry.ts'
 export { MemoryStore } from './store/memory-store.ts'
 export { type RedisStoreOptions, openRedisStore } from './store/redis-store.ts'
