@@ -2,14 +2,14 @@
 
 import type { pino } from 'pino'
 import { remote } from '../client/index.ts'
-import { vertical } from '../proxy/index.ts'
 import { openRegistry, openStore } from '../registry/index.ts'
 import {
   type Options as ServeOptions,
   type Served,
   accessBelow,
   cluster,
-  serveTier
+  serveTier,
+  spanning
 } from './serve.ts'
 
 interface Options extends ServeOptions {
@@ -22,7 +22,6 @@ interface Options extends ServeOptions {
 export const serveRegistry = (options: Options) => serveTier([], options, registryOf)
 
 async function registryOf(_urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
-  const { policy, watermark, linger, maxWorkers } = options
   const access = accessBelow(options)
   const hosts = cluster([], options, logger)
   const { routes, close } = openRegistry({
@@ -33,6 +32,5 @@ async function registryOf(_urls: string[], options: Options, logger: pino.Logger
     whenAway: options.rooms,
     log: logger
   })
-  const settings = { policy, watermark, linger, maxWorkers }
-  return { tier: options.vertical ? vertical(hosts, settings) : hosts, routes, close }
+  return { tier: spanning(hosts, options), routes, close }
 }
