@@ -2,7 +2,7 @@
 
 import type { pino } from 'pino'
 import { remote } from '../client/index.ts'
-import { MemoryStore, type Store, openRedisStore, openRegistry } from '../registry/index.ts'
+import { openRegistry, openStore } from '../registry/index.ts'
 import {
   type Options as ServeOptions,
   type Served,
@@ -33,12 +33,4 @@ async function registryOf(_urls: string[], options: Options, logger: pino.Logger
     log: logger
   })
   return { tier: spanning(hosts, options), routes, close }
-}
-
-async function openStore(url: string, logger: pino.Logger): Promise<Store> {
-  if (url === 'memory') return new MemoryStore()
-  return openRedisStore(url, {
-    onAway: ({ message }) => logger.warn({ reason: message }, 'the store is away'),
-    onBack: () => logger.info('the store can be asked')
-  })
 }
