@@ -2,6 +2,7 @@
 
 import { EventEmitter } from 'node:events'
 import pRetry from 'p-retry'
+import type { DrainOptions, DrainState } from '../../lib/drain.ts'
 import { ConnectionError } from '../../lib/errors.ts'
 import type { Hello } from '../../lib/hello.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
@@ -48,6 +49,8 @@ export class Child extends EventEmitter<ChildEvents> {
    */
   lost = false
   readonly #placed = new PlacedWorkers()
+  // While it can be reached.
+  #caller: RpcClient | undefined
   #failure: string | undefined
 
   /**
@@ -79,6 +82,16 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   /**
+   * Lets it end once it is empty, or cancels that.
+   *
+   * @throws ConnectionError while it cannot be reached.
+   */
+  async drain(options: DrainOptions): Promise<DrainState> {
+    if (!this.#caller) throw new ConnectionError(`the host ${this.keyName} cannot be reached`)
+    return (await this.#caller.call('tier.drain', options)) as DrainState
+  }
+
+  /**
    * Watches the child until it is removed, on a session of our own through which nothing is
    * created.
    */
@@ -98,6 +111,7 @@ export class Child extends EventEmitter<ChildEvents> {
         this.#failure = undefined
         const error = await closed
         this.hello = undefined
+        this.#caller = undefined
         const reason = error ?? new ConnectionError('the connection was closed')
         this.survey.closed(reason)
         this.emit('down', reason)
@@ -144,6 +158,7 @@ export class Child extends EventEmitter<ChildEvents> {
       const hello = (await caller.call('tier.hello', { via: this.#via() })) as Hello
       this.#report((await caller.call('tier.load')) as Load)
       this.hello = hello
+      this.#caller = caller
       this.lost = false
       this.survey.opened(caller)
       this.emit('answered')
@@ -160,7 +175,7 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   #report(load: Load) {
-    this.load = load
+    this.load = { ...IDLE, ...load } // An older tier does not tell all.
     this.#placed.reported()
     this.emit('load')
   }

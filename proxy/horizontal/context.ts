@@ -4,6 +4,7 @@ import type { EventEmitter } from 'node:events'
 import type { Hello } from '../../lib/hello.ts'
 import type { Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
+import type { Wanted } from '../../lib/wanted.ts'
 import type { TierSurvey } from '../tier-survey.ts'
 import type { Child } from './child.ts'
 
@@ -22,6 +23,8 @@ export type HorizontalEvents = {
   refused: [tier: Tier, error: Error]
   /** Its load changed; told at most once a second. */
   load: [load: Load]
+  /** More hosts are wanted, or fewer, or one has come or gone. Only with `scale`. */
+  wanted: [wanted: Wanted]
 }
 
 export interface ClusterContext extends EventEmitter<HorizontalEvents> {
@@ -42,6 +45,8 @@ export interface ClusterContext extends EventEmitter<HorizontalEvents> {
    */
   newOrder(): () => Iterable<Child>
   has(tier: Tier): boolean
+  /** No child took a Worker. */
+  refused(): void
   /**
    * Whether a child that cannot be reached may just be late: it was there, or was not tried for
    * long.

@@ -75,6 +75,7 @@ export class Placing {
           failure = error
         }
       }
+      if (!(failure instanceof IncompatibleError)) this.#cluster.refused()
       fail(failure)
     }
     await tryOn(new ConnectionError('no host of the cluster can be reached'))
