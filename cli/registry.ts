@@ -2,7 +2,6 @@
 
 import type { pino } from 'pino'
 import { remote } from '../client/index.ts'
-import { vertical } from '../proxy/index.ts'
 import { MemoryStore, type Store, openRegistry } from '../registry/index.ts'
 import {
   type Options as ServeOptions,
@@ -10,7 +9,7 @@ import {
   accessBelow,
   cluster,
   serveTier,
-  spanning
+  servedOf
 } from './serve.ts'
 
 interface Options extends ServeOptions {
@@ -25,15 +24,24 @@ export const serveRegistry = (options: Options) => serveTier([], options, regist
 async function registryOf(_urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
   const access = accessBelow(options)
   const hosts = cluster([], options, logger)
+  const store = await openStore(options.store)
   const { routes, close } = openRegistry({
     cluster: hosts,
     connect: url => remote(url, access),
-    store: await openStore(options.store),
+    store,
     lease: options.lease * 1_000,
     whenAway: options.rooms,
     log: logger
   })
-  return { tier: options.vertical ? vertical(hosts, spanning(options)) : hosts, routes, close }
+  const served = servedOf(hosts, options, logger, store)
+  return {
+    ...served,
+    routes: [...routes, ...served.routes],
+    async close() {
+      await served.close()
+      await close()
+    }
+  }
 }
 
 async function openStore(url: string): Promise<Store> {

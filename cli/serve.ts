@@ -17,6 +17,7 @@ import {
   leaf,
   serve
 } from '../server/index.ts'
+import { MemoryStore, type Store } from '../registry/index.ts'
 import { openLog } from '../server/serve/log.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import { accessOf } from './access.ts'
@@ -25,8 +26,9 @@ import { auditLog } from './audit-log.ts'
 import { mediaLog } from './media-log.ts'
 import { type MediaNetworkOptions, mediaNetwork } from './media-network.ts'
 import { type RegisterOptions, checkRegistration, registerTier } from './register-options.ts'
+import { type ScalingOptions, scaleOf, scalingOf } from './scale-options.ts'
 
-export interface Options extends RegisterOptions, MediaNetworkOptions {
+export interface Options extends RegisterOptions, MediaNetworkOptions, ScalingOptions {
   listen: Address
   allowFiles: string[]
   grace: number
@@ -161,12 +163,28 @@ export async function serveTier<O extends Options>(
 
 /** The tier that the options describe, and the drain of this host if it is its mediasoup's. */
 async function tierOf(urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
-  const { maxWorkers } = options
-  const local = urls.length ? undefined : await host(options, logger)
-  const below = local ?? cluster(urls, options, logger)
+  if (urls.length) return servedOf(cluster(urls, options, logger), options, logger)
+  if (scaleOf(options))
+    throw new Error('--scale-max is about the hosts of a cluster: name their URLs')
+  const local = await host(options, logger)
   // With a mediasoup of its own, the leaf counts the Workers.
-  const settings = spanning({ ...options, maxWorkers: local ? undefined : maxWorkers })
-  return { tier: options.vertical ? vertical(below, settings) : below, drain: local?.drain }
+  const settings = spanning({ ...options, maxWorkers: undefined })
+  return { tier: options.vertical ? vertical(local, settings) : local, drain: local.drain }
+}
+
+/** A cluster, and what sees to the number of its hosts. */
+export function servedOf(
+  hosts: Horizontal,
+  options: Options,
+  logger: pino.Logger,
+  store: Store = new MemoryStore()
+): Required<Omit<Served, 'drain'>> {
+  const scaling = scalingOf(hosts, options, { store, logger })
+  return {
+    tier: options.vertical ? vertical(hosts, spanning(options)) : hosts,
+    routes: scaling?.routes ?? [],
+    close: async () => scaling?.close()
+  }
 }
 
 const serveOptions = ({
@@ -257,7 +275,7 @@ function keepSignals(worker: ms.Worker) {
 }
 
 /** How --vertical places what it has; `first` is about hosts. */
-export const spanning = ({ policy, watermark, linger, maxWorkers }: Options): VerticalOptions => ({
+const spanning = ({ policy, watermark, linger, maxWorkers }: Options): VerticalOptions => ({
   policy: policy === 'first' ? 'pack' : policy,
   watermark,
   linger,
@@ -278,7 +296,13 @@ export function cluster(urls: string[], options: Options, logger: pino.Logger): 
   const access = accessBelow(options)
   const tier = horizontal(
     urls.map(url => remote(url, access)),
-    { policy: policy === 'first' ? policy : undefined, timeout, patience, mixedVersions }
+    {
+      policy: policy === 'first' ? policy : undefined,
+      timeout,
+      patience,
+      mixedVersions,
+      scale: scaleOf(options)
+    }
   )
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) =>

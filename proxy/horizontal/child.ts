@@ -6,13 +6,15 @@ import type { DrainOptions, DrainState } from '../../lib/drain.ts'
 import { ConnectionError } from '../../lib/errors.ts'
 import type { Hello } from '../../lib/hello.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
-import type { Tier } from '../../lib/tier.ts'
+import type { Frame, Tier } from '../../lib/tier.ts'
 import { decode, headerOf } from '../../lib/wire.ts'
 import { ChildSurvey } from '../child-survey.ts'
 import { RpcClient } from '../rpc-client.ts'
 import { PlacedWorkers } from '../placement/placed-workers.ts'
 
 export type ChildEvents = {
+  /** It has ended, because it was drained by this tier: it is empty, or its time is over. */
+  drained: []
   /** It can be reached, and said hello. */
   answered: []
   /** It cannot be reached any more, and is tried again. */
@@ -152,6 +154,7 @@ export class Child extends EventEmitter<ChildEvents> {
       if (head?.method === 'tier.forgot') return link.close()
       if (head?.method === 'tier.survey')
         return this.survey.told((decode(frame) as unknown as { params: unknown[] }).params[0])
+      if (head?.method === 'tier.drain') return this.#drains(frame)
       if (head?.method !== 'tier.load') return
       this.#report((decode(frame) as unknown as { params: [Load] }).params[0])
     })
@@ -169,6 +172,11 @@ export class Child extends EventEmitter<ChildEvents> {
       link.close()
       throw error
     }
+  }
+
+  #drains(frame: Frame) {
+    const [{ ended }] = (decode(frame) as unknown as { params: [DrainState] }).params
+    if (ended && ended !== 'cancelled') this.emit('drained')
   }
 
   #setLost(lost: boolean) {

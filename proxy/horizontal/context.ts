@@ -23,6 +23,8 @@ export type HorizontalEvents = {
   refused: [tier: Tier, error: Error]
   /** Its load changed; told at most once a second. */
   load: [load: Load]
+  /** A child has ended that was given back by `drain()`: it is empty, or its time is over. */
+  drained: [tier: Tier]
   /** More hosts are wanted, or fewer, or one has come or gone. Only with `scale`. */
   wanted: [wanted: Wanted]
 }
@@ -45,8 +47,13 @@ export interface ClusterContext extends EventEmitter<HorizontalEvents> {
    */
   newOrder(): () => Iterable<Child>
   has(tier: Tier): boolean
-  /** No child took a Worker. */
-  refused(): void
+  /**
+   * No child took a Worker.
+   *
+   * @param by who asked
+   * @param count how many Workers they wait for, with this one: who asks again waits for no more
+   */
+  refused(by: object, count: number): void
   /**
    * Whether a child that cannot be reached may just be late: it was there, or was not tried for
    * long.

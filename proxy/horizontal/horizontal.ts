@@ -213,6 +213,7 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
       this.#compare()
     })
     child.on('load', () => this.#count(child))
+    child.on('drained', () => this.emit('drained', tier))
     child.on('failed', error =>
       this.emit(error instanceof IncompatibleError ? 'refused' : 'failed', tier, error)
     )
@@ -314,8 +315,8 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     return this.#scaling?.hosts ?? []
   }
 
-  refused() {
-    this.#scaling?.refused()
+  refused(by: object, count: number) {
+    this.#scaling?.refused(by, count)
   }
 
   /** What its children want is decided here. */

@@ -20,7 +20,8 @@ export class Scaling extends EventEmitter<{
   readonly #before = new WeakMap<Child, Load>()
   readonly #givenBack = new WeakSet<Child>()
   #state = beginScaling(performance.now())
-  #refused = 0
+  // Workers that no child took since the last decision, by who asked for them.
+  readonly #refused = new Map<object, number>()
   #wanted: Wanted | undefined
 
   constructor(children: () => Iterable<Child>, options: Partial<ScaleOptions>) {
@@ -34,9 +35,9 @@ export class Scaling extends EventEmitter<{
     return this.#wanted
   }
 
-  /** No child took a Worker. */
-  refused() {
-    this.#refused++
+  /** No child took a Worker, and so many are waited for: who asks again is counted once. */
+  refused(by: object, count: number) {
+    this.#refused.set(by, Math.max(count, this.#refused.get(by) ?? 0))
   }
 
   /** A child drains because it is to be given back, or does not any more. */
@@ -81,14 +82,14 @@ export class Scaling extends EventEmitter<{
       {
         hosts: this.hosts,
         unreachable: unreachable.map(({ keyName }) => keyName),
-        refused: this.#refused,
+        refused: [...this.#refused.values()].reduce((sum, count) => sum + count, 0),
         at: performance.now()
       },
       this.#options
     )
     this.#state = state
     this.#wanted = wanted
-    this.#refused = 0
+    this.#refused.clear()
     this.emit('wanted', wanted, before)
   }
 }

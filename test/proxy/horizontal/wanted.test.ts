@@ -1,5 +1,6 @@
 // A cluster that looks after the number of its hosts: what it tells, and how it gives one back.
 
+import { setImmediate } from 'node:timers/promises'
 import * as localMediasoup from 'mediasoup'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -52,6 +53,21 @@ test('a Worker that no host took is told as a host that is needed, and the next 
   await until(() => cluster.wanted?.now === 2 && cluster.wanted.starting === 0)
   assert.ok(cluster.wanted!.warmup! >= 0)
   await mediasoup.createWorker()
+})
+
+test('who asks for a Worker again and again waits for one, and who asks for several for as many', async () => {
+  const cluster = startCluster([startHost('one')], { ...SCALE, interval: 300 })
+  await until(() => cluster.load.capacity === 1)
+  const mediasoup = await use(cluster)
+  await mediasoup.createWorker()
+  await until(() => cluster.hosts[0]?.workers === 1 && cluster.wanted?.now === 1)
+  const again = () => rejection(mediasoup.createWorker())
+  for (; !cluster.wanted?.starting; await setImmediate()) await again()
+  assert.is(cluster.wanted.starting, 1)
+  const other = await use(cluster)
+  const several = () => Promise.all([1, 2, 3].map(() => rejection(other.createWorker())))
+  for (; cluster.wanted.starting < 3; await setImmediate()) await several()
+  assert.is(cluster.wanted.starting, 3)
 })
 
 test('what is wanted is in the load of the tiers above, of which some do not look after hosts', async () => {
