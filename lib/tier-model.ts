@@ -82,15 +82,18 @@ const param = (name: string, schema: Schema, required = false): Param => ({
   schema
 })
 
-const load = object({
-  capacity: number,
-  used: number,
-  workers: integer,
-  shared: integer,
-  routers: integer,
-  consumers: integer,
-  draining: integer
-})
+const load = shape(
+  {
+    capacity: number,
+    used: number,
+    workers: integer,
+    shared: integer,
+    routers: integer,
+    consumers: integer,
+    draining: integer
+  },
+  { wanted: number }
+)
 const drainState = shape(
   { draining: boolean, workers: integer, routers: integer, consumers: integer },
   { deadline: number, ended: { enum: ['empty', 'deadline', 'cancelled'] } }

@@ -101,7 +101,8 @@ export class FakeLeaf implements Tier {
       shared: 0,
       routers: count('Router'),
       consumers: count('Consumer'),
-      draining: 0
+      draining: 0,
+      wanted: 0
     }
   }
 
