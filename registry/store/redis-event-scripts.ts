@@ -1,0 +1,42 @@
+// The events that are to be told, in Redis: a list for each subject, and when the next one of each
+// may be taken. (Readers of one Redis Stream would get two events of a subject at a time.)
+
+/** @param begin what each script begins with */
+export const eventScripts = (begin: string) => ({
+  /** Subject, body. Ids go on rising in a store that was emptied. */
+  publish: `${begin}
+    local last = tonumber(redis.call('GET', 'mafalda:event') or 0)
+    local id = string.format('%016.0f', math.max(last + 1, wall * 1000))
+    redis.call('SET', 'mafalda:event', id)
+    redis.call('RPUSH', 'mafalda:events:' .. ARGV[3], id .. ' ' .. ARGV[4])
+    redis.call('ZADD', 'mafalda:subjects', 'NX', now, ARGV[3])
+    redis.call('PUBLISH', 'mafalda:changes', 'events')`,
+  /** Reader, patience. */
+  take: `${begin}
+    local due = redis.call('ZRANGEBYSCORE', 'mafalda:subjects', '-inf', now, 'LIMIT', 0, 1)
+    local subject = due[1]
+    if not subject then return end
+    redis.call('ZADD', 'mafalda:subjects', now + ARGV[4], subject)
+    redis.call('HSET', 'mafalda:taken', subject, ARGV[4] .. ' ' .. ARGV[3])
+    return { subject, redis.call('LINDEX', 'mafalda:events:' .. subject, 0) }`,
+  /** Reader, subject, id. */
+  keep: `${begin}
+    local taken = redis.call('HGET', 'mafalda:taken', ARGV[4]) or ''
+    local patience, reader = string.match(taken, '^(%d+) (.*)$')
+    local first = redis.call('LINDEX', 'mafalda:events:' .. ARGV[4], 0) or ''
+    if reader == ARGV[3] and string.sub(first, 1, #ARGV[5]) == ARGV[5] then
+      redis.call('ZADD', 'mafalda:subjects', 'XX', now + patience, ARGV[4])
+    end`,
+  /** Subject, id, body. */
+  settle: `${begin}
+    local events, event = 'mafalda:events:' .. ARGV[3], ARGV[4] .. ' ' .. ARGV[5]
+    local wasFirst = redis.call('LINDEX', events, 0) == event
+    if redis.call('LREM', events, 1, event) == 0 or not wasFirst then return end
+    redis.call('HDEL', 'mafalda:taken', ARGV[3])
+    if redis.call('EXISTS', events) == 0 then
+      redis.call('ZREM', 'mafalda:subjects', ARGV[3])
+    else
+      redis.call('ZADD', 'mafalda:subjects', now, ARGV[3])
+      redis.call('PUBLISH', 'mafalda:changes', 'events')
+    end`
+})
