@@ -5,6 +5,7 @@ import { delimiter } from 'node:path'
 import { socketDefaults } from '../lib/socket-options.ts'
 import { parseAddresses, parseAnnounced, parsePorts } from './network-options.ts'
 import { option } from './option.ts'
+import { withRegistration } from './register-options.ts'
 import {
   byteCount,
   collectUrls,
@@ -21,7 +22,7 @@ import {
 } from './parse.ts'
 
 export const serveCommand = () =>
-  new Command('serve')
+  withRegistration(new Command('serve'))
     .description(
       "Serves this host's mediasoup, or many hosts as one: applications use it through connect('ws://host:port')."
     )

@@ -4,13 +4,14 @@ import type * as ms from 'mediasoup/types'
 import type { pino } from 'pino'
 import { discover } from '../lib/openrpc.ts'
 import { socketDefaults } from '../lib/socket-options.ts'
-import { remote } from '../client/index.ts'
+import { type RemoteOptions, remote } from '../client/index.ts'
 import type { Tier } from '../lib/tier.ts'
-import { horizontal, vertical } from '../proxy/index.ts'
+import { type Horizontal, horizontal, vertical } from '../proxy/index.ts'
 import {
   type Drain,
   type LeafTier,
   type Limits,
+  type Route,
   type ServerTls,
   type TokenOptions,
   leaf,
@@ -18,13 +19,14 @@ import {
 } from '../server/index.ts'
 import { openLog } from '../server/serve/log.ts'
 import { findWorker } from '../server/worker/index.mjs'
-import { type AccessOptions, accessOf } from './access.ts'
+import { accessOf } from './access.ts'
 import type { Address } from './address.ts'
 import { auditLog } from './audit-log.ts'
 import { mediaLog } from './media-log.ts'
 import { type MediaNetworkOptions, mediaNetwork } from './media-network.ts'
+import { type RegisterOptions, checkRegistration, registerTier } from './register-options.ts'
 
-interface Options extends AccessOptions, MediaNetworkOptions {
+export interface Options extends RegisterOptions, MediaNetworkOptions {
   listen: Address
   allowFiles: string[]
   grace: number
@@ -73,7 +75,23 @@ interface Options extends AccessOptions, MediaNetworkOptions {
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
-export async function serveTier(urls: string[], options: Options) {
+/** What is served. */
+export interface Served {
+  tier: Tier
+  /** Of this host's mediasoup. */
+  drain?: Drain
+  /** What else is answered on the port of clients. */
+  routes?: readonly Route[]
+  /** Ends what is beside the tier. */
+  close?(): Promise<void>
+}
+
+/** @param make makes the tier that the options describe */
+export async function serveTier<O extends Options>(
+  urls: string[],
+  options: O,
+  make: (urls: string[], options: O, logger: pino.Logger) => Promise<Served> = tierOf
+) {
   if (options.openrpc) return console.log(JSON.stringify(discover(), null, 2))
 
   const logger = openLog(options.logLevel)
@@ -82,7 +100,8 @@ export async function serveTier(urls: string[], options: Options) {
     logger.warn('runs as root, and so do its workers: use a user of its own')
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
   const audit = options.auditLog === undefined ? undefined : auditLog(options.auditLog, logger)
-  const { tier, drain } = await tierOf(urls, options, logger)
+  checkRegistration(options)
+  const { tier, drain, routes, ...beside } = await make(urls, options, logger)
   const server = await serve(tier, {
     ...listen,
     ...serveOptions(options),
@@ -92,6 +111,7 @@ export async function serveTier(urls: string[], options: Options) {
     healthListen: options.healthListen,
     metrics: options.metrics,
     metricsListen: options.metricsListen,
+    routes,
     logger
   }).catch(error => {
     tier.close() // What is tried again and again would keep this process.
@@ -99,6 +119,7 @@ export async function serveTier(urls: string[], options: Options) {
   })
   const { url, healthUrl: health, metricsUrl: metrics } = server
   logger.info({ url, health, metrics, node: tier.node }, 'listening')
+  const registration = registerTier(options, logger)
 
   // What one client's call makes mediasoup reject and forget must not end the sessions of all
   // others.
@@ -128,8 +149,10 @@ export async function serveTier(urls: string[], options: Options) {
     if (closing) return
     closing = true
     logger.info({ ...why, sessions: server.sessions }, 'closing')
+    await registration?.leave()
     // What the sessions on a proxy have is on hosts below, where the next one finds it.
     await server.close({ comesBack: tier.resumable })
+    await beside.close?.()
     logger.info('closed')
     if (tier.resumable) process.exit() // Without a word to the hosts.
     tier.close()
@@ -137,11 +160,7 @@ export async function serveTier(urls: string[], options: Options) {
 }
 
 /** The tier that the options describe, and the drain of this host if it is its mediasoup's. */
-async function tierOf(
-  urls: string[],
-  options: Options,
-  logger: pino.Logger
-): Promise<{ tier: Tier; drain?: Drain }> {
+async function tierOf(urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
   const { policy, watermark, linger, maxWorkers } = options
   const local = urls.length ? undefined : await host(options, logger)
   const below = local ?? cluster(urls, options, logger)
@@ -237,12 +256,18 @@ function keepSignals(worker: ms.Worker) {
   if (onSignal) for (const signal of SIGNALS) process.off(signal, onSignal)
 }
 
-/** Many hosts as one. */
-function cluster(urls: string[], options: Options, logger: pino.Logger): Tier {
-  const { silence, maxBacklog, timeout, patience, mixedVersions } = options
+/** How the tiers below are reached. */
+export function accessBelow(options: Options): RemoteOptions {
+  const { silence, maxBacklog, timeout } = options
   // Clients may be allowed less than what tiers say to each other.
   const maxPayload = Math.max(options.maxPayload, socketDefaults.maxPayload)
-  const access = { silence, maxPayload, maxBacklog, timeout, ...accessOf(options) }
+  return { silence, maxPayload, maxBacklog, timeout, ...accessOf(options) }
+}
+
+/** Many hosts as one. */
+export function cluster(urls: string[], options: Options, logger: pino.Logger): Horizontal {
+  const { timeout, patience, mixedVersions } = options
+  const access = accessBelow(options)
   const tier = horizontal(
     urls.map(url => remote(url, access)),
     { timeout, patience, mixedVersions }

@@ -8,8 +8,13 @@ import { SURVEY_DETAILS } from './survey.ts'
  * - observe: to ask (dump, getStats, tier.locate, …)
  * - create:  to make objects, and to change, use and close them
  * - operate: what is about the tier and not about the session's own objects (tier.load)
+ *
+ * And of a registry, over HTTP:
+ *
+ * - register: to add hosts
+ * - rooms:    to ask for rooms
  */
-export const SCOPES = ['observe', 'create', 'operate'] as const
+export const SCOPES = ['observe', 'create', 'operate', 'register', 'rooms'] as const
 
 export type Scope = (typeof SCOPES)[number]
 

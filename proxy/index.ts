@@ -2,6 +2,7 @@
 
 export {
   horizontal,
+  type ChildFacts,
   type Horizontal,
   type HorizontalEvents,
   type HorizontalOptions

@@ -40,6 +40,8 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Why it is not up although it can be reached. Kept until it is, so that it is told once. */
   refusal: string | undefined
   load: Load = IDLE
+  /** How many times it has told its load. */
+  reports = 0
   /** What there is below it, while somebody looks. */
   readonly survey = new ChildSurvey()
   /**
@@ -161,6 +163,7 @@ export class Child extends EventEmitter<ChildEvents> {
 
   #report(load: Load) {
     this.load = load
+    this.reports++
     this.#placed.reported()
     this.emit('load')
   }

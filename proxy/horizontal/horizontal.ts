@@ -44,11 +44,21 @@ export interface HorizontalOptions {
 
 export type { HorizontalEvents } from './context.ts'
 
+export interface ChildFacts {
+  /** One that is `lost` gets no Workers: its connection broke, and may be regained. */
+  state: ChildState
+  load: Load
+  /** How many times it has told its load. */
+  reports: number
+}
+
 /** A tier that is a live collection of tiers, with the semantics of a Set. */
 export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterable<Tier> {
   readonly size: number
   readonly load: Load
   has(tier: Tier): boolean
+  /** How a child is now; undefined when it is none. */
+  child(tier: Tier): ChildFacts | undefined
   /**
    * Adds a child, which takes its share as soon as it is up.
    *
@@ -150,6 +160,11 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
 
   has(tier: Tier) {
     return this.#children.has(tier)
+  }
+
+  child(tier: Tier): ChildFacts | undefined {
+    const child = this.#children.get(tier)
+    return child && { state: stateOf(child), load: child.load, reports: child.reports }
   }
 
   [Symbol.iterator]() {

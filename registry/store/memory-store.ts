@@ -3,13 +3,18 @@
 import { EventEmitter, on } from 'node:events'
 import type { Host, HostChange } from '../host.ts'
 import { canonical } from './changes.ts'
-import type { Assignment, Place, Store, StoredEvent } from './store.ts'
+import {
+  type Assignment,
+  type Place,
+  type Store,
+  type StoreOptions,
+  type StoredEvent,
+  storeDefaults
+} from './store.ts'
 import { wakened } from './wakened.ts'
 
 const LOOK_MS = 100
-/** How long the epoch of a room outlives its place, and how often that is looked at, in ms. */
-const EPOCH_LIFE_MS = 3_600_000
-const TIDY_MS = 600_000
+const WAIT_MS = 60_000
 const NOBODY = ''
 
 interface Member {
@@ -35,14 +40,22 @@ export class MemoryStore implements Store {
   readonly #events = new Map<string, StoredEvent>()
   readonly #taken = new Map<string, Taken>()
   readonly #published = new EventEmitter<{ event: [] }>().setMaxListeners(0)
+  readonly #told = new Map<string, string>()
   readonly #leads = new Map<string, { registry: string; until: number }>()
   readonly #closed = new AbortController()
-  readonly #timers = [
-    setInterval(() => this.#expire(), LOOK_MS).unref(),
-    setInterval(() => this.#tidy(), TIDY_MS).unref()
-  ]
+  readonly #timers: readonly NodeJS.Timeout[]
+  readonly #epochLife: number
   // Greater than those of the process before.
   #serial = Date.now() * 1_000
+
+  constructor(options: StoreOptions = {}) {
+    const { epochLife, tidyEvery } = { ...storeDefaults, ...options }
+    this.#epochLife = epochLife
+    this.#timers = [
+      setInterval(() => this.#expire(), LOOK_MS).unref(),
+      setInterval(() => this.#tidy(), tidyEvery).unref()
+    ]
+  }
 
   async *changes(signal: AbortSignal): AsyncGenerator<HostChange> {
     const changes = on(this.#changes, 'change', { signal })
@@ -101,7 +114,7 @@ export class MemoryStore implements Store {
     const place = this.#places.get(room)
     if (!place || place.host === NOBODY) return undefined
     this.#places.set(room, { ...place, host: NOBODY })
-    this.#ended.set(room, performance.now() + EPOCH_LIFE_MS)
+    this.#ended.set(room, performance.now() + this.#epochLife)
     return place
   }
 
@@ -118,7 +131,7 @@ export class MemoryStore implements Store {
       if (event) {
         this.#taken.set(event.id, { reader, patience, until: performance.now() + patience })
         yield event
-      } else await wakened(this.#published, 'event', TIDY_MS, ended)
+      } else await wakened(this.#published, 'event', WAIT_MS, ended)
     }
   }
 
@@ -146,6 +159,22 @@ export class MemoryStore implements Store {
     for (const timer of this.#timers) clearInterval(timer)
   }
 
+  async hosts() {
+    return [...this.#members.values()].map(({ host }) => host)
+  }
+
+  async tell(subject: string, state: string | undefined, body: string) {
+    if (this.#told.get(subject) === state) return false
+    if (state === undefined) this.#told.delete(subject)
+    else this.#told.set(subject, state)
+    await this.publish(subject, body)
+    return true
+  }
+
+  async told(prefix: string) {
+    return new Map([...this.#told].filter(([subject]) => subject.startsWith(prefix)))
+  }
+
   /** The first that nobody has, and before which none of its subject is. */
   #next(): StoredEvent | undefined {
     const subjects = new Set<string>()
@@ -171,7 +200,7 @@ export class MemoryStore implements Store {
     for (const [room, { host }] of this.#places) {
       const until = this.#ended.get(room)
       if (this.#members.has(host)) this.#ended.delete(room)
-      else if (until === undefined) this.#ended.set(room, now + EPOCH_LIFE_MS)
+      else if (until === undefined) this.#ended.set(room, now + this.#epochLife)
       else if (until < now) {
         this.#places.delete(room)
         this.#ended.delete(room)

@@ -1,16 +1,27 @@
 // The events that are to be told, in Redis: a list for each subject, and when the next one of each
 // may be taken. (Readers of one Redis Stream would get two events of a subject at a time.)
 
-/** @param begin what each script begins with */
-export const eventScripts = (begin: string) => ({
-  /** Subject, body. Ids go on rising in a store that was emptied. */
-  publish: `${begin}
+/** Of a script that has published when it is over. */
+const publish = (subject: string, body: string) => `
     local last = tonumber(redis.call('GET', 'mafalda:event') or 0)
     local id = string.format('%016.0f', math.max(last + 1, wall * 1000))
     redis.call('SET', 'mafalda:event', id)
-    redis.call('RPUSH', 'mafalda:events:' .. ARGV[3], id .. ' ' .. ARGV[4])
-    redis.call('ZADD', 'mafalda:subjects', 'NX', now, ARGV[3])
-    redis.call('PUBLISH', 'mafalda:changes', 'events')`,
+    redis.call('RPUSH', 'mafalda:events:' .. ${subject}, id .. ' ' .. ${body})
+    redis.call('ZADD', 'mafalda:subjects', 'NX', now, ${subject})
+    redis.call('PUBLISH', 'mafalda:changes', 'events')`
+
+/** @param begin what each script begins with */
+export const eventScripts = (begin: string) => ({
+  /** Subject, body. Ids go on rising in a store that was emptied. */
+  publish: begin + publish('ARGV[3]', 'ARGV[4]'),
+  /** Subject, body, and the state that it tells, if there is one. */
+  tell: `${begin}
+    local told = redis.call('HGET', 'mafalda:told', ARGV[3]) or nil
+    if told == ARGV[5] then return 0 end
+    if ARGV[5] then redis.call('HSET', 'mafalda:told', ARGV[3], ARGV[5])
+    else redis.call('HDEL', 'mafalda:told', ARGV[3]) end
+    ${publish('ARGV[3]', 'ARGV[4]')}
+    return 1`,
   /** Reader, patience. */
   take: `${begin}
     local due = redis.call('ZRANGEBYSCORE', 'mafalda:subjects', '-inf', now, 'LIMIT', 0, 1)

@@ -7,8 +7,6 @@ import { eventScripts } from './redis-event-scripts.ts'
 const STEP_MS = 1_000
 /** How long a store that nobody has seen before gives no new places, in ms. */
 const NEW_STORE_MS = 1_000
-/** How long the epoch of a room outlives its place, in ms. */
-export const EPOCH_LIFE_MS = 3_600_000
 
 /**
  * Leases run by a clock of the store, that of Redis, which stands still while nobody asks: who comes
@@ -141,14 +139,14 @@ export const scripts = {
     local epoch, host = read(ARGV[3])
     if isThere(host) then return { host, epoch } end
     if refilling() then return refilled end`),
-  /** Room. */
+  /** Room, for how long its epoch is kept. */
   remove: rooms(`
     local epoch, host = read(ARGV[3])
     if host == '/' then
       if refilling() then return refilled end
       return
     end
-    write(ARGV[3], epoch, '/', now + ${EPOCH_LIFE_MS})
+    write(ARGV[3], epoch, '/', now + ARGV[4])
     return { host, epoch }`),
   /** Room, host, epoch, …: what the store may have lost. Of two, the greater epoch is the newer one. */
   putBack: rooms(`
@@ -160,14 +158,14 @@ export const scripts = {
         else write(room, epoch + 1, current) end
       end
     end`),
-  /** Room, …: those without a host keep their epoch for a time, and are then forgotten. */
+  /** How long epochs are kept, room, …: those without a host are forgotten then. */
   tidy: rooms(`
-    for i = 3, #ARGV do
+    for i = 4, #ARGV do
       local epoch, host, ends = read(ARGV[i])
       if isThere(host) then
         if ends ~= '' then write(ARGV[i], epoch, host) end
       elseif ends == '' then
-        if epoch > 0 then write(ARGV[i], epoch, host, now + ${EPOCH_LIFE_MS}) end
+        if epoch > 0 then write(ARGV[i], epoch, host, now + ARGV[3]) end
       elseif tonumber(ends) < now then redis.call('HDEL', 'mafalda:rooms', ARGV[i]) end
     end`),
 

@@ -7,14 +7,22 @@ import { canonical } from './changes.ts'
 import { RedisConnection } from './redis-connection.ts'
 import { RedisHosts } from './redis-hosts.ts'
 import { RefilledRedis } from './refilled-redis.ts'
-import { type Assignment, type Place, type Store, type StoredEvent, StoreError } from './store.ts'
+import {
+  type Assignment,
+  type Place,
+  type Store,
+  type StoreOptions,
+  type StoredEvent,
+  StoreError,
+  storeDefaults
+} from './store.ts'
 import { TidyRooms } from './tidy-rooms.ts'
 import { wakened } from './wakened.ts'
 
 /** How often a reader of events looks whether it has missed that there is one, in ms. */
 const LOOK_MS = 500
 
-export interface RedisStoreOptions {
+export interface RedisStoreOptions extends StoreOptions {
   /** Redis cannot be asked. */
   onAway?: (error: Error) => void
   /** Redis can be asked, again or for the first time. */
@@ -37,12 +45,15 @@ class RedisStore implements Store {
   readonly #tidy: TidyRooms
   readonly #events = new EventEmitter<{ event: [] }>().setMaxListeners(0)
   readonly #closed = new AbortController()
+  readonly #epochLife: number
 
-  constructor(url: string, { onAway, onBack }: RedisStoreOptions) {
+  constructor(url: string, { onAway, onBack, ...rest }: RedisStoreOptions) {
+    const options = { ...storeDefaults, ...rest }
+    this.#epochLife = options.epochLife
     this.#connection = new RedisConnection(url)
     this.#redis = new RefilledRedis(this.#connection)
     this.#hosts = new RedisHosts(this.#redis)
-    this.#tidy = new TidyRooms(this.#connection, this.#redis)
+    this.#tidy = new TidyRooms(this.#connection, this.#redis, options)
     this.#connection.on('message', message => {
       if (message === 'events') this.#events.emit('event')
       else this.#hosts.look()
@@ -62,6 +73,10 @@ class RedisStore implements Store {
 
   changes(signal: AbortSignal): AsyncIterable<HostChange> {
     return this.#hosts.changes(signal)
+  }
+
+  async hosts() {
+    return [...(await this.#hosts.read()).values()]
   }
 
   async register(host: Host, lease: number, rooms: readonly Place[] = []) {
@@ -106,7 +121,7 @@ class RedisStore implements Store {
   }
 
   async remove(room: string) {
-    const answer = await this.#redis.ask('remove', room)
+    const answer = await this.#redis.ask('remove', room, this.#epochLife)
     this.#redis.known.places.delete(room)
     return answer ? placeOf(room, answer) : undefined
   }
@@ -145,6 +160,18 @@ class RedisStore implements Store {
 
   async settle({ subject, id, body }: StoredEvent) {
     await this.#redis.ask('settle', subject, id, body)
+  }
+
+  async tell(subject: string, state: string | undefined, body: string) {
+    const states = state === undefined ? [] : [state]
+    return (await this.#redis.ask('tell', subject, body, ...states)) === 1
+  }
+
+  async told(prefix: string) {
+    const states = new Map<string, string>()
+    for await (const [subject, state] of this.#connection.entries('mafalda:told'))
+      if (subject.startsWith(prefix)) states.set(subject, state)
+    return states
   }
 
   async lead(task: string, registry: string, lease: number) {

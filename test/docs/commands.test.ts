@@ -20,6 +20,8 @@ cleanUp(test)
 const known: [words: string, run: (command: Command, block: Block) => unknown][] = [
   ['mafalda serve --help', ends],
   ['mafalda serve --openrpc', ends],
+  ['mafalda registry', heldBy('test/registry/command.test.ts')],
+  ['mafalda serve --register', heldBy('test/registry/command.test.ts')],
   ['mafalda serve', serves],
   ['mafalda monitor', heldBy('test/cli/monitor.test.ts')],
   ['mafalda drain', drains],

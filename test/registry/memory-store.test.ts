@@ -4,6 +4,6 @@ import { MemoryStore } from '../../registry/store/memory-store.ts'
 import { storeSuite } from './store-suite.ts'
 
 storeSuite('in memory', async () => {
-  const store = new MemoryStore()
-  return { open: async () => store, end: () => {} }
+  let store: MemoryStore | undefined
+  return { open: async options => (store ??= new MemoryStore(options)), end: () => {} }
 }).run()

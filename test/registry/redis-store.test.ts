@@ -13,7 +13,7 @@ const test = storeSuite('in Redis', async () => {
   await redis.empty()
   // A new store would give no places for a second.
   await redis.send('SET mafalda:generation empty')
-  return { open: () => openRedisStore(redis.url), end: () => {} }
+  return { open: options => openRedisStore(redis.url, options), end: () => {} }
 })
 
 test.after(() => redis.end())

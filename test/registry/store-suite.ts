@@ -4,7 +4,7 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { HostChange, Hosts } from '../../registry/host.ts'
-import type { Store, StoredEvent } from '../../registry/store/store.ts'
+import type { Store, StoreOptions, StoredEvent } from '../../registry/store/store.ts'
 import { slowness, until } from '../kit/until.ts'
 
 /** How many rooms are raced for, by three registries at once. */
@@ -13,7 +13,7 @@ const LONG = 60_000
 const SHORT = 300
 
 /** Where registries that share a store get one, each its own. */
-export type OpenStore = () => Promise<Store>
+export type OpenStore = (options?: StoreOptions) => Promise<Store>
 
 const hostOf = (id: string, labels?: Record<string, string>) => ({
   id,
@@ -72,8 +72,8 @@ export function storeSuite(
     const begun = await begin()
     context.stores = []
     context.end = begun.end
-    context.open = async () => {
-      const store = await begun.open()
+    context.open = async options => {
+      const store = await begun.open(options)
       context.stores.push(store)
       return store
     }
@@ -126,7 +126,7 @@ export function storeSuite(
     await one.hold('a', 'first', LONG)
     await other.hold('a', 'second', LONG)
     await one.register(hostOf('b'), SHORT)
-    await until(() => told.includes('-b'))
+    await until(async () => !(await one.assign('where b is', ['b'])))
     assert.not(told.includes('-a'))
     await one.release('a', 'first')
     await one.release('a', 'first')
@@ -210,6 +210,26 @@ export function storeSuite(
     assert.is(await store.place('room'), undefined)
     assert.equal(await all(store.places()), [])
     assert.is((await store.assign('room', ['a']))?.epoch, 2)
+  })
+
+  test('the epochs of rooms that are no more are forgotten after a time', async ({ open }) => {
+    const store = await open({ epochLife: SHORT, tidyEvery: SHORT })
+    await store.register(hostOf('a'), LONG)
+    await store.register(hostOf('b'), LONG)
+    const rooms = Array.from({ length: 100 }, (_, index) => `room ${index}`)
+    for (const room of rooms) await store.assign(room, ['a'])
+    await store.assign('there', ['b'])
+    for (const room of rooms.slice(50)) await store.remove(room)
+    await store.unregister('a')
+    const isForgotten = async () => {
+      const places = [rooms.shift()!, rooms.pop()!].map(room => store.assign(room, ['b']))
+      const epochs = (await Promise.all(places)).map(place => place!.epoch)
+      await setTimeoutPromise(SHORT)
+      return epochs.every(epoch => epoch === 1)
+    }
+    assert.is(await isForgotten(), false)
+    await until(isForgotten)
+    assert.is((await store.assign('there', ['a']))?.isNew, false)
   })
 
   test('a host puts back the rooms that it has, unless a newer place is known', async ({
@@ -308,6 +328,31 @@ export function storeSuite(
     assert.equal(eager.events, [])
     await until(() => eager.events.length === 1)
     await Promise.all([slow.end(), eager.end()])
+  })
+
+  test('of all who tell the state of a subject, one publishes it', async ({ open }) => {
+    const [one, other] = [await open(), await open()]
+    const both = await Promise.all([one.tell('a', 'up', '1'), other.tell('a', 'up', '2')])
+    assert.equal(both.sort(), [false, true])
+    assert.is(await one.tell('b', 'up', '3'), true)
+    assert.equal([...(await other.told('a'))], [['a', 'up']])
+    assert.is(await other.tell('a', undefined, '4'), true)
+    assert.is(await one.tell('a', undefined, '5'), false)
+    assert.is((await one.told('')).size, 1)
+    const reader = read(one, 'reader', LONG)
+    await until(() => reader.events.length === 2) // Of each subject the first.
+    for (const event of [...reader.events]) await one.settle(event)
+    await until(() => reader.events.length === 3)
+    assert.is(reader.bodies()[2], '4')
+    await reader.end()
+  })
+
+  test('the hosts that are there now can be listed', async ({ open }) => {
+    const [one, other] = [await open(), await open()]
+    assert.equal(await one.hosts(), [])
+    const host = { id: 'a', url: 'ws://a:1', labels: { region: 'eu' } }
+    await one.register(host, LONG)
+    assert.equal(await other.hosts(), [host])
   })
 
   test('one registry at a time does a task', async ({ open }) => {
