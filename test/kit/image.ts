@@ -72,7 +72,12 @@ export async function buildImage(folder = mkdtempSync(join(tmpdir(), 'mafalda-im
 }
 
 function stageOf(folder: string, from: string): Stage {
-  const root = mkdtempSync(join(folder, 'stage-'))
+  return { ...baseImage(folder), name: / AS (\S+)/.exec(from)?.[1] }
+}
+
+/** An image of what is on this machine. */
+export function baseImage(folder: string): Image {
+  const root = mkdtempSync(join(folder, 'root-'))
   chmodSync(root, 0o755)
   const npm = dirname(dirname(realpathSync(programOf('npm'))))
   for (const path of ['etc', 'opt', 'tmp', 'run', 'root', 'usr/local/bin'])
@@ -82,7 +87,6 @@ function stageOf(folder: string, from: string): Stage {
   symlinkSync('/base/node', join(root, 'usr/local/bin/node'))
   const ours = ['bin', 'sbin', 'lib', 'lib64', 'share'].map(path => `/usr/${path}`)
   return {
-    name: / AS (\S+)/.exec(from)?.[1],
     root,
     mounts: [
       ...[...ours, '/etc/ssl', '/etc/alternatives'].map(path => bind(path)),
