@@ -2,14 +2,14 @@
 
 import type { pino } from 'pino'
 import { remote } from '../client/index.ts'
-import { vertical } from '../proxy/index.ts'
-import { MemoryStore, type Store, openRegistry } from '../registry/index.ts'
+import { MemoryStore, type Store, openRedisStore, openRegistry } from '../registry/index.ts'
 import {
   type Options as ServeOptions,
   type Served,
   accessBelow,
   cluster,
-  serveTier
+  serveTier,
+  spanning
 } from './serve.ts'
 
 interface Options extends ServeOptions {
@@ -22,22 +22,23 @@ interface Options extends ServeOptions {
 export const serveRegistry = (options: Options) => serveTier([], options, registryOf)
 
 async function registryOf(_urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
-  const { policy, watermark, linger, maxWorkers } = options
   const access = accessBelow(options)
   const hosts = cluster([], options, logger)
   const { routes, close } = openRegistry({
     cluster: hosts,
     connect: url => remote(url, access),
-    store: await openStore(options.store),
+    store: await openStore(options.store, logger),
     lease: options.lease * 1_000,
     whenAway: options.rooms,
     log: logger
   })
-  const settings = { policy, watermark, linger, maxWorkers }
-  return { tier: options.vertical ? vertical(hosts, settings) : hosts, routes, close }
+  return { tier: spanning(hosts, options), routes, close }
 }
 
-async function openStore(url: string): Promise<Store> {
+async function openStore(url: string, logger: pino.Logger): Promise<Store> {
   if (url === 'memory') return new MemoryStore()
-  throw new Error(`--store must be memory (got ${url})`)
+  return openRedisStore(url, {
+    onAway: ({ message }) => logger.warn({ reason: message }, 'the store is away'),
+    onBack: () => logger.info('the store can be asked')
+  })
 }

@@ -275,9 +275,9 @@ export const serveCommand = () =>
     .addOption(
       option(
         '--policy <policy>',
-        'where --vertical puts transports: pack fills few Workers, scatter puts each on another one'
+        'where --vertical puts transports: pack fills few Workers, scatter puts each on another one; first: as pack, and hosts are filled in the order of their names'
       )
-        .choices(['pack', 'scatter'])
+        .choices(['pack', 'scatter', 'first'])
         .default('pack')
     )
     .addOption(

@@ -37,13 +37,13 @@ const MAX_QUOTED = 200
 export async function openSession(
   dial: () => Promise<Link>,
   options: ResumeOptions,
-  { key = newSessionKey(), resume, budget, entry }: OpenOptions = {}
+  { key = newSessionKey(), resume, budget, entry, realm }: OpenOptions = {}
 ): Promise<Link> {
   const link = new ResumableLink(options.maxBacklog, budget)
   const { grace, returns } = await carry(
     link,
     await dial(),
-    { ...key, received: resume ? null : 0, resume, entry },
+    { ...key, received: resume ? null : 0, resume, entry, realm },
     options
   )
   link.on('lost', error => void regain(error))
@@ -80,7 +80,7 @@ export async function openSession(
       const carrier = await dial()
       if (link.ended) return carrier.close()
       const { received } = link
-      await carry(link, carrier, { ...key, received, resume: true, entry }, options)
+      await carry(link, carrier, { ...key, received, resume: true, entry, realm }, options)
     } catch (error) {
       // Where nobody listens any more, the sessions have ended with their process.
       if (!returns && isRefused(error as Error)) throw new AbortError(lost as Error)

@@ -22,6 +22,8 @@ export interface Opening extends SessionKey {
   maxPayload?: number
   /** What a tier above calls the session in its log. */
   entry?: string
+  /** The realm that a tier above knows the session to be of. */
+  realm?: string
 }
 
 export interface OpenReply {
@@ -72,18 +74,21 @@ export function openingOf(frame: Frame): { id: Id; opening: unknown } | undefine
 }
 
 export const isOpening = (value: unknown): value is Opening => {
-  const { session, secret, received, maxPayload, entry } = Object(value) as Partial<Opening>
+  const { session, secret, received, maxPayload, entry, realm } = Object(value) as Partial<Opening>
   return (
     isKey(session) &&
     isKey(secret) &&
     (received === null || isCount(received)) &&
     (maxPayload === undefined || isCount(maxPayload)) &&
-    (entry === undefined || isName(entry))
+    (entry === undefined || isName(entry)) &&
+    (realm === undefined || isRealm(realm))
   )
 }
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
 
 const isName = (value: unknown) => typeof value === 'string' && /^[\w-]{1,32}$/.test(value)
+
+const isRealm = (value: unknown) => typeof value === 'string' && /^[\w-]{1,64}$/.test(value)
 
 const isKey = (value: unknown) => typeof value === 'string' && /^[\w-]{16,64}$/.test(value)

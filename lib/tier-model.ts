@@ -118,7 +118,7 @@ const frames = {
 
 const opening = shape(
   { session: string, secret: string, received: frames },
-  { resume: boolean, maxPayload: integer, entry: string }
+  { resume: boolean, maxPayload: integer, entry: string, realm: string }
 )
 const draining = shape(
   { node: string, workers: { type: 'array', items: handle } },

@@ -23,6 +23,8 @@ export interface OpenOptions {
   whose?: Whose
   /** What the session is called in the logs of the tier where its client came in. */
   entry?: string
+  /** Whose Producers it may borrow: those of sessions of the same realm. */
+  realm?: string | undefined
   /** Counts what waits to be sent, with that of all other sessions in the process. */
   budget?: Budget
 }

@@ -3,6 +3,7 @@
 export type { Host, HostChange, HostStatus, Hosts } from './host.ts'
 export { openRegistry, type Registry, type RegistryOptions } from './registry.ts'
 export { MemoryStore } from './store/memory-store.ts'
+export { type RedisStoreOptions, openRedisStore } from './store/redis-store.ts'
 export {
   type Assignment,
   type Place,

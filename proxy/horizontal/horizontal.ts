@@ -16,7 +16,8 @@ import type { ClusterContext, HorizontalEvents } from './context.ts'
 import { differenceOf, likenessOf, majorityOf } from './likeness.ts'
 import { ClusterSession } from './session.ts'
 import { inTurn } from '../placement/in-turn.ts'
-import { type Candidate, mostFree } from '../placement/most-free.ts'
+import { type NamedCandidate, first } from '../placement/first.ts'
+import { mostFree } from '../placement/most-free.ts'
 import { Ranking } from '../placement/ranking.ts'
 import { TierSurvey } from '../tier-survey.ts'
 
@@ -24,10 +25,11 @@ const REPORT_MS = 1_000
 
 export interface HorizontalOptions {
   /**
-   * Where Workers go: `most-free` to the child with the most free capacity, `scatter` to each in
-   * turn, to test pipes. Default `most-free`.
+   * Where Workers go: `most-free` to the child with the most free capacity, `first` to the first one
+   * by name that has room, so that the last ones run empty, `scatter` to each in turn, to test pipes.
+   * Default `most-free`.
    */
-  policy?: 'most-free' | 'scatter'
+  policy?: 'most-free' | 'first' | 'scatter'
   /** How long a child may take to answer a request, in ms. Default 30 s. */
   timeout?: number
   /**
@@ -99,7 +101,7 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
   readonly #children = new Map<Tier, Child>()
   // Those that are up: in the order in which they get Workers, and with what they count for in the
   // load of the whole.
-  readonly #ranking = new Ranking<Child, Candidate>(mostFree)
+  readonly #ranking: Ranking<Child, NamedCandidate>
   readonly #counted = new Map<Child, Load>()
   #load = IDLE
   #told = IDLE
@@ -135,6 +137,7 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     checkDurations({ timeout }, 1)
     checkDurations({ patience })
     this.setMaxListeners(0) // Every session listens to its load.
+    this.#ranking = new Ranking(policy === 'first' ? first : mostFree)
     this.newOrder =
       policy === 'scatter'
         ? () => inTurn(() => [...this.#children.values()].filter(({ isUp, lost }) => isUp && !lost))
@@ -294,9 +297,9 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
   /** A child is up, or its load changed. */
   #count(child: Child) {
     if (!child.isUp || this.#children.get(child.tier) !== child) return
-    const { load, promised, lost } = child
+    const { load, promised, lost, keyName: name } = child
     if (lost) this.#ranking.delete(child)
-    else this.#ranking.put(child, { load, promised })
+    else this.#ranking.put(child, { load, promised, name })
     if (!lost) this.#wake()
     this.#exchange(child, lost ? IDLE : { ...load, workers: load.workers + promised })
   }

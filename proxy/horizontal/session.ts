@@ -60,7 +60,7 @@ export class ClusterSession extends ProxySession implements Recoverable {
   readonly routes = new Map<string, ClusterChildSession | null>()
   readonly #inFlight = new Map<Id, InFlight>()
   readonly #key: SessionKey | undefined
-  readonly #options: Pick<OpenOptions, 'budget' | 'entry'>
+  readonly #options: Pick<OpenOptions, 'budget' | 'entry' | 'realm'>
   readonly pipes: Pipes
   readonly #piping: Piping
   readonly #placing: Placing
@@ -76,11 +76,11 @@ export class ClusterSession extends ProxySession implements Recoverable {
   constructor(
     cluster: ClusterContext,
     link: Link,
-    { key, budget, entry, whose }: OpenOptions = {}
+    { key, budget, entry, realm, whose }: OpenOptions = {}
   ) {
     super(link, { load: cluster, survey: cluster.survey }, whose)
     this.cluster = cluster
-    this.#options = { budget, entry }
+    this.#options = { budget, entry, realm }
     this.#key = key
     this.pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
     this.#piping = new Piping(this.pipes)

@@ -80,7 +80,14 @@ export function vertical(
     close: () => tier.close()
   }
 
-  async function open({ key, resume, budget, entry, whose }: OpenOptions = {}): Promise<Link> {
+  async function open({
+    key,
+    resume,
+    budget,
+    entry,
+    realm,
+    whose
+  }: OpenOptions = {}): Promise<Link> {
     await tierLoad.join()
     try {
       const below = await tier.open({
@@ -88,6 +95,7 @@ export function vertical(
         resume,
         budget,
         entry,
+        realm,
         whose
       })
       below.once('close', () => tierLoad.leave())

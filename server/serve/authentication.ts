@@ -99,6 +99,8 @@ export class AuthenticatedLink extends LinkFilter {
       const grant = await this.#tokens.verify(tokenOf(message.params))
       if (known && known.subject !== grant.subject)
         throw new AccessError(codes.forbidden, 'a token is renewed for the subject that it was for')
+      if (known && known.realm !== grant.realm)
+        throw new AccessError(codes.forbidden, 'a token is renewed for the realm that it was for')
       if (!known && !this.#closed) this.#events.onGrant?.(grant)
       this.#admit(grant)
       if (known) this.#events.onRenewed?.()

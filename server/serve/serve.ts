@@ -44,6 +44,7 @@ import { openSession } from './open-session.ts'
 import { type Peer, factsOf, nameSession } from './peer.ts'
 import { respond } from './status.ts'
 import { Overload } from './overload.ts'
+import { realmOf } from './realm.ts'
 import { Strangers } from './strangers.ts'
 import { upgradeRefusal } from './upgrade.ts'
 import { refuse, tokenIn } from './upgrade-answers.ts'
@@ -129,6 +130,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     onSession: (...session) => void openSession(context, ...session),
     whose,
     entryOf: nameSession,
+    realmOf: ({ identity }, realm) => realmOf(identity, realm),
     subjectOf: ({ identity }) => identity.subject,
     onResume
   })
@@ -331,7 +333,12 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
           context,
           new BoundedLink(link, budget),
           peer,
-          tier.open({ budget, entry: nameSession(peer), whose: whose(peer) }),
+          tier.open({
+            budget,
+            entry: nameSession(peer),
+            realm: realmOf(peer.identity),
+            whose: whose(peer)
+          }),
           frame
         )
       }

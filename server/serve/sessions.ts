@@ -26,12 +26,14 @@ interface Identity {
   secret: string
   /** Of the session on the tier. The client does not know it, and another subject has another one. */
   key: SessionKey
+  realm: string | undefined
 }
 
 interface Session<P> {
   peer: P
   // No Buffer: Node.js makes a small one a part of 64 KiB, which it would keep.
   secret: string
+  readonly realm: string | undefined
   link: ResumableLink
   /** Another process had it before. */
   isRevived: boolean
@@ -55,6 +57,8 @@ export interface SessionsOptions<P> {
   whose(peer: P): Whose
   /** What to call a session in logs, of a peer that says what it is called above. */
   entryOf(peer: P, entry: string | undefined): string
+  /** The realm of a peer's session: of a tier above, the one that its opening says. */
+  realmOf(peer: P, realm: string | undefined): string | undefined
   /** The subject that a peer's token or certificate names. Nobody else comes to its sessions, on this tier or below. */
   subjectOf(peer: P): string | undefined
   /**
@@ -89,7 +93,7 @@ export class Sessions<P> {
         'tier.open takes {session, secret, received}: two random strings of 16 to 64 letters, digits, - and _, and a number of frames; and maxPayload, in bytes'
       )
     const { received, resume = false, maxPayload = UNSTATED_MAX_PAYLOAD } = opening
-    const { tier, grace, budget, subjectOf, entryOf } = this.#options
+    const { tier, grace, budget, subjectOf, entryOf, realmOf } = this.#options
     const { session, secret } = opening
     const subject = subjectOf(peer) ?? ''
     const id = `${session} ${subject}`
@@ -98,11 +102,13 @@ export class Sessions<P> {
     if (this.#reviving.has(key.session) && (await this.#isLostWhileReviving(key, carrier))) return
     const known = this.#sessions.get(id)
     if (known && !isSame(known.secret, secret)) throw new WrongSecretError(GONE)
+    const realm = realmOf(peer, opening.realm)
+    if (known && known.realm !== realm) throw new SessionError(GONE)
     if (known) this.#options.onResume(known.peer, peer, resume)
     if (known && resume) return this.#goOn(known, carrier, opening, answer)
     if (!resume && received !== 0) throw new SessionError(GONE)
     known?.link.end(new ConnectionError('the session was begun anew'))
-    const identity = { id, secret, key }
+    const identity = { id, secret, key, realm }
     if (resume) {
       const revived = this.#revive(identity, carrier, opening, peer, answer)
       this.#reviving.set(
@@ -116,7 +122,7 @@ export class Sessions<P> {
     link.attach(carrier, 0, () => answer({ received: 0, grace, returns: tier.resumable }))
     const entry = entryOf(peer, opening.entry)
     const whose = this.#options.whose(peer)
-    this.#options.onSession(link, peer, tier.open({ key: identity.key, budget, entry, whose }))
+    this.#options.onSession(link, peer, tier.open({ key, budget, entry, realm, whose }))
   }
 
   /**
@@ -180,6 +186,7 @@ export class Sessions<P> {
       key: identity.key,
       budget,
       entry: entryOf(peer, entry),
+      realm: identity.realm,
       whose: whose(peer)
     }
     const session = await tier.open({ ...options, resume: true }).catch(error => {
@@ -200,11 +207,17 @@ export class Sessions<P> {
     if (lost) link.lose(lost)
   }
 
-  #begin({ id, secret }: Identity, peer: P, leave: () => void, isRevived = false): Session<P> {
+  #begin(
+    { id, secret, realm }: Identity,
+    peer: P,
+    leave: () => void,
+    isRevived = false
+  ): Session<P> {
     const { grace, maxBacklog, budget } = this.#options
     const session: Session<P> = {
       peer,
       secret,
+      realm,
       link: new ResumableLink(maxBacklog, budget),
       isRevived
     }

@@ -39,6 +39,8 @@ export interface Grant {
   subject: string | undefined
   /** The `jti` of the token. */
   tokenId: string | undefined
+  /** The claim `realm` of the token: see realm.ts. */
+  realm?: string | undefined
   scopes: ReadonlySet<Scope>
   limits: Partial<SessionLimits>
   /** When it expires, in ms since 1970. */
@@ -133,7 +135,7 @@ export function scopesIn(text: unknown): ReadonlySet<Scope> {
 const isSubject = (sub: unknown) =>
   typeof sub === 'string' && sub.length > 0 && sub.length <= MAX_SUBJECT
 
-function grantOf({ sub, jti, scope, exp, limits = {} }: JWTPayload): Grant {
+function grantOf({ sub, jti, realm, scope, exp, limits = {} }: JWTPayload): Grant {
   const scopes = scopesIn(scope)
   if (!scopes.size)
     throw new AccessError(
@@ -145,11 +147,17 @@ function grantOf({ sub, jti, scope, exp, limits = {} }: JWTPayload): Grant {
       codes.unauthenticated,
       `the sub of the token has 1 to ${MAX_SUBJECT} characters`
     )
+  if (realm !== undefined && !isSubject(realm))
+    throw new AccessError(
+      codes.unauthenticated,
+      `the realm of the token has 1 to ${MAX_SUBJECT} characters`
+    )
   try {
     return {
       of: 'token',
       subject: sub,
       tokenId: jti === undefined ? undefined : String(jti),
+      realm: realm as string | undefined,
       scopes,
       limits: checkLimits(limits, sessionDefaults),
       expires: exp! * 1000
