@@ -37,6 +37,7 @@ export interface ContainerOptions {
   /** Whether its root may be written. Default: no. */
   writable?: boolean
   mounts?: Mount[]
+  hostname?: string
   /** The network namespace that it is in. Default: that of this process. */
   namespace?: string
 }
@@ -85,11 +86,23 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
 const firstOf = (pid: number): number | undefined => childrenOf(pid).flatMap(childrenOf)[0]
 
 function configOf(options: ContainerOptions) {
-  const { root, args, env, cwd, uid, gid, capabilities = [], mounts = [], namespace } = options
+  const {
+    root,
+    args,
+    env,
+    cwd,
+    uid,
+    gid,
+    capabilities = [],
+    mounts = [],
+    namespace,
+    hostname
+  } = options
   const kinds = ['pid', 'mount', 'ipc', 'uts']
   const network = { type: 'network', path: `/run/netns/${namespace}` }
   return {
     ociVersion: '1.0.0',
+    hostname,
     process: {
       user: { uid, gid },
       args,

@@ -246,7 +246,8 @@ function runOf(
     uid,
     gid,
     capabilities: container.securityContext.capabilities.add?.map(each => `CAP_${each}`),
-    namespace: pod.host.namespace
+    namespace: pod.host.namespace,
+    hostname: pod.name
   }
 }
 
