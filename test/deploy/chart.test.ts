@@ -49,9 +49,6 @@ test.before(async () => {
   cluster = await startCluster(await render({ ...VALUES, 'turn.enabled': false }), {
     images,
     secrets
-  }).catch(e => {
-    console.error(e)
-    throw e
   })
 })
 test.after(async () => {

@@ -38,6 +38,8 @@ export interface ContainerOptions {
   writable?: boolean
   mounts?: Mount[]
   hostname?: string
+  /** The calls of the system that it may make; others fail. Default: all. */
+  calls?: string[]
   /** The network namespace that it is in. Default: that of this process. */
   namespace?: string
 }
@@ -96,7 +98,8 @@ function configOf(options: ContainerOptions) {
     capabilities = [],
     mounts = [],
     namespace,
-    hostname
+    hostname,
+    calls
   } = options
   const kinds = ['pid', 'mount', 'ipc', 'uts']
   const network = { type: 'network', path: `/run/netns/${namespace}` }
@@ -123,7 +126,12 @@ function configOf(options: ContainerOptions) {
       ...mounts
     ],
     linux: {
-      namespaces: [...kinds.map(type => ({ type })), ...(namespace === undefined ? [] : [network])]
+      namespaces: [...kinds.map(type => ({ type })), ...(namespace === undefined ? [] : [network])],
+      seccomp: calls && {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_AARCH64'],
+        syscalls: [{ names: calls, action: 'SCMP_ACT_ALLOW' }]
+      }
     }
   }
 }
