@@ -23,6 +23,7 @@ interface Service {
   stop_grace_period?: string
 }
 interface Compose {
+  name: string
   services: Record<string, Service>
   volumes: Record<string, unknown>
 }
@@ -38,9 +39,14 @@ test('it is what the specification of Compose allows', () => {
     'index.js',
     'schema.json'
   )
-  const { $schema: _, id: __, ...rest } = JSON.parse(readFileSync(schema, 'utf8'))
+  // Its ids are of an older draft.
+  const { $schema: _, ...rest } = JSON.parse(readFileSync(schema, 'utf8'), (key, value) =>
+    key === 'id' && typeof value === 'string' ? undefined : value
+  )
   const ajv = new Ajv({ strict: false, validateFormats: false })
-  const isValid = ajv.validate(rest, compose)
+  const { name, ...older } = compose // which is newer than that package
+  assert.is(name, 'mafalda')
+  const isValid = ajv.validate(rest, older)
   assert.ok(isValid, ajv.errorsText())
 })
 

@@ -15,7 +15,6 @@ import {
   type ConfigMap,
   type ContainerSpec,
   type PodPlan,
-  type Probe,
   expand,
   hostsFile,
   ofKind,
