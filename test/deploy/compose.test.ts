@@ -55,7 +55,7 @@ test('each variable of a tier is an option of its command', async () => {
   for (const [, { command = ['serve'], environment = {} }] of tiers) {
     const { exited, lines } = run([...command, '--help'])
     await exited
-    const known = lines.join('\n').match(/\bMAFALDA_[A-Z_]+/g) ?? []
+    const known: string[] = lines.join('\n').match(/\bMAFALDA_[A-Z_]+/g) ?? []
     for (const name of Object.keys(environment)) assert.ok(known.includes(name), name)
   }
 })
