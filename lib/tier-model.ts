@@ -246,6 +246,27 @@ export const tierModel = {
       inProxy: 'byHandle'
     }
   },
+  'tier.openPipe': {
+    sent: {
+      summary:
+        'Makes the end of a pipe on a Router, where its host listens to pipes from other hosts, and on it the Consumer of what is to cross',
+      scope: 'operate',
+      cost: 2,
+      params: [
+        param('handle', handle, true),
+        param('transport', { type: 'object' }, true),
+        param('consumer', {
+          ...object({ producerId: string, dataProducerId: string }, []),
+          description: 'Options of consume() or consumeData()'
+        })
+      ],
+      result: shape(
+        { $: string, kind: string, of: handle, members },
+        { consumer: { type: 'object' }, loopback: string }
+      ),
+      inProxy: 'byHandle'
+    }
+  },
   'tier.allowPeer': {
     sent: {
       summary:
