@@ -3,7 +3,7 @@
 import type { pino } from 'pino'
 import { remote } from '../client/index.ts'
 import { vertical } from '../proxy/index.ts'
-import { MemoryStore, type Store, openRegistry } from '../registry/index.ts'
+import { openRegistry, openStore } from '../registry/index.ts'
 import {
   type Options as ServeOptions,
   type Served,
@@ -28,16 +28,11 @@ async function registryOf(_urls: string[], options: Options, logger: pino.Logger
   const { routes, close } = openRegistry({
     cluster: hosts,
     connect: url => remote(url, access),
-    store: await openStore(options.store),
+    store: await openStore(options.store, logger),
     lease: options.lease * 1_000,
     whenAway: options.rooms,
     log: logger
   })
   const settings = { policy, watermark, linger, maxWorkers }
   return { tier: options.vertical ? vertical(hosts, settings) : hosts, routes, close }
-}
-
-async function openStore(url: string): Promise<Store> {
-  if (url === 'memory') return new MemoryStore()
-  throw new Error(`--store must be memory (got ${url})`)
 }

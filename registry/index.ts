@@ -2,6 +2,7 @@
 
 export type { Host, HostChange, HostStatus, Hosts } from './host.ts'
 export { openRegistry, type Registry, type RegistryOptions } from './registry.ts'
+export { openStore } from './store/open-store.ts'
 export { MemoryStore } from './store/memory-store.ts'
 export {
   type Assignment,
