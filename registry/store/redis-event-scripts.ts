@@ -22,6 +22,9 @@ export const eventScripts = (begin: string) => ({
     else redis.call('HDEL', 'mafalda:told', ARGV[3]) end
     ${publish('ARGV[3]', 'ARGV[4]')}
     return 1`,
+  /** Subject, state, …: what had been told when the store was emptied. */
+  toldAgain: `${begin}
+    for i = 3, #ARGV, 2 do redis.call('HSETNX', 'mafalda:told', ARGV[i], ARGV[i + 1]) end`,
   /** Reader, patience. */
   take: `${begin}
     local due = redis.call('ZRANGEBYSCORE', 'mafalda:subjects', '-inf', now, 'LIMIT', 0, 1)

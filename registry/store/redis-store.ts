@@ -164,7 +164,10 @@ class RedisStore implements Store {
 
   async tell(subject: string, state: string | undefined, body: string) {
     const states = state === undefined ? [] : [state]
-    return (await this.#redis.ask('tell', subject, body, ...states)) === 1
+    const isNew = (await this.#redis.ask('tell', subject, body, ...states)) === 1
+    if (state === undefined) this.#redis.known.told.delete(subject)
+    else this.#redis.known.told.set(subject, state)
+    return isNew
   }
 
   async told(prefix: string) {

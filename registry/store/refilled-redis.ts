@@ -7,7 +7,7 @@ import type { ScriptName } from './redis-client.ts'
 import type { RedisConnection } from './redis-connection.ts'
 import { type Place, StoreError } from './store.ts'
 
-/** How many rooms are in one script. */
+/** How many of them are in one script. */
 const CHUNK = 200
 /** Beside a third of a lease, how long new places wait for others that know some, in ms. */
 const OTHERS_MS = 1_000
@@ -58,12 +58,13 @@ export class RefilledRedis {
 
   async #restore(generation: string) {
     if (this.#generation !== '') {
-      const { hosts, places, leads, lease } = this.known
+      const { hosts, places, told, leads, lease } = this.known
       const run = (script: ScriptName, ...args: (string | number)[]) =>
         this.#redis.run(script, [generation, '', ...args.map(String)])
       const there = [...hosts.values()].flatMap(host => [host.id, canonical(host)])
       await run('restore', Math.ceil(lease / 3) + OTHERS_MS, lease, ...there)
       for (const chunk of argumentsOf(places.values())) await run('putBack', ...chunk)
+      for (const chunk of chunksOf([...told.entries()])) await run('toldAgain', ...chunk.flat())
       for (const [task, { registry, lease }] of leads) await run('leadAgain', task, registry, lease)
     }
     this.#generation = generation
@@ -71,14 +72,15 @@ export class RefilledRedis {
 }
 
 /** Of scripts that put rooms back. */
-function argumentsOf(places: Iterable<Place>): (string | number)[][] {
-  const all = [...places]
-  return Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, index) =>
-    all
-      .slice(index * CHUNK, (index + 1) * CHUNK)
-      .flatMap(({ room, host, epoch }) => [room, host, epoch])
+const argumentsOf = (places: Iterable<Place>) =>
+  chunksOf([...places].map(({ room, host, epoch }) => [room, host, epoch])).map(chunk =>
+    chunk.flat()
   )
-}
+
+const chunksOf = <T>(items: readonly T[]): T[][] =>
+  Array.from({ length: Math.ceil(items.length / CHUNK) }, (_, index) =>
+    items.slice(index * CHUNK, (index + 1) * CHUNK)
+  )
 
 /** That of a store which is another one than this process knows. */
 const generationIn = (error: unknown): string | undefined =>
