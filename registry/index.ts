@@ -1,6 +1,9 @@
 // Hosts that come and go, and rooms on them.
 
 export type { Host, HostChange, HostStatus, Hosts } from './host.ts'
+export type { Events, WebhookOptions } from './events/events.ts'
+export type { EventData, EventType } from './events/publish.ts'
+export { parseSecrets } from './events/secrets.ts'
 export { openRegistry, type Registry, type RegistryOptions } from './registry.ts'
 export { openStore } from './store/open-store.ts'
 export { MemoryStore } from './store/memory-store.ts'
