@@ -11,8 +11,9 @@ import {
   cluster,
   serveTier
 } from './serve.ts'
+import { type WebhookFlags, openWebhook } from './webhook-options.ts'
 
-interface Options extends ServeOptions {
+interface Options extends ServeOptions, Omit<WebhookFlags, 'advertise'> {
   store: string
   /** In seconds. */
   lease: number
@@ -25,14 +26,24 @@ async function registryOf(_urls: string[], options: Options, logger: pino.Logger
   const { policy, watermark, linger, maxWorkers } = options
   const access = accessBelow(options)
   const hosts = cluster([], options, logger)
-  const { routes, close } = openRegistry({
+  const { webhook, close: closeWebhook } = openWebhook(options, logger)
+  const { routes, events, close } = openRegistry({
     cluster: hosts,
     connect: url => remote(url, access),
     store: await openStore(options.store, logger),
     lease: options.lease * 1_000,
     whenAway: options.rooms,
+    webhook,
     log: logger
   })
   const settings = { policy, watermark, linger, maxWorkers }
-  return { tier: options.vertical ? vertical(hosts, settings) : hosts, routes, close }
+  return {
+    tier: options.vertical ? vertical(hosts, settings) : hosts,
+    routes,
+    webhooks: () => events.counts,
+    async close() {
+      closeWebhook()
+      await close()
+    }
+  }
 }

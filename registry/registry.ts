@@ -34,7 +34,7 @@ export interface RegistryOptions {
   /** Default: nothing is told. */
   log?: Log
   /** Where an application is told of hosts and rooms. Default: nowhere. */
-  webhook?: WebhookOptions
+  webhook?: WebhookOptions | undefined
   /** A room has got a host; the epoch says how many it had before. */
   onAssigned?: (place: Place, host: Host | undefined) => void
   /** A room was deleted. */

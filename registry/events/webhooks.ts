@@ -22,7 +22,7 @@ export interface WebhookSettings {
    * for a night, or for a bad release, gets all.
    */
   giveUp?: number | undefined
-  /** After how long others tell what a registry had that is dead, in ms. Default: 30 s. */
+  /** After how long others tell what a registry had that is dead, in ms. Default: 10 s. */
   patience?: number | undefined
   /** The first wait before another attempt, and the longest, in ms. Default: 1 s and 5 min. */
   backoff?: readonly [first: number, longest: number] | undefined
@@ -43,7 +43,7 @@ export interface Webhooks {
 
 const TIMEOUT_MS = 10_000
 const GIVE_UP_MS = 86_400_000
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 10_000
 const BACKOFF_MS = [1_000, 300_000] as const
 const MAX_ATTEMPTS = 16
 // With those that wait for another attempt. Others stay in the store.
