@@ -2,14 +2,14 @@
 
 import type { pino } from 'pino'
 import { remote } from '../client/index.ts'
-import { vertical } from '../proxy/index.ts'
 import { openRegistry, openStore } from '../registry/index.ts'
 import {
   type Options as ServeOptions,
   type Served,
   accessBelow,
   cluster,
-  serveTier
+  serveTier,
+  spanning
 } from './serve.ts'
 import { type WebhookFlags, openWebhook } from './webhook-options.ts'
 
@@ -23,7 +23,6 @@ interface Options extends ServeOptions, Omit<WebhookFlags, 'advertise'> {
 export const serveRegistry = (options: Options) => serveTier([], options, registryOf)
 
 async function registryOf(_urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
-  const { policy, watermark, linger, maxWorkers } = options
   const access = accessBelow(options)
   const hosts = cluster([], options, logger)
   const { webhook, close: closeWebhook } = openWebhook(options, logger)
@@ -36,9 +35,8 @@ async function registryOf(_urls: string[], options: Options, logger: pino.Logger
     webhook,
     log: logger
   })
-  const settings = { policy, watermark, linger, maxWorkers }
   return {
-    tier: options.vertical ? vertical(hosts, settings) : hosts,
+    tier: spanning(hosts, options),
     routes,
     webhooks: () => events.counts,
     async close() {

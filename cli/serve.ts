@@ -164,17 +164,22 @@ export async function serveTier<O extends Options>(
 
 /** The tier that the options describe, and the drain of this host if it is its mediasoup's. */
 async function tierOf(urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
+  if (urls.length) return { tier: spanning(cluster(urls, options, logger), options) }
+  const local = await host(options, logger)
+  // The leaf counts the Workers.
+  return { tier: spanning(local, { ...options, maxWorkers: undefined }), drain: local.drain }
+}
+
+/** The tier, or that of its Routers that span it. */
+export function spanning(tier: Tier, options: Options): Tier {
   const { policy, watermark, linger, maxWorkers } = options
-  const local = urls.length ? undefined : await host(options, logger)
-  const below = local ?? cluster(urls, options, logger)
-  // With a mediasoup of its own, the leaf counts the Workers.
-  const settings = {
-    policy: policy === 'first' ? 'pack' : policy,
+  if (!options.vertical) return tier
+  return vertical(tier, {
+    policy: policy === 'first' ? undefined : policy,
     watermark,
     linger,
-    maxWorkers: local ? undefined : maxWorkers
-  }
-  return { tier: options.vertical ? vertical(below, settings) : below, drain: local?.drain }
+    maxWorkers
+  })
 }
 
 const serveOptions = ({

@@ -7,6 +7,7 @@ export { parseSecrets } from './events/secrets.ts'
 export { openRegistry, type Registry, type RegistryOptions } from './registry.ts'
 export { openStore } from './store/open-store.ts'
 export { MemoryStore } from './store/memory-store.ts'
+export { type RedisStoreOptions, openRedisStore } from './store/redis-store.ts'
 export {
   type Assignment,
   type Place,

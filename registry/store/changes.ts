@@ -2,15 +2,18 @@
 
 import type { Host, HostChange } from '../host.ts'
 
-/** A host as text: alike for hosts that say the same. */
-export const canonical = ({ id, url, labels }: Host): string =>
-  JSON.stringify({
-    id,
-    url,
-    labels: labels && Object.fromEntries(Object.entries(labels).toSorted(byName))
-  })
+/** A host as text: alike for hosts that say the same, in whatever order. */
+export const canonical = (host: Host): string =>
+  JSON.stringify(host, (_key, value: unknown) =>
+    isRecord(value)
+      ? Object.fromEntries(
+          Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1))
+        )
+      : value
+  )
 
-const byName = ([one]: [string, string], [other]: [string, string]) => (one < other ? -1 : 1)
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 export function changesBetween(
   before: ReadonlyMap<string, Host>,

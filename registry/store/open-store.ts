@@ -1,7 +1,8 @@
-// The store at a URL. Who uses no Redis loads none of it.
+// The store that an option names.
 
 import type { Log } from '../log.ts'
 import { MemoryStore } from './memory-store.ts'
+import { openRedisStore } from './redis-store.ts'
 import { checkRedisUrl } from './redis-url.ts'
 import type { Store } from './store.ts'
 
@@ -17,9 +18,7 @@ export function checkStoreUrl(url: string) {
  * @throws TypeError for a URL that is not one of a store
  */
 export async function openStore(url: string, log: Log): Promise<Store> {
-  checkStoreUrl(url)
   if (url === MEMORY) return new MemoryStore()
-  const { openRedisStore } = await import('./redis-store.ts')
   return openRedisStore(url, {
     onAway: ({ message: reason }) => log.warn({ reason }, 'the store cannot be asked'),
     onBack: () => log.info({}, 'the store can be asked')

@@ -1,6 +1,5 @@
 // The client of Redis for a URL: of one server, or of those that Sentinels name.
 
-import { createClient, createSentinel, defineScript } from '@redis/client'
 import { scripts } from './redis-scripts.ts'
 import { sentinelsOf } from './redis-url.ts'
 
@@ -31,8 +30,17 @@ const MAX_RETRY_MS = 400
 /** How often Sentinels are asked who leads, beside what they tell by themselves, in ms. */
 const TOPOLOGY_MS = 1_000
 
-const defined = Object.fromEntries(
-  Object.entries(scripts).map(([name, SCRIPT]) => [
+const socket = {
+  connectTimeout: CONNECT_MS,
+  socketTimeout: SILENCE_MS,
+  reconnectStrategy: (retries: number) =>
+    Math.min(25 * 2 ** Math.min(retries, 8), MAX_RETRY_MS) * (0.5 + Math.random() / 2)
+}
+
+/** Loads the library, which only those need that have a Redis. */
+export async function redisClient(url: string): Promise<RedisClient & Scripts> {
+  const { createClient, createSentinel, defineScript } = await import('@redis/client')
+  const entries = Object.entries(scripts).map(([name, SCRIPT]) => [
     name,
     // EVALSHA, and EVAL where Redis has forgotten the script.
     defineScript({
@@ -42,27 +50,18 @@ const defined = Object.fromEntries(
       transformReply: undefined as unknown as () => unknown
     })
   ])
-)
-
-const socket = {
-  connectTimeout: CONNECT_MS,
-  socketTimeout: SILENCE_MS,
-  reconnectStrategy: (retries: number) =>
-    Math.min(25 * 2 ** Math.min(retries, 8), MAX_RETRY_MS) * (0.5 + Math.random() / 2)
-}
-
-export function redisClient(url: string): RedisClient & Scripts {
   const sentinels = sentinelsOf(url)
   const settings = { disableOfflineQueue: true, maintNotifications: 'disabled' } as const
+  const common = { scripts: Object.fromEntries(entries) }
   const client = sentinels
     ? createSentinel({
+        ...common,
         name: sentinels.name,
         sentinelRootNodes: sentinels.nodes,
         scanInterval: TOPOLOGY_MS,
         nodeClientOptions: { ...settings, ...sentinels.access, socket },
-        sentinelClientOptions: { ...settings, socket },
-        scripts: defined
+        sentinelClientOptions: { ...settings, socket }
       })
-    : createClient({ ...settings, url, socket, scripts: defined })
+    : createClient({ ...common, ...settings, url, socket })
   return client as unknown as RedisClient & Scripts
 }

@@ -18,8 +18,10 @@ export type RedisConnectionEvents = {
 }
 
 export class RedisConnection extends EventEmitter<RedisConnectionEvents> {
-  readonly #client: RedisClient & Scripts
+  readonly #url: string
+  #client: (RedisClient & Scripts) | undefined
   #closed = false
+  #isListening = false
   // Until it is connected for the first time, too.
   #isAway: boolean | undefined
   // A script waits for longer than it may: no other one is sent until there is an answer.
@@ -27,30 +29,45 @@ export class RedisConnection extends EventEmitter<RedisConnectionEvents> {
 
   constructor(url: string) {
     super()
-    this.#client = redisClient(url)
-    this.#client.on('ready', () => this.#answered())
-    this.#client.on('error', error => this.#failed(error))
+    this.#url = url
   }
 
   /** Settles when it is connected, or has failed for the first time: it tries again for ever. */
   async open() {
+    const client = await redisClient(this.#url)
+    if (this.#closed) return
+    this.#client = client
+    client.on('ready', () => {
+      void this.#listen(client)
+      this.#answered()
+    })
+    client.on('error', error => this.#failed(error))
     const failed = new Promise<void>(resolve => this.once('away', () => resolve()))
-    await Promise.race([this.#connect(), failed])
+    await Promise.race([this.#connect(client), failed])
   }
 
-  async #connect() {
+  async #connect(client: RedisClient) {
     try {
-      await this.#client.connect()
-      await this.#client.subscribe('mafalda:changes', message => this.emit('message', message))
-      this.#answered()
+      await client.connect()
     } catch (error) {
       if (!this.#closed) this.#failed(error as Error)
     }
   }
 
+  // Once: the library does it again for each new connection.
+  async #listen(client: RedisClient) {
+    if (this.#isListening) return
+    this.#isListening = true
+    try {
+      await client.subscribe('mafalda:changes', message => this.emit('message', message))
+    } catch {
+      this.#isListening = false // The next connection tries again; what was missed is seen later.
+    }
+  }
+
   /** @throws StoreError when there is no answer in time; what Redis says is its message. */
   run(name: ScriptName, args: readonly string[]): Promise<unknown> {
-    return this.#inTime(name, () => this.#client[name](...args))
+    return this.#inTime(name, client => client[name](...args))
   }
 
   /** The fields and values of a hash, each at least once. */
@@ -58,7 +75,7 @@ export class RedisConnection extends EventEmitter<RedisConnectionEvents> {
     let cursor = '0'
     do {
       const options = { COUNT: SCANNED }
-      const some = await this.#inTime('HSCAN', () => this.#client.hScan(hash, cursor, options))
+      const some = await this.#inTime('HSCAN', client => client.hScan(hash, cursor, options))
       for (const { field, value } of some.entries) yield [field, value]
       cursor = some.cursor
     } while (cursor !== '0')
@@ -66,13 +83,14 @@ export class RedisConnection extends EventEmitter<RedisConnectionEvents> {
 
   close() {
     this.#closed = true
-    this.#client.destroy()
+    this.#client?.destroy()
   }
 
   // The library's own timeout is for what was not sent yet. A connection that hangs gets silent, and
   // the library replaces one that is silent.
-  async #inTime<T>(what: string, ask: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new StoreError('the store was closed')
+  async #inTime<T>(what: string, ask: (client: RedisClient & Scripts) => Promise<T>): Promise<T> {
+    const client = this.#client
+    if (this.#closed || !client) throw new StoreError('the store was closed')
     if (this.#isHung) throw new StoreError('Redis does not answer')
     const { promise: late, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
@@ -82,7 +100,7 @@ export class RedisConnection extends EventEmitter<RedisConnectionEvents> {
       reject(error)
     }, ANSWER_MS)
     try {
-      const answer = ask()
+      const answer = ask(client)
       answer.then(
         () => this.#answered(),
         () => {} // It is thrown below, or came too late.

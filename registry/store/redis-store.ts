@@ -6,6 +6,7 @@ import type { Host, HostChange } from '../host.ts'
 import { canonical } from './changes.ts'
 import { RedisConnection } from './redis-connection.ts'
 import { RedisHosts } from './redis-hosts.ts'
+import { checkRedisUrl } from './redis-url.ts'
 import { RefilledRedis } from './refilled-redis.ts'
 import {
   type Assignment,
@@ -31,8 +32,11 @@ export interface RedisStoreOptions extends StoreOptions {
 
 /**
  * Settles when Redis is connected, or could not be reached for the first time: it is tried for ever.
+ *
+ * @throws TypeError for a URL that is not one of a Redis
  */
 export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
+  checkRedisUrl(url)
   const store = new RedisStore(url, options)
   await store.open()
   return store

@@ -3,7 +3,7 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { HostChange, Hosts } from '../../registry/host.ts'
+import type { Host, HostChange, Hosts } from '../../registry/host.ts'
 import type { Store, StoreOptions, StoredEvent } from '../../registry/store/store.ts'
 import { slowness, until } from '../kit/until.ts'
 
@@ -350,7 +350,13 @@ export function storeSuite(
   test('the hosts that are there now can be listed', async ({ open }) => {
     const [one, other] = [await open(), await open()]
     assert.equal(await one.hosts(), [])
-    const host = { id: 'a', url: 'ws://a:1', labels: { region: 'eu' } }
+    const host: Host = {
+      id: 'a',
+      url: 'ws://a:1',
+      labels: { region: 'eu' },
+      owner: 'somebody',
+      status: { capacity: 4, used: 1.5, draining: true }
+    }
     await one.register(host, LONG)
     assert.equal(await other.hosts(), [host])
   })
