@@ -7,7 +7,7 @@ import { openRedisStore } from '../../registry/store/redis-store.ts'
 import { afterTest, cleanUp, until } from '../helper.ts'
 import { ask, end, startScript } from '../kit/processes.ts'
 import { startRedis } from '../kit/redis.ts'
-import { startReceiver } from '../kit/webhook-receiver.ts'
+import { SECRET, startReceiver } from '../kit/webhook-receiver.ts'
 
 cleanUp(test)
 
@@ -15,7 +15,7 @@ const ROOMS = 20
 const EPOCHS = 15
 
 async function startRegistry(...args: [redis: string, receiver: string, name: string]) {
-  const child = startScript('registry/webhook-registry', args)
+  const child = startScript('registry/webhook-registry', [...args, SECRET])
   afterTest(() => end(child, 'SIGKILL'))
   await ask(child)
   return child
