@@ -15,6 +15,7 @@ import {
   type Route,
   type ServerTls,
   type TokenOptions,
+  type TurnOptions,
   leaf,
   serve
 } from '../server/index.ts'
@@ -23,6 +24,7 @@ import { findWorker } from '../server/worker/index.mjs'
 import { accessOf } from './access.ts'
 import type { Address } from './address.ts'
 import { auditLog } from './audit-log.ts'
+import { feed, isSource } from './hosts.ts'
 import { mediaLog } from './media-log.ts'
 import { type MediaNetworkOptions, mediaNetwork } from './media-network.ts'
 import { type RegisterOptions, checkRegistration, registerTier } from './register-options.ts'
@@ -70,6 +72,9 @@ export interface Options extends RegisterOptions, MediaNetworkOptions {
   shareWorkers?: boolean
   poolSize?: number
   drainDeadline: number
+  turn?: string[]
+  turnSecret?: string
+  turnTtl?: number
   openrpc?: boolean
   monitor?: boolean
 }
@@ -118,6 +123,7 @@ export async function serveTier<O extends Options>(
     logger
   }).catch(error => {
     tier.close() // What is tried again and again would keep this process.
+    void beside.close?.()
     throw new Error(explain(error, listen), { cause: error })
   })
   const { url, healthUrl: health, metricsUrl: metrics } = server
@@ -164,7 +170,16 @@ export async function serveTier<O extends Options>(
 
 /** The tier that the options describe, and the drain of this host if it is its mediasoup's. */
 async function tierOf(urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
-  if (urls.length) return { tier: spanning(cluster(urls, options, logger), options) }
+  if (urls.length) {
+    const sources = urls.filter(isSource)
+    const hosts = cluster(
+      urls.filter(url => !isSource(url)),
+      options,
+      logger
+    )
+    const members = feed(hosts, sources, accessBelow(options), logger)
+    return { tier: spanning(hosts, options), close: async () => members.end() }
+  }
   const local = await host(options, logger)
   // The leaf counts the Workers.
   return { tier: spanning(local, { ...options, maxWorkers: undefined }), drain: local.drain }
@@ -234,8 +249,15 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
     shareWorkers,
     poolSize,
     maxWorkers,
-    linger
+    linger,
+    turn: turnOf(options)
   })
+}
+
+function turnOf({ turn: urls, turnSecret: secret, turnTtl: ttl }: Options): TurnOptions | undefined {
+  if (urls && secret !== undefined) return { urls, secret, ttl }
+  if (urls || secret !== undefined || ttl !== undefined)
+    throw new Error('--turn and --turn-secret are given together, with or without --turn-ttl')
 }
 
 function serverTls(options: Options): ServerTls | undefined {

@@ -13,6 +13,7 @@ export {
 } from './errors.ts'
 export type { ChildState, Figures, HostFigures, PipeFigures } from './figures.ts'
 export type { Location } from './hello.ts'
+export type { IceServer } from './ice-server.ts'
 export type { Load } from './load.ts'
 export * from './survey.ts'
 export { eventsIn, type SurveyEvent, type SurveyEventName } from './survey-events.ts'

@@ -230,6 +230,19 @@ export const tierModel = {
       inProxy: 'byHandle'
     }
   },
+  'tier.iceServers': {
+    sent: {
+      summary:
+        'What participants need to use the TURN server beside the host of an object, or without one, of the host',
+      scope: 'create',
+      params: [param('handle', handle)],
+      result: {
+        type: 'array',
+        items: object({ urls: strings, username: string, credential: string })
+      },
+      inProxy: 'byHandle'
+    }
+  },
   'tier.allowPeer': {
     sent: {
       summary:

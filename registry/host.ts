@@ -5,6 +5,8 @@ export interface Host {
   readonly id: string
   /** Where clients connect to: `ws://` or `wss://` of a tier, `http://` or `https://` of an application server. */
   readonly url: string
+  /** What its certificate is for, where its URL has an address. */
+  readonly servername?: string
   /** Such as `region` and `zone`. */
   readonly labels?: Readonly<Record<string, string>>
   /** Whose token or certificate registered it: nobody else may change it. */

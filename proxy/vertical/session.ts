@@ -126,6 +126,7 @@ export class VerticalSession extends ProxySession {
       case 'own':
         return this.dispatchOwn(head, frame)
       case 'byHandle':
+        if (handle === undefined) return this.#below.pass(head, frame)
         return this.#below.forward(head, method, [
           tables.homeOf(handle!),
           ...paramsOf(frame).slice(1)

@@ -10,14 +10,16 @@ export interface DnsOptions {
   servers?: readonly string[]
   /** The least and the most that an answer is good for, in ms. Default 1 s and 30 s. */
   ttl?: readonly [least: number, most: number]
-  /** The name cannot be looked up: told once, until it can be. */
+  /** The name cannot be looked up, and can be looked up again. */
   onAway?: (error: Error) => void
+  onBack?: () => void
 }
 
 const TTL: readonly [number, number] = [1_000, 30_000]
 const TIMEOUT_MS = 2_000
 const TRIES = 2
 const RETRY_MS = 2_000
+const SOON_SECONDS = 5
 
 /** There is such a name, or none, and it has no records of the kind: an answer, too. */
 const NONE = new Set(['ENODATA', 'ENOTFOUND'])
@@ -55,7 +57,7 @@ export function dnsHosts(url: string, options: DnsOptions = {}): Hosts {
 
 async function* changesOf(
   url: string,
-  { servers, ttl: [least, most] = TTL, onAway = () => {} }: DnsOptions,
+  { servers, ttl: [least, most] = TTL, onAway, onBack }: DnsOptions,
   signal: AbortSignal
 ): AsyncGenerator<HostChange> {
   const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES })
@@ -69,11 +71,12 @@ async function* changesOf(
       const now = new Map(hosts.map(host => [host.id, host]))
       const changes = changesBetween(known, now)
       known = now
+      if (isAway) onBack?.()
       isAway = false
       wait = Math.min(Math.max(ttl * 1_000, least), most)
       yield* changes
     } catch (error) {
-      if (!isAway) onAway(error as Error)
+      if (!isAway) onAway?.(error as Error)
       isAway = true
     }
     await setTimeoutPromise(wait, undefined, { signal }).catch(() => {})
@@ -86,7 +89,7 @@ async function look(resolver: Resolver, url: string): Promise<{ hosts: Host[]; t
   if (port === undefined) {
     const records = await orNone(resolver.resolveSrv(name))
     const hosts = records.map(({ name, port }) => hostAt(`${scheme}://${name}:${port}`))
-    return { hosts, ttl: 0 } // Node.js does not say how long they are good for.
+    return { hosts, ttl: SOON_SECONDS } // Node.js does not say how long they are good for.
   }
   const [v4, v6] = await Promise.all([
     orNone(resolver.resolve4(name, { ttl: true })),
@@ -97,7 +100,10 @@ async function look(resolver: Resolver, url: string): Promise<{ hosts: Host[]; t
     ...v4.map(({ address }) => hostAt(`${scheme}://${address}:${port}`, servername)),
     ...v6.map(({ address }) => hostAt(`${scheme}://[${address}]:${port}`, servername))
   ]
-  return { hosts, ttl: Math.min(...[...v4, ...v6].map(({ ttl }) => ttl), 60) }
+  return {
+    hosts,
+    ttl: hosts.length ? Math.min(...[...v4, ...v6].map(({ ttl }) => ttl)) : SOON_SECONDS
+  }
 }
 
 const hostAt = (url: string, rest?: { servername: string }): Host => ({ id: url, url, ...rest })
