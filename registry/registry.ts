@@ -29,8 +29,6 @@ export interface RegistryOptions {
    * each a place, which is written later. Default `consistent`.
    */
   whenAway?: RoomsOptions['whenAway']
-  /** What clients of a room need for the TURN server beside its host. */
-  iceServersOf?: (host: Host) => Promise<readonly object[]>
   /** Default: nothing is told. */
   log?: Log
   /** Where an application is told of hosts and rooms. Default: nowhere. */
@@ -67,7 +65,7 @@ const SILENT: Log = { info() {}, warn() {} }
  * ```
  */
 export function openRegistry(options: RegistryOptions): Registry {
-  const { cluster, connect, iceServersOf, onAssigned = () => {}, onClosed = () => {} } = options
+  const { cluster, connect, onAssigned = () => {}, onClosed = () => {} } = options
   const { store = new MemoryStore(), lease = LEASE_MS, log = SILENT } = options
   checkDurations({ lease }, 1)
   const registry = randomUUID()
@@ -76,7 +74,7 @@ export function openRegistry(options: RegistryOptions): Registry {
   const events = openEvents({ store, fleet, registry, webhook, log })
   const rooms = new Rooms({ store, fleet, events, whenAway, log, onAssigned, onClosed })
   return {
-    routes: [...hostsRoutes({ store, fleet, lease }), ...roomsRoutes({ rooms, iceServersOf })],
+    routes: [...hostsRoutes({ store, fleet, lease }), ...roomsRoutes({ rooms, fleet })],
     fleet,
     rooms,
     store,
