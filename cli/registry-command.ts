@@ -1,6 +1,7 @@
 // `mafalda registry`: its options, most of which are those of `mafalda serve`.
 
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
+import { MEMORY, checkStoreUrl } from '../registry/store/open-store.ts'
 import { option } from './option.ts'
 import { positiveSeconds } from './parse.ts'
 import { serveCommand } from './serve-command.ts'
@@ -14,6 +15,9 @@ const OF_LEAF = [
   '--allow-listen',
   '--deny-peer',
   '--allow-peer',
+  '--turn',
+  '--turn-secret',
+  '--turn-ttl',
   '--allow-files',
   '--share-workers',
   '--pool-size',
@@ -29,8 +33,10 @@ export function registryCommand(): Command {
     .addOption(
       option(
         '--store <url>',
-        'what it shares with other registries: memory, or redis://host:port, rediss://host:port'
-      ).default('memory')
+        'what it shares with other registries: memory for nothing, redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/name'
+      )
+        .default(MEMORY)
+        .argParser(parseStore)
     )
     .addOption(
       option(
@@ -64,4 +70,13 @@ Hosts register with PUT /hosts/{id}, applications ask for rooms with PUT /rooms/
 need the scope register, and applications the scope rooms. --ca, --cert, --key and --token are for the hosts.`
     )
     .action(async options => (await import('./registry.ts')).serveRegistry(options))
+}
+
+function parseStore(value: string): string {
+  try {
+    checkStoreUrl(value)
+    return value
+  } catch (error) {
+    throw new InvalidArgumentError(`It must be ${MEMORY}, or a Redis: ${(error as Error).message}.`)
+  }
 }

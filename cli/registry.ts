@@ -2,14 +2,14 @@
 
 import type { pino } from 'pino'
 import { remote } from '../client/index.ts'
-import { MemoryStore, type Store, openRedisStore, openRegistry } from '../registry/index.ts'
+import { openRegistry, openStore } from '../registry/index.ts'
 import {
   type Options as ServeOptions,
   type Served,
   accessBelow,
   cluster,
   serveTier,
-  spanning
+  servedOf
 } from './serve.ts'
 
 interface Options extends ServeOptions {
@@ -24,21 +24,22 @@ export const serveRegistry = (options: Options) => serveTier([], options, regist
 async function registryOf(_urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
   const access = accessBelow(options)
   const hosts = cluster([], options, logger)
+  const store = await openStore(options.store, logger)
   const { routes, close } = openRegistry({
     cluster: hosts,
     connect: url => remote(url, access),
-    store: await openStore(options.store, logger),
+    store,
     lease: options.lease * 1_000,
     whenAway: options.rooms,
     log: logger
   })
-  return { tier: spanning(hosts, options), routes, close }
-}
-
-async function openStore(url: string, logger: pino.Logger): Promise<Store> {
-  if (url === 'memory') return new MemoryStore()
-  return openRedisStore(url, {
-    onAway: ({ message }) => logger.warn({ reason: message }, 'the store is away'),
-    onBack: () => logger.info('the store can be asked')
-  })
+  const served = servedOf(hosts, options, logger, store)
+  return {
+    ...served,
+    routes: [...routes, ...served.routes],
+    async close() {
+      await served.close()
+      await close()
+    }
+  }
 }

@@ -7,6 +7,7 @@ import { collectHosts } from './hosts.ts'
 import { parseAddresses, parseAnnounced, parsePorts } from './network-options.ts'
 import { option } from './option.ts'
 import { withRegistration } from './register-options.ts'
+import { withScaling } from './scale-options.ts'
 import {
   byteCount,
   duration,
@@ -22,7 +23,7 @@ import {
 } from './parse.ts'
 
 export const serveCommand = () =>
-  withRegistration(new Command('serve'))
+  withScaling(withRegistration(new Command('serve')))
     .description(
       "Serves this host's mediasoup, or many hosts as one: applications use it through connect('ws://host:port')."
     )
@@ -71,6 +72,23 @@ export const serveCommand = () =>
     )
     .addOption(
       option('--allow-peer <addresses>', 'exceptions from --deny-peer').argParser(parseAddresses)
+    )
+    .addOption(
+      option(
+        '--turn <urls>',
+        'the TURN server beside this host, divided by ",": turn:203.0.113.7:3478,turns:media-1.example:5349?transport=tcp'
+      ).argParser(value => value.split(',').map(url => url.trim()))
+    )
+    .addOption(
+      option(
+        '--turn-secret <file>',
+        'the secret that it shares with the TURN server (static-auth-secret of coturn), read again for each credential'
+      )
+    )
+    .addOption(
+      option('--turn-ttl <seconds>', 'how long credentials for it let in; default: 3600').argParser(
+        positiveInteger
+      )
     )
     .addOption(
       option(

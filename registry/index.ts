@@ -4,6 +4,8 @@ export type { Host, HostChange, HostStatus, Hosts } from './host.ts'
 export { Members, type LiveSet, type MembersOptions } from './hosts/members.ts'
 export { checkSource, hostsAt, isSource } from './hosts/sources.ts'
 export { openRegistry, type Registry, type RegistryOptions } from './registry.ts'
+export { type Scaling, type ScalingOptions, scaling } from './scale/scaling.ts'
+export { openStore } from './store/open-store.ts'
 export { MemoryStore } from './store/memory-store.ts'
 export { type RedisStoreOptions, openRedisStore } from './store/redis-store.ts'
 export {

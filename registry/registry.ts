@@ -33,7 +33,7 @@ export interface RegistryOptions {
   /** Default: nothing is told. */
   log?: Log
   /** A room has got a host; the epoch says how many it had before. */
-  onAssigned?: (place: Place) => void
+  onAssigned?: (place: Place, host: Host | undefined) => void
   /** A room was deleted. */
   onClosed?: (place: Place) => void
 }

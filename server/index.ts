@@ -1,6 +1,7 @@
 // Remote Mediasoup server: serves a tier over WebSocket.
 
 export { leaf, type LeafOptions, type LeafTier } from './leaf/leaf.ts'
+export type { TurnOptions } from './leaf/turn.ts'
 export type { Drain, DrainEvents } from './leaf/drain.ts'
 export { serve } from './serve/serve.ts'
 export type { ServeOptions, Server } from './serve/options.ts'

@@ -21,7 +21,7 @@ export interface RoomsOptions {
   whenAway: 'consistent' | 'available'
   log: Log
   /** A room has got a host, and had another one before if its epoch is above 1. */
-  onAssigned(place: Place): void
+  onAssigned(place: Place, host: Host | undefined): void
   /** A room was taken away. */
   onClosed(place: Place): void
 }
@@ -109,10 +109,10 @@ export class Rooms {
   }
 
   async #assigned(room: string, wanted: Wanted) {
-    const { store, fleet, onAssigned } = this.#options
+    const { store, fleet } = this.#options
     const place = await store.assign(room, candidates(fleet.candidates(), wanted))
     this.#trouble.ends('the store can be asked again: new rooms get places')
-    if (place?.isNew) onAssigned(place)
+    if (place?.isNew) this.#tellNew(place)
     return place
   }
 
@@ -145,13 +145,13 @@ export class Rooms {
 
   /** Tells the store of the rooms that got places without it. Where it has another one, that holds. */
   async #write() {
-    const { store, log, onAssigned } = this.#options
+    const { store, log } = this.#options
     try {
       for (const [room, { host }] of this.#unwritten) {
         const place = await store.assign(room, [host])
         if (!this.#unwritten.delete(room) || !place) continue
         this.#known.set({ ...place, isNew: false })
-        if (place.isNew) onAssigned(place)
+        if (place.isNew) this.#tellNew(place)
         else if (place.host !== host)
           log.warn({ host: place.host, instead: host }, 'a room is on another host than was told')
       }
@@ -160,6 +160,11 @@ export class Rooms {
       this.#trouble.begins(error as Error, 'the store cannot be asked: rooms wait to be written')
       this.#timer = setTimeout(() => void this.#write(), RETRY_MS).unref()
     }
+  }
+
+  #tellNew(place: Assignment) {
+    const { fleet, onAssigned } = this.#options
+    onAssigned(place, fleet.get(place.host))
   }
 
   #knownAndUp(room: string): Assignment | undefined {

@@ -20,6 +20,7 @@ import {
 import type { Leaf } from './context.ts'
 import type { Objects } from './objects.ts'
 import type { SessionNetwork } from './network/network.ts'
+import type { ServedObject } from './served-object.ts'
 import type { Send } from './context.ts'
 
 // How long a recall keeps the event loop from other sessions at a time.
@@ -99,6 +100,9 @@ export class TierCalls {
         return this.#locate(params[0] as Handle)
       case 'tier.pipeListenInfo':
         return this.#leaf.pipeListenInfo
+      case 'tier.iceServers':
+        if (params[0] != null) this.#find(params[0] as Handle)
+        return this.#leaf.iceServers()
       case 'tier.allowPeer':
         return this.#allowPeer(params)
       default:
@@ -122,11 +126,16 @@ export class TierCalls {
     if (this.#leaf.drain.state.draining) this.#tellDraining()
   }
 
-  #locate(handle: Handle): Location {
+  #find(handle: Handle): ServedObject {
     const entry = this.#objects.all.get(handle)
     if (!entry) throw new errors.NotFoundError(unknownHandle('object', handle))
+    return entry
+  }
+
+  #locate(handle: Handle): Location {
+    const { root } = this.#find(handle)
     const { node, mediasoup } = this.#leaf.hello
-    return { node, pid: (entry.root.object as unknown as ms.Worker).pid, mediasoup }
+    return { node, pid: (root.object as unknown as ms.Worker).pid, mediasoup }
   }
 
   // → {"id": 2, "method": "tier.load", "params": [{"subscribe": false}]}

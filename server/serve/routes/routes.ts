@@ -53,6 +53,8 @@ export function withRoutes(
       if (!matched) return others(request, response)
       if (options.isClosing()) throw new Problem(503, 'the server is shutting down')
       const identity = await admit(request, matched.route)
+      // Its certificate may be one that is not let in by the next request.
+      if (identity.certificate) response.setHeader('connection', 'close')
       leave = count(request, identity)
       send(response, await answer(request, matched, new URLSearchParams(query), identity))
     } catch (error) {
