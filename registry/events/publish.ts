@@ -2,7 +2,7 @@
 // publish it once.
 
 import { randomUUID } from 'node:crypto'
-import type { Store } from '../store/store.ts'
+import { ROOMS, type Store } from '../store/store.ts'
 
 export interface HostEvent {
   host: string
@@ -61,10 +61,7 @@ const hostIs =
   (state: string) =>
   ({ host, url }: HostEvent): Subject => [HOSTS + host, `${state} ${url}`]
 
-const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [
-  `rooms/${room}`,
-  `${epoch} ${host}`
-]
+const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [ROOMS + room, `${epoch} ${host}`]
 
 /** What each is about, and the state of it that it tells: undefined when it has ended. */
 const subjects: { [T in EventType]: (data: EventData[T]) => Subject } = {
@@ -74,7 +71,7 @@ const subjects: { [T in EventType]: (data: EventData[T]) => Subject } = {
   'host.down': ({ host }) => [HOSTS + host, undefined],
   'room.assigned': roomIsOn,
   'room.moved': roomIsOn,
-  'room.closed': ({ room }) => [`rooms/${room}`, undefined],
+  'room.closed': ({ room }) => [ROOMS + room, undefined],
   'hosts.wanted': ({ hosts }) => ['hosts', String(hosts)]
 }
 
