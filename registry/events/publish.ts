@@ -2,7 +2,7 @@
 // publish it once.
 
 import { randomUUID } from 'node:crypto'
-import type { Store } from '../store/store.ts'
+import { ROOMS, type Store } from '../store/store.ts'
 
 export interface HostEvent {
   host: string
@@ -66,10 +66,7 @@ const hostIs =
   (condition: string) =>
   (data: HostEvent): Subject => [HOSTS + data.host, stateOfHost(condition, data)]
 
-const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [
-  `rooms/${room}`,
-  `${epoch} ${host}`
-]
+const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [ROOMS + room, `${epoch} ${host}`]
 
 /** What each is about, and the state of it that it tells: undefined when it has ended. */
 const subjects: { [T in EventType]: (data: EventData[T]) => Subject } = {
@@ -79,7 +76,7 @@ const subjects: { [T in EventType]: (data: EventData[T]) => Subject } = {
   'host.down': ({ host }) => [HOSTS + host, undefined],
   'room.assigned': roomIsOn,
   'room.moved': roomIsOn,
-  'room.closed': ({ room }) => [`rooms/${room}`, undefined],
+  'room.closed': ({ room }) => [ROOMS + room, undefined],
   'hosts.wanted': ({ hosts }) => ['hosts', String(hosts)]
 }
 
