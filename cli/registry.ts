@@ -9,7 +9,7 @@ import {
   accessBelow,
   cluster,
   serveTier,
-  spanning
+  servedOf
 } from './serve.ts'
 import { type WebhookFlags, openWebhook } from './webhook-options.ts'
 
@@ -25,21 +25,24 @@ export const serveRegistry = (options: Options) => serveTier([], options, regist
 async function registryOf(_urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
   const access = accessBelow(options)
   const hosts = cluster([], options, logger)
+  const store = await openStore(options.store, logger)
   const { webhook, close: closeWebhook } = openWebhook(options, logger)
   const { routes, events, close } = openRegistry({
     cluster: hosts,
     connect: url => remote(url, access),
-    store: await openStore(options.store, logger),
+    store,
     lease: options.lease * 1_000,
     whenAway: options.rooms,
     webhook,
     log: logger
   })
+  const served = servedOf(hosts, options, logger, store)
   return {
-    tier: spanning(hosts, options),
-    routes,
+    ...served,
+    routes: [...routes, ...served.routes],
     webhooks: () => events.counts,
     async close() {
+      await served.close()
       closeWebhook()
       await close()
     }
