@@ -74,7 +74,10 @@ export function openRegistry(options: RegistryOptions): Registry {
   const registry = randomUUID()
   const fleet = new Fleet({ store, cluster, connect, registry, lease, log })
   const { whenAway = 'consistent', webhook } = options
-  const events = openEvents({ store, fleet, registry, webhook, log })
+  const events = openEvents({
+    ...{ store, fleet, registry, webhook, log },
+    wanted: () => cluster.wanted
+  })
   const rooms = new Rooms({ store, fleet, events, whenAway, log, onAssigned, onClosed })
   return {
     routes: [

@@ -5,6 +5,7 @@ import type { ChildState } from '../../lib/figures.ts'
 import { Problem } from '../../lib/http-routes.ts'
 import type { Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
+import type { Wanted } from '../../lib/wanted.ts'
 import type { Host } from '../host.ts'
 import { type Log, Trouble } from '../log.ts'
 import type { Candidate } from '../rooms/candidates.ts'
@@ -15,6 +16,8 @@ import type { Store } from '../store/store.ts'
 export interface Cluster {
   add(tier: Tier): unknown
   delete(tier: Tier, options?: { drain?: boolean }): boolean
+  /** How many hosts there should be, if it is to say so. */
+  readonly wanted?: Wanted | undefined
   child(tier: Tier): { state: ChildState; load: Load; reports: number } | undefined
   on(event: 'up', listener: (tier: Tier) => void): unknown
   on(event: 'down', listener: (tier: Tier, error: Error) => void): unknown
