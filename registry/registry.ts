@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { checkDurations } from '../lib/duration.ts'
 import type { Route } from '../lib/http-routes.ts'
 import type { Tier } from '../lib/tier.ts'
+import { closedRoute } from './events/closed-route.ts'
 import { type Events, type WebhookOptions, openEvents } from './events/events.ts'
 import type { Host } from './host.ts'
 import { type Cluster, Fleet } from './hosts/fleet.ts'
@@ -71,10 +72,17 @@ export function openRegistry(options: RegistryOptions): Registry {
   const registry = randomUUID()
   const fleet = new Fleet({ store, cluster, connect, registry, lease, log })
   const { whenAway = 'consistent', webhook } = options
-  const events = openEvents({ store, fleet, registry, webhook, log })
+  const events = openEvents({
+    ...{ store, fleet, registry, webhook, log },
+    wanted: () => cluster.wanted
+  })
   const rooms = new Rooms({ store, fleet, events, whenAway, log, onAssigned, onClosed })
   return {
-    routes: [...hostsRoutes({ store, fleet, lease }), ...roomsRoutes({ rooms, fleet })],
+    routes: [
+      ...hostsRoutes({ store, fleet, lease }),
+      ...roomsRoutes({ rooms, fleet }),
+      closedRoute(rooms)
+    ],
     fleet,
     rooms,
     store,

@@ -2,6 +2,7 @@
 // publish it once.
 
 import { randomUUID } from 'node:crypto'
+import type { Wanted } from '../../lib/wanted.ts'
 import { ROOMS, type Store } from '../store/store.ts'
 
 export interface HostEvent {
@@ -35,17 +36,7 @@ export interface EventData {
   'hosts.wanted': WantedEvent
 }
 
-export interface WantedEvent {
-  hosts: number
-  /** How many there are. */
-  now: number
-  /** How many were asked for, and are not there yet. */
-  starting: number
-  /** Cores that are needed and not there; negative: that can be given back. */
-  cores: number
-  /** A sentence for people. */
-  reason: string
-}
+export type WantedEvent = Pick<Wanted, 'hosts' | 'now' | 'starting' | 'cores' | 'reason'>
 
 export type EventType = keyof EventData
 

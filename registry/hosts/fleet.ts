@@ -6,6 +6,7 @@ import { Problem } from '../../lib/http-routes.ts'
 import type { IceServer } from '../../lib/ice-server.ts'
 import type { Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
+import type { Wanted } from '../../lib/wanted.ts'
 import type { Host } from '../host.ts'
 import { type Log, Trouble } from '../log.ts'
 import type { Candidate } from '../rooms/candidates.ts'
@@ -17,6 +18,8 @@ export interface Cluster {
   add(tier: Tier): unknown
   delete(tier: Tier, options?: { drain?: boolean }): boolean
   iceServers(tier: Tier): Promise<IceServer[]>
+  /** How many hosts there should be, if it is to say so. */
+  readonly wanted?: Wanted | undefined
   child(tier: Tier): { state: ChildState; load: Load; reports: number } | undefined
   on(event: 'up', listener: (tier: Tier) => void): unknown
   on(event: 'down', listener: (tier: Tier, error: Error) => void): unknown
