@@ -14,6 +14,9 @@ import {
   notUnique,
   unknownMethod
 } from '../../lib/wire.ts'
+import { BorrowedRouter, checkBorrowed } from './borrow/borrowed-router.ts'
+import type { Alias, Borrowing } from './borrow/borrowing.ts'
+import { renamed, withoutHidden } from './borrow/views.ts'
 import { type ServedObject, type MediasoupObject, servedObjectOf } from './served-object.ts'
 import type { Events } from './events.ts'
 import { checkId } from './ids.ts'
@@ -31,6 +34,7 @@ interface CallsOptions {
   objects: Objects
   network: SessionNetwork
   events: Events
+  borrowing: Borrowing
   send: Send
 }
 
@@ -41,7 +45,9 @@ interface Call {
   readonly target: ServedObject | undefined
   /** That of the object which it creates. */
   readonly appData: unknown
-  readonly args: readonly unknown[]
+  readonly args: unknown[]
+  /** The Producer that it consumes, where that has another id in its Router. */
+  alias: Alias | undefined
   readonly timer: NodeJS.Timeout
 }
 
@@ -51,6 +57,7 @@ export class Calls {
   readonly #objects: Objects
   readonly #network: SessionNetwork
   readonly #events: Events
+  readonly #borrowing: Borrowing
   readonly #send: Send
   readonly #inFlight = new Map<Id, Call>()
   // What is called of mediasoup itself.
@@ -58,12 +65,13 @@ export class Calls {
     createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this.#tenant, settings)
   }
 
-  constructor({ leaf, tenant, objects, network, events, send }: CallsOptions) {
+  constructor({ leaf, tenant, objects, network, events, borrowing, send }: CallsOptions) {
     this.#leaf = leaf
     this.#tenant = tenant
     this.#objects = objects
     this.#network = network
     this.#events = events
+    this.#borrowing = borrowing
     this.#send = send
   }
 
@@ -73,19 +81,26 @@ export class Calls {
     const row = rowOf(method)
     const target = row.kind === 'mediasoup' ? undefined : this.#objects.find(row.kind, params[0])
     const args = this.#argumentsOf(row, params)
+    const alias = target && this.#borrowing.apply(row.member, target, args)
+    if (target) checkBorrowed(target, row.member)
     this.#network.apply(row.member, args, target)
     if (row.role === 'cast' || row.role === 'media' || row.role === 'close') {
       this.#cast(row, target!, args)
       return this.#send(encodeResult(id, null), { id })
     }
     const appData = row.role === 'create' ? appDataOf(args) : undefined
+    const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
+    const call: Call = { id, row, target, appData, args, alias, timer }
+    this.#make(call)
+  }
+
+  #make(call: Call, isLast = false) {
+    const { id, row, target, appData, args } = call
     const object = (target?.object ?? this.#mediasoup) as unknown as Record<
       string,
       Method<Promise<unknown>>
     >
     const promise = object[row.member]!(...args)
-    const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
-    const call: Call = { id, row, target, appData, args, timer }
     this.#inFlight.set(id, call)
     if (appData)
       this.#events.creating.add(appData)
@@ -93,8 +108,40 @@ export class Calls {
       // One microtask after the call is done, so that its answer keeps its place among the events.
     ;(target?.share?.during(promise) ?? promise).then(
       value => (this.#settle(call) ? this.#succeed(call, value) : this.#discard(call, value)),
-      error => this.#settle(call) && this.#send(encodeFailure(id, describeError(error)), { id })
+      error => {
+        if (isLast || !this.#bring(call, error)) this.#fail(call, error)
+      }
     )
+  }
+
+  #fail(call: Call, error: unknown) {
+    const { id, alias } = call
+    if (alias) this.#borrowing.release(alias)
+    if (this.#settle(call)) this.#send(encodeFailure(id, describeError(error)), { id })
+  }
+
+  /**
+   * What is not in the session may be in another one of its realm: it is piped from there, and then
+   * the call is made again. Answers whether there is such a session.
+   */
+  #bring(call: Call, error: unknown): boolean {
+    const { row, target, args } = call
+    if (!(error instanceof errors.NotFoundError) || !target || call.alias) return false
+    const brought = this.#borrowing.bring(row.member, target, args)
+    brought?.then(
+      () => this.#again(call, error),
+      // It was closed on the way; what else there is, such as a codec, mediasoup says.
+      cause => this.#fail(call, cause instanceof errors.NotFoundError ? error : cause)
+    )
+    return brought !== undefined
+  }
+
+  #again(call: Call, error: unknown) {
+    const { row, target, id, timer } = call
+    if (this.#inFlight.get(id)?.timer !== timer) return // It was given up.
+    call.alias = this.#borrowing.apply(row.member, target!, call.args)
+    if (!call.alias || target!.object.closed) this.#fail(call, error)
+    else this.#make(call, true)
   }
 
   // → {"method": "Consumer.close", "params": ["k3x/31"]}
@@ -102,7 +149,9 @@ export class Calls {
     const row = rowOf(method)
     const entry = this.#objects.all.get(params[0] as Handle)
     // The object may be gone, and its event on the way: nobody waits for this cast.
-    if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
+    if (entry?.kind !== row.kind) return
+    checkBorrowed(entry, row.member)
+    this.#cast(row, entry, this.#argumentsOf(row, params))
   }
 
   /**
@@ -180,8 +229,8 @@ export class Calls {
     object[member]!(...args)
   }
 
-  #resultOf({ row: { role, kind }, target }: Call, value: unknown): unknown {
-    if (role === 'query') return value
+  #resultOf({ row: { role, kind, member }, target }: Call, value: unknown): unknown {
+    if (role === 'query') return member === 'dump' ? this.#dumpOf(target!, value as object) : value
     if (role === 'call')
       return { value: encodeValue(value, this.#objects.refer), live: target!.changes() }
     if (target?.object.closed)
@@ -189,6 +238,10 @@ export class Calls {
     const object = value as MediasoupObject
     if (kind === 'mediasoup') this.#objects.add(object, this.#events)
     return this.#objects.refer(object)
+  }
+
+  #dumpOf(target: ServedObject, dump: object): object {
+    return renamed(withoutHidden(dump, target, this.#objects.all.values()), this.#borrowing.names)
   }
 
   #close(object: MediasoupObject) {
@@ -212,7 +265,9 @@ function checkReferences(options: unknown) {
     ['webRtcServer', 'WebRtcServer']
   ] as const) {
     const value = (options as Record<string, unknown>)[name]
-    if (value && (typeof value !== 'object' || servedObjectOf(value)?.kind !== kind))
+    if (!value) continue
+    const isOne = typeof value === 'object' && servedObjectOf(value)?.kind === kind
+    if (!isOne || value instanceof BorrowedRouter)
       throw new TypeError(`${name} must be a ${kind} of this session`)
   }
 }

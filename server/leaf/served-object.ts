@@ -6,6 +6,8 @@ import type { Announcement } from '../../lib/codec.ts'
 import { type EventRole, type KindRow, type ObjectKind, kinds } from '../../lib/methods.ts'
 import type { Entry as Recalled } from '../../lib/recall.ts'
 import type { Handle } from '../../lib/wire.ts'
+import { BorrowedRouter } from './borrow/borrowed-router.ts'
+import type { Naming } from './borrow/lending.ts'
 import { WorkerShare } from './share/worker-share.ts'
 
 /** What the objects of mediasoup have in common. */
@@ -38,17 +40,34 @@ export class ServedObject {
   readonly share: WorkerShare | undefined
   /** Its client is closing it. */
   closing = false
+  /** Of a Router: the ids of what other sessions have on it, which borrow from this one. */
+  hidden: Set<string> | undefined
   /** How often something has happened to it, or was done with it. */
   happened = 0
   // The live members as last told; objects as JSON.
   #told: unknown[] | undefined
 
-  constructor(listener: Listener, handle: Handle, object: MediasoupObject, parent?: ServedObject) {
+  readonly #naming: Naming | undefined
+
+  constructor(
+    listener: Listener,
+    handle: Handle,
+    object: MediasoupObject,
+    parent?: ServedObject,
+    naming?: Naming
+  ) {
+    this.#naming = naming
     this.listener = listener
     this.handle = handle
     this.object = object
     this.parent = parent
-    this.share = parent?.share ?? (object instanceof WorkerShare ? object : undefined)
+    this.share =
+      parent?.share ??
+      (object instanceof WorkerShare
+        ? object
+        : object instanceof BorrowedRouter
+          ? object.lender.share
+          : undefined)
     this.row = rowOf(object)
   }
 
@@ -58,7 +77,14 @@ export class ServedObject {
 
   /** The Worker that it is, or is on. */
   get root(): ServedObject {
+    if (this.object instanceof BorrowedRouter) return this.object.lender.root
     return this.parent?.root ?? this
+  }
+
+  /** Whether its client, or a tier in between, knows of it. */
+  get isTold(): boolean {
+    if (this.object instanceof BorrowedRouter) return this.object.isTold
+    return this.parent?.isTold ?? true
   }
 
   get announced() {
@@ -109,14 +135,21 @@ export class ServedObject {
   }
 
   #member(name: string) {
-    return (this.object as unknown as Record<string, unknown>)[name]
+    const named = this.#naming?.members[name]
+    return named ?? (this.object as unknown as Record<string, unknown>)[name]
   }
 }
 
 // mediasoup's classes are named after its interfaces: RouterImpl.
 function rowOf(object: MediasoupObject): KindRow {
   const { name } = object.constructor
-  const row = kinds.get(object instanceof WorkerShare ? 'Worker' : name.replace(/Impl$/, ''))
+  const row = kinds.get(
+    object instanceof WorkerShare
+      ? 'Worker'
+      : object instanceof BorrowedRouter
+        ? 'Router'
+        : name.replace(/Impl$/, '')
+  )
   if (!row) throw new TypeError(`mediasoup has a kind of object that the model has not: ${name}`)
   return row
 }

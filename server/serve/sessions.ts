@@ -207,7 +207,12 @@ export class Sessions<P> {
     if (lost) link.lose(lost)
   }
 
-  #begin({ id, secret, realm }: Identity, peer: P, leave: () => void, isRevived = false): Session<P> {
+  #begin(
+    { id, secret, realm }: Identity,
+    peer: P,
+    leave: () => void,
+    isRevived = false
+  ): Session<P> {
     const { grace, maxBacklog, budget } = this.#options
     const session: Session<P> = {
       peer,
