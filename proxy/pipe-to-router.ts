@@ -34,6 +34,8 @@ interface Options {
   listenIp?: unknown
   appData?: unknown
   router?: unknown
+  /** From a Router of another session: whoever borrowed it has found the Producer there. */
+  borrowed?: boolean
 }
 
 const LOOPBACK = /^(127\.|::1$)/
@@ -52,7 +54,7 @@ export class Piping {
   async pipeToRouter(from: End, to: End, options: Options, within?: Within): Promise<object> {
     check(options)
     const { producerId, dataProducerId } = options
-    await this.#checkExists(from, producerId, dataProducerId)
+    if (!options.borrowed) await this.#checkExists(from, producerId, dataProducerId)
     const pair = await this.#pairFor(from, to, options)
     const [here, there] =
       pair.ends[0].router === from.router
@@ -94,6 +96,7 @@ export class Piping {
       keepId: _keepId,
       router: _router,
       appData: _appData,
+      borrowed: _borrowed,
       ...options
     }: Options
   ): Promise<PipePair> {
@@ -192,7 +195,7 @@ export class Piping {
     pair: PipePair,
     here: TransportEnd,
     there: TransportEnd,
-    { producerId, dataProducerId, keepId = true, appData }: Options,
+    { producerId, dataProducerId, keepId = true, appData, borrowed }: Options,
     within?: Within
   ) {
     const isData = producerId === undefined
@@ -212,6 +215,7 @@ export class Piping {
       id: keepId ? (producerId ?? dataProducerId) : randomUUID(),
       ...(isData ? { sctpStreamParameters, label, protocol } : { kind, rtpParameters }),
       paused: before,
+      ...(borrowed && { borrowed }),
       appData: this.#tagged(appData, name)
     }
     if (isData) await this.#arrive(stream, there, 'produceData', options)

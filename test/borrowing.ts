@@ -18,9 +18,30 @@ export async function sessionOf(tier: Tier, realm?: string): Promise<RemoteMedia
   return mediasoup
 }
 
+/** A Worker on another leaf than one that there is. */
+function workerBeside({ createWorker, connection }: RemoteMediasoup, node: string) {
+  return until(async () => {
+    const worker = await createWorker()
+    if ((await connection.locate(worker)).node !== node) return worker
+    worker.close()
+    return undefined
+  })
+}
+
+interface StageOptions {
+  mediaCodecs?: ms.RouterRtpCodecCapability[]
+  /** A leaf on which it is not to be. */
+  beside?: string
+}
+
 /** A Router, and a DirectTransport on it. */
-export async function stage(mediasoup: RemoteMediasoup, mediaCodecs = [opus, vp8]) {
-  const worker = await mediasoup.createWorker()
+export async function stage(
+  mediasoup: RemoteMediasoup,
+  { mediaCodecs = [opus, vp8], beside }: StageOptions = {}
+) {
+  const worker = await (beside === undefined
+    ? mediasoup.createWorker()
+    : workerBeside(mediasoup, beside))
   const router = await worker.createRouter({ mediaCodecs })
   const transport = await router.createDirectTransport()
   const consume = (producerId: string) =>
@@ -28,13 +49,12 @@ export async function stage(mediasoup: RemoteMediasoup, mediaCodecs = [opus, vp8
   return { mediasoup, worker, router, transport, consume }
 }
 
-export type Stage = Awaited<ReturnType<typeof stage>>
-
 /** A session that produces. */
 export async function lender(mediasoup: RemoteMediasoup) {
   const on = await stage(mediasoup)
   const producer = await on.transport.produce(audio())
-  return { ...on, producer }
+  const { node } = await mediasoup.connection.locate(on.transport)
+  return { ...on, producer, node }
 }
 
 /** A session without a client, which sends what a tier above does. */

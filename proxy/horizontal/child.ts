@@ -42,6 +42,8 @@ export class Child extends EventEmitter<ChildEvents> {
   load: Load = IDLE
   /** What there is below it, while somebody looks. */
   readonly survey = new ChildSurvey()
+  /** What asks it for no session. Undefined while it cannot be reached. */
+  rpc: RpcClient | undefined
   /**
    * Its connection broke. The sessions on it live on if it is regained, but until then it gets no
    * new Workers.
@@ -97,7 +99,7 @@ export class Child extends EventEmitter<ChildEvents> {
         })
         this.#failure = undefined
         const error = await closed
-        this.hello = undefined
+        this.hello = this.rpc = undefined
         const reason = error ?? new ConnectionError('the connection was closed')
         this.survey.closed(reason)
         this.emit('down', reason)
@@ -146,6 +148,7 @@ export class Child extends EventEmitter<ChildEvents> {
       this.hello = hello
       this.lost = false
       this.survey.opened(caller)
+      this.rpc = caller
       this.emit('answered')
       return { closed }
     } catch (error) {

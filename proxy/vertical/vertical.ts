@@ -80,7 +80,14 @@ export function vertical(
     close: () => tier.close()
   }
 
-  async function open({ key, resume, budget, entry, realm, whose }: OpenOptions = {}): Promise<Link> {
+  async function open({
+    key,
+    resume,
+    budget,
+    entry,
+    realm,
+    whose
+  }: OpenOptions = {}): Promise<Link> {
     await tierLoad.join()
     try {
       const below = await tier.open({

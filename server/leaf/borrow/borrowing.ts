@@ -209,11 +209,28 @@ export class Borrowing {
   async #pipe(lent: ServedObject, router: ServedObject): Promise<void> {
     const pipe = await this.#pipeTo(router, this.#routerOf(lent, 'own'))
     const { id } = lent.object as unknown as { id: string }
+    const naming = this.#namingFor(id, true)
     const appData = {}
-    this.#options.leaf.lending.name(appData, this.#namingFor(id, true))
-    if (lent.kind === 'Producer')
-      await pipeProducer(pipe, lent.object as unknown as ms.Producer, appData)
-    else await pipeDataProducer(pipe, lent.object as unknown as ms.DataProducer, appData)
+    this.#options.leaf.lending.name(appData, {
+      ...naming,
+      onAdded: entry => {
+        naming.onAdded!(entry)
+        pipe.streams++
+        entry.object.observer.once('close', left)
+      }
+    })
+    pipe.streams++
+    try {
+      if (lent.kind === 'Producer')
+        await pipeProducer(pipe, lent.object as unknown as ms.Producer, appData)
+      else await pipeDataProducer(pipe, lent.object as unknown as ms.DataProducer, appData)
+    } finally {
+      left()
+    }
+
+    function left() {
+      if (--pipe.streams === 0) pipe.to.close()
+    }
   }
 
   #pipeTo(router: ServedObject, lender: ServedObject): Promise<Pipe> {

@@ -11,6 +11,8 @@ import type { BorrowedRouter } from './borrowed-router.ts'
 export interface Pipe {
   from: ms.PipeTransport
   to: ms.PipeTransport
+  /** How many Producers cross, or are about to. With the last one it is closed. */
+  streams: number
 }
 
 /** Of either kind of Producer or Consumer. */
@@ -56,7 +58,7 @@ export async function connect(
     from.observer.once('close', () => to.close())
     to.observer.once('close', () => from.close())
     if (from.closed || to.closed) throw new errors.NotFoundError('the Router was closed')
-    return { from, to }
+    return { from, to, streams: 0 }
   } catch (error) {
     from?.close()
     to?.close()

@@ -250,7 +250,7 @@ test('what is found, canConsume() knows', async () => {
 test('a Router without the codec refuses, as mediasoup does', async () => {
   const tier = startTier()
   const { producer } = await lender(await sessionOf(tier))
-  const { consume, router } = await stage(await sessionOf(tier), [vp8])
+  const { consume, router } = await stage(await sessionOf(tier), { mediaCodecs: [vp8] })
   assert.instance(await rejection(consume(producer.id)), localMediasoup.errors.UnsupportedError)
   assert.equal((await router.dump()).mapProducerIdConsumerIds, [])
 })
