@@ -74,7 +74,13 @@ export class Objects {
   add(object: MediasoupObject, listener: Listener, parent?: ServedObject): ServedObject {
     const { lending, meter } = this.#leaf
     const naming = lending.namingOf(object)
-    const entry = new ServedObject(listener, this.#leaf.nextHandle(), object, parent, naming)
+    const entry = new ServedObject(
+      listener,
+      this.#leaf.nextHandle(),
+      object,
+      parent,
+      naming?.members
+    )
     this.#entries.set(entry.handle, entry)
     if (object instanceof BorrowedRouter) this.#borrowed.add(entry)
     else meter.add(entry.kind)

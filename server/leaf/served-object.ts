@@ -1,22 +1,15 @@
 // An object of mediasoup on a leaf: its handle, what its client was last told of it, and who hears
 // its events.
 
-import type { EventEmitter } from 'node:events'
 import type { Announcement } from '../../lib/codec.ts'
 import { type EventRole, type KindRow, type ObjectKind, kinds } from '../../lib/methods.ts'
 import type { Entry as Recalled } from '../../lib/recall.ts'
 import type { Handle } from '../../lib/wire.ts'
 import { BorrowedRouter } from './borrow/borrowed-router.ts'
-import type { Naming } from './borrow/lending.ts'
+import type { MediasoupObject } from './mediasoup-object.ts'
 import { WorkerShare } from './share/worker-share.ts'
 
-/** What the objects of mediasoup have in common. */
-export interface MediasoupObject extends EventEmitter {
-  readonly closed: boolean
-  readonly observer: EventEmitter
-  readonly appData: Record<string, unknown>
-  close(): void
-}
+export type { MediasoupObject }
 
 type Hear = (entry: ServedObject, event: string, args: unknown[]) => void
 
@@ -47,16 +40,17 @@ export class ServedObject {
   // The live members as last told; objects as JSON.
   #told: unknown[] | undefined
 
-  readonly #naming: Naming | undefined
+  readonly #names: Readonly<Record<string, string>> | undefined
 
+  /** @param names members that are called otherwise in the session than in mediasoup */
   constructor(
     listener: Listener,
     handle: Handle,
     object: MediasoupObject,
     parent?: ServedObject,
-    naming?: Naming
+    names?: Readonly<Record<string, string>>
   ) {
-    this.#naming = naming
+    this.#names = names
     this.listener = listener
     this.handle = handle
     this.object = object
@@ -77,7 +71,8 @@ export class ServedObject {
 
   /** The Worker that it is, or is on. */
   get root(): ServedObject {
-    if (this.object instanceof BorrowedRouter) return this.object.lender.root
+    // Its lender is another one of these.
+    if (this.object instanceof BorrowedRouter) return this.object.lender.root as ServedObject
     return this.parent?.root ?? this
   }
 
@@ -135,8 +130,7 @@ export class ServedObject {
   }
 
   #member(name: string) {
-    const named = this.#naming?.members[name]
-    return named ?? (this.object as unknown as Record<string, unknown>)[name]
+    return this.#names?.[name] ?? (this.object as unknown as Record<string, unknown>)[name]
   }
 }
 

@@ -4,8 +4,20 @@
 import type { EventEmitter } from 'node:events'
 import type * as ms from 'mediasoup/types'
 import { EnhancedEventEmitter, errors } from '../../../lib/mediasoup.ts'
-import type { MediasoupObject, ServedObject } from '../served-object.ts'
-import type { Lending } from './lending.ts'
+import type { MediasoupObject } from '../mediasoup-object.ts'
+import type { WorkerShare } from '../share/worker-share.ts'
+
+/** A Router, or its Worker, as its own session has it. */
+interface Lender {
+  readonly object: MediasoupObject
+  readonly share: WorkerShare | undefined
+  readonly root: Lender
+  /** The ids of what others have on it. */
+  hidden: Set<string> | undefined
+}
+
+/** Says, before something is made with it, whose that is. */
+type Claim = (appData: object, router: BorrowedRouter) => void
 
 type RouterEvents = { newtransport: [MediasoupObject]; close: [] }
 
@@ -13,18 +25,18 @@ export class BorrowedRouter extends EnhancedEventEmitter implements MediasoupObj
   readonly observer: EventEmitter = new EnhancedEventEmitter<RouterEvents>()
   readonly appData = {}
   /** The Router, as its own session has it. */
-  readonly lender: ServedObject
+  readonly lender: Lender
   /** Whether the borrower is told what happens on it; or else nobody above knows of it. */
   readonly isTold: boolean
-  readonly #lending: Lending
+  readonly #claim: Claim
   readonly #transports = new Set<MediasoupObject>()
   #closed = false
 
-  constructor(lender: ServedObject, lending: Lending, isTold: boolean) {
+  constructor(lender: Lender, claim: Claim, isTold: boolean) {
     super()
     this.lender = lender
     this.isTold = isTold
-    this.#lending = lending
+    this.#claim = claim
     lender.object.observer.once('close', this.#lenderClosed)
   }
 
@@ -43,7 +55,7 @@ export class BorrowedRouter extends EnhancedEventEmitter implements MediasoupObj
   async createPipeTransport(options: ms.PipeTransportOptions): Promise<ms.PipeTransport> {
     if (this.closed) throw new errors.NotFoundError('the Router was closed by its own session')
     const appData = options.appData ?? {}
-    this.#lending.borrow(appData, this)
+    this.#claim(appData, this)
     const router = this.lender.object as unknown as ms.Router
     return router.createPipeTransport({ ...options, appData })
   }
@@ -81,7 +93,10 @@ const ON_ROUTER: ReadonlySet<string> = new Set(['createPipeTransport', 'close'])
 const PRODUCING: ReadonlySet<string> = new Set(['produce', 'produceData'])
 
 /** Throws an UnsupportedError for what a borrowed Router is not lent for. */
-export function checkBorrowed({ object, parent }: ServedObject, member: string) {
+export function checkBorrowed(
+  { object, parent }: { object: object; parent: { object: object } | undefined },
+  member: string
+) {
   if (object instanceof BorrowedRouter && !ON_ROUTER.has(member))
     throw new errors.UnsupportedError(
       `a borrowed Router has createPipeTransport() and close() only (got ${member})`

@@ -104,7 +104,10 @@ export class Borrowing {
     const known = routers.get(lender)
     if (known && !known.object.closed) return known
     const { leaf, objects, events } = this.#options
-    const router = objects.add(new BorrowedRouter(lender, leaf.lending, by === 'told'), events)
+    const router = objects.add(
+      new BorrowedRouter(lender, leaf.lending.claim, by === 'told'),
+      events
+    )
     routers.set(lender, router)
     router.object.observer.once('close', () => routers.delete(lender))
     return router

@@ -80,9 +80,7 @@ export class Lending {
   }
 
   /** What is made with this appData on a Router of another session belongs to who borrows that. */
-  borrow(appData: object, router: BorrowedRouter) {
-    this.#borrowers.set(appData, router)
-  }
+  claim = (appData: object, router: BorrowedRouter) => void this.#borrowers.set(appData, router)
 
   borrowerOf({ appData }: MediasoupObject): BorrowedRouter | undefined {
     return this.#borrowers.get(appData)
