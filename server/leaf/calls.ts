@@ -89,19 +89,24 @@ export class Calls {
       return this.#send(encodeResult(id, null), { id })
     }
     const appData = row.role === 'create' ? appDataOf(args) : undefined
+    const promise = this.#invoke(row, target, args)
     const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
     const call: Call = { id, row, target, appData, args, alias, timer }
-    this.#make(call)
+    this.#inFlight.set(id, call)
+    this.#answer(call, promise)
   }
 
-  #make(call: Call, isLast = false) {
-    const { id, row, target, appData, args } = call
+  #invoke({ member }: MethodRow, target: ServedObject | undefined, args: unknown[]) {
     const object = (target?.object ?? this.#mediasoup) as unknown as Record<
       string,
       Method<Promise<unknown>>
     >
-    const promise = object[row.member]!(...args)
-    this.#inFlight.set(id, call)
+    return object[member]!(...args)
+  }
+
+  /** @param isLast it is not made again */
+  #answer(call: Call, promise: Promise<unknown>, isLast = false) {
+    const { target, appData } = call
     if (appData)
       this.#events.creating.add(appData)
 
@@ -141,7 +146,7 @@ export class Calls {
     if (this.#inFlight.get(id)?.timer !== timer) return // It was given up.
     call.alias = this.#borrowing.apply(row.member, target!, call.args)
     if (!call.alias || target!.object.closed) this.#fail(call, error)
-    else this.#make(call, true)
+    else this.#answer(call, this.#invoke(row, target, call.args), true)
   }
 
   // → {"method": "Consumer.close", "params": ["k3x/31"]}
