@@ -192,6 +192,22 @@ test('what the borrower dumps has the ids that it knows', async () => {
   assert.equal(mapProducerIdConsumerIds, [{ key: producer.id, values: [consumer.id] }])
 })
 
+test('a survey tells what is borrowed as the borrower’s', async () => {
+  const tier = startTier()
+  const { producer } = await lender(await sessionOf(tier))
+  const { consume, mediasoup, router } = await stage(await sessionOf(tier))
+  await flows(producer, await consume(producer.id))
+  const survey = await mediasoup.connection.survey({ detail: 'all' })
+  await until(() => {
+    const entries = [...survey.entries.values()]
+    const pipes = entries.filter(({ kind }) => kind === 'PipeTransport')
+    const routers = new Map(entries.map(entry => [entry.id, entry]))
+    const sessions = pipes.map(({ of }) => (routers.get(of!) as { session?: string }).session)
+    return pipes.length === 2 && sessions[0] !== undefined && sessions[0] === sessions[1]
+  })
+  assert.not.ok(router.closed)
+})
+
 test('what the borrower has goes with its session', async () => {
   const tier = startTier()
   const { producer, router } = await lender(await sessionOf(tier))

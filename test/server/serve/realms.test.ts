@@ -13,7 +13,7 @@ import { horizontal, vertical } from '../../../proxy/index.ts'
 import { leaf, serve } from '../../../server/index.ts'
 import { flows, lender, stage } from '../../borrowing.ts'
 import { authority } from '../../certificates.ts'
-import { afterTest, cleanUp, raw, rejection } from '../../helper.ts'
+import { afterTest, audio, cleanUp, raw, rejection } from '../../helper.ts'
 import { AUDIENCE, secretIssuer } from '../../tokens.ts'
 
 cleanUp(test)
@@ -122,6 +122,29 @@ test('a session keeps its realm: no other token of its subject changes it', asyn
   assert.match(String(resumed.error?.message), 'the session')
   const same = await connectAs('first')
   assert.ok((await same.call('tier.open', { ...key, received: 0, resume: true })).result)
+})
+
+test('what a session borrows counts within its limits, and not within those of the lender', async () => {
+  const server = await serve(host(), {
+    logger,
+    limits: { consumers: 1, producers: 1, transports: 2 }
+  })
+  afterTest(() => server.close())
+  const open = async () => {
+    const mediasoup = await connect(server.url, { reconnect: false })
+    afterTest(() => mediasoup.close())
+    return mediasoup
+  }
+  const lent = await lender(await open())
+  const { consume, transport, router } = await stage(await open())
+  await flows(lent.producer, await consume(lent.producer.id))
+  for (const [refused, quota] of [
+    [consume(lent.producer.id), 'consumers'],
+    [transport.produce(audio()), 'producers'],
+    [router.createDirectTransport(), 'transports']
+  ] as const)
+    assert.match((await rejection(refused)).message, `a session has at most`, quota)
+  await lent.router.createDirectTransport()
 })
 
 test('without tokens the realm is the subject of the certificate', async () => {
