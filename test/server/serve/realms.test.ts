@@ -147,6 +147,25 @@ test('what a session borrows counts within its limits, and not within those of t
   await lent.router.createDirectTransport()
 })
 
+test('what a session makes on a borrowed Router counts within its limits, and so does the Router', async () => {
+  const server = await serve(host(), { logger, limits: { routers: 1, transports: 2 } })
+  afterTest(() => server.close())
+  const lent = await lender(await connect(server.url, { reconnect: false }))
+  afterTest(() => lent.mediasoup.close())
+  const peer = await raw(server.url)
+  const borrow = () => peer.call('tier.borrow', { producerId: lent.producer.id })
+  const { router } = (await borrow()).result as { router: string }
+  const listenInfo = { protocol: 'udp', ip: '127.0.0.1' }
+  const pipe = () => peer.call('Router.createPipeTransport', router, { listenInfo })
+  assert.ok((await pipe()).result)
+  assert.ok((await pipe()).result)
+  assert.match(String((await pipe()).error?.message), 'a session has at most 2 transports')
+  assert.match(String((await borrow()).error?.message), 'a session has at most 1 routers')
+  assert.is((await peer.call('Router.close', router)).error, undefined)
+  const again = (await borrow()).result as { router: string }
+  assert.is.not(again.router, router)
+})
+
 test('without tokens the realm is the subject of the certificate', async () => {
   const clients = await authority()
   const server = await serve(host(), {
