@@ -124,17 +124,22 @@ test('key frames are asked for through the pipe', async () => {
   })
 })
 
-test('the lender sees nothing of who borrows', async () => {
-  const tier = startTier({ shareWorkers: true, poolSize: 1, linger: 0 })
-  const lent = await lender(await sessionOf(tier))
-  const told: unknown[] = []
-  lent.router.observer.on('newtransport', transport => told.push(transport))
-  const before = JSON.stringify([await lent.router.dump(), await lent.worker.dump()])
-  const { consume } = await stage(await sessionOf(tier))
-  await flows(lent.producer, await consume(lent.producer.id))
-  assert.is(JSON.stringify([await lent.router.dump(), await lent.worker.dump()]), before)
-  assert.equal(told, [])
-})
+for (const shareWorkers of [true, false]) {
+  test(`the lender sees nothing of who borrows, ${shareWorkers ? 'on a shared Worker' : 'on a Worker of its own'}`, async () => {
+    const tier = startTier({ shareWorkers, poolSize: 1, linger: 0 })
+    const { producer, router, worker, transport } = await lender(await sessionOf(tier))
+    const dataProducer = await transport.produceData()
+    const told: unknown[] = []
+    router.observer.on('newtransport', transport => told.push(transport))
+    const dumps = async () => JSON.stringify([await router.dump(), await worker.dump()])
+    const before = await dumps()
+    const borrower = await stage(await sessionOf(tier))
+    await flows(producer, await borrower.consume(producer.id))
+    await borrower.transport.consumeData({ dataProducerId: dataProducer.id })
+    assert.is(await dumps(), before)
+    assert.equal(told, [])
+  })
+}
 
 test('a borrowed Router is to pipe from, and for nothing else', async () => {
   const tier = startTier()
