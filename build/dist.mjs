@@ -19,6 +19,7 @@ const ENTRIES = {
   client: 'client/index.ts',
   server: 'server/index.ts',
   proxy: 'proxy/index.ts',
+  registry: 'registry/index.ts',
   conformance: 'conformance/index.ts',
   register: 'register/index.ts',
   mafalda: 'mafalda.ts'

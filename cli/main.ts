@@ -7,6 +7,7 @@ import { conformanceCommand } from './conformance-command.ts'
 import { drainCommand, kickCommand, sessionsCommand } from './host-commands.ts'
 import { checkSwitches } from './option.ts'
 import { monitorCommand } from './monitor-command.ts'
+import { registryCommand } from './registry-command.ts'
 import { serveCommand } from './serve-command.ts'
 import { eventsCommand, topCommand, treeCommand } from './survey-commands.ts'
 
@@ -19,6 +20,7 @@ export async function main(argv: string[]) {
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
   program.addCommand(serveCommand())
+  program.addCommand(registryCommand())
   program.addCommand(drainCommand())
   program.addCommand(sessionsCommand())
   program.addCommand(kickCommand())

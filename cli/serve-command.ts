@@ -3,11 +3,13 @@
 import { Command } from 'commander'
 import { delimiter } from 'node:path'
 import { socketDefaults } from '../lib/socket-options.ts'
+import { collectHosts } from './hosts.ts'
 import { parseAddresses, parseAnnounced, parsePorts } from './network-options.ts'
 import { option } from './option.ts'
+import { withRegistration } from './register-options.ts'
+import { withScaling } from './scale-options.ts'
 import {
   byteCount,
-  collectUrls,
   duration,
   fraction,
   parseAddress,
@@ -21,11 +23,11 @@ import {
 } from './parse.ts'
 
 export const serveCommand = () =>
-  new Command('serve')
+  withScaling(withRegistration(new Command('serve')))
     .description(
       "Serves this host's mediasoup, or many hosts as one: applications use it through connect('ws://host:port')."
     )
-    .argument('[urls...]', "tiers to serve as one mediasoup, instead of this host's", collectUrls)
+    .argument('[urls...]', "tiers to serve as one mediasoup, instead of this host's", collectHosts)
     .addOption(
       option('--listen <host:port>', 'where clients connect to')
         .default({ host: '127.0.0.1', port: 4000 }, '127.0.0.1:4000')
@@ -70,6 +72,23 @@ export const serveCommand = () =>
     )
     .addOption(
       option('--allow-peer <addresses>', 'exceptions from --deny-peer').argParser(parseAddresses)
+    )
+    .addOption(
+      option(
+        '--turn <urls>',
+        'the TURN server beside this host, divided by ",": turn:203.0.113.7:3478,turns:media-1.example:5349?transport=tcp'
+      ).argParser(value => value.split(',').map(url => url.trim()))
+    )
+    .addOption(
+      option(
+        '--turn-secret <file>',
+        'the secret that it shares with the TURN server (static-auth-secret of coturn), read again for each credential'
+      )
+    )
+    .addOption(
+      option('--turn-ttl <seconds>', 'how long credentials for it let in; default: 3600').argParser(
+        positiveInteger
+      )
     )
     .addOption(
       option(
@@ -274,9 +293,9 @@ export const serveCommand = () =>
     .addOption(
       option(
         '--policy <policy>',
-        'where --vertical puts transports: pack fills few Workers, scatter puts each on another one'
+        'where --vertical puts transports: pack fills few Workers, scatter puts each on another one; first: as pack, and hosts are filled in the order of their names'
       )
-        .choices(['pack', 'scatter'])
+        .choices(['pack', 'scatter', 'first'])
         .default('pack')
     )
     .addOption(

@@ -2,29 +2,36 @@
 
 import type * as ms from 'mediasoup/types'
 import type { pino } from 'pino'
+import type { WebhookFigures } from '../lib/figures.ts'
 import { discover } from '../lib/openrpc.ts'
 import { socketDefaults } from '../lib/socket-options.ts'
-import { remote } from '../client/index.ts'
+import { type RemoteOptions, remote } from '../client/index.ts'
 import type { Tier } from '../lib/tier.ts'
-import { horizontal, vertical } from '../proxy/index.ts'
+import { type Horizontal, horizontal, vertical } from '../proxy/index.ts'
 import {
   type Drain,
   type LeafTier,
   type Limits,
+  type Route,
   type ServerTls,
   type TokenOptions,
+  type TurnOptions,
   leaf,
   serve
 } from '../server/index.ts'
+import { MemoryStore, type Store } from '../registry/index.ts'
 import { openLog } from '../server/serve/log.ts'
 import { findWorker } from '../server/worker/index.mjs'
-import { type AccessOptions, accessOf } from './access.ts'
+import { accessOf } from './access.ts'
 import type { Address } from './address.ts'
 import { auditLog } from './audit-log.ts'
+import { feed, isSource } from './hosts.ts'
 import { mediaLog } from './media-log.ts'
 import { type MediaNetworkOptions, mediaNetwork } from './media-network.ts'
+import { type RegisterOptions, checkRegistration, registerTier } from './register-options.ts'
+import { type ScalingOptions, scaleOf, scalingOf } from './scale-options.ts'
 
-interface Options extends AccessOptions, MediaNetworkOptions {
+export interface Options extends RegisterOptions, MediaNetworkOptions, ScalingOptions {
   listen: Address
   allowFiles: string[]
   grace: number
@@ -60,20 +67,40 @@ interface Options extends AccessOptions, MediaNetworkOptions {
   insecure?: boolean
   logLevel: string
   vertical?: boolean
-  policy: 'pack' | 'scatter'
+  policy: 'pack' | 'scatter' | 'first'
   watermark: number
   linger: number
   maxWorkers?: number
   shareWorkers?: boolean
   poolSize?: number
   drainDeadline: number
+  turn?: string[]
+  turnSecret?: string
+  turnTtl?: number
   openrpc?: boolean
   monitor?: boolean
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
-export async function serveTier(urls: string[], options: Options) {
+/** What is served. */
+export interface Served {
+  tier: Tier
+  /** Of this host's mediasoup. */
+  drain?: Drain
+  /** What else is answered on the port of clients. */
+  routes?: readonly Route[]
+  webhooks?: () => WebhookFigures | undefined
+  /** Ends what is beside the tier. */
+  close?(): Promise<void>
+}
+
+/** @param make makes the tier that the options describe */
+export async function serveTier<O extends Options>(
+  urls: string[],
+  options: O,
+  make: (urls: string[], options: O, logger: pino.Logger) => Promise<Served> = tierOf
+) {
   if (options.openrpc) return console.log(JSON.stringify(discover(), null, 2))
 
   const logger = openLog(options.logLevel)
@@ -82,7 +109,8 @@ export async function serveTier(urls: string[], options: Options) {
     logger.warn('runs as root, and so do its workers: use a user of its own')
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
   const audit = options.auditLog === undefined ? undefined : auditLog(options.auditLog, logger)
-  const { tier, drain } = await tierOf(urls, options, logger)
+  checkRegistration(options)
+  const { tier, drain, routes, webhooks, ...beside } = await make(urls, options, logger)
   const server = await serve(tier, {
     ...listen,
     ...serveOptions(options),
@@ -92,13 +120,17 @@ export async function serveTier(urls: string[], options: Options) {
     healthListen: options.healthListen,
     metrics: options.metrics,
     metricsListen: options.metricsListen,
+    routes,
+    webhooks,
     logger
   }).catch(error => {
     tier.close() // What is tried again and again would keep this process.
+    void beside.close?.()
     throw new Error(explain(error, listen), { cause: error })
   })
   const { url, healthUrl: health, metricsUrl: metrics } = server
   logger.info({ url, health, metrics, node: tier.node }, 'listening')
+  const registration = registerTier(options, logger)
 
   // What one client's call makes mediasoup reject and forget must not end the sessions of all
   // others.
@@ -128,8 +160,10 @@ export async function serveTier(urls: string[], options: Options) {
     if (closing) return
     closing = true
     logger.info({ ...why, sessions: server.sessions }, 'closing')
+    await registration?.leave()
     // What the sessions on a proxy have is on hosts below, where the next one finds it.
     await server.close({ comesBack: tier.resumable })
+    await beside.close?.()
     logger.info('closed')
     if (tier.resumable) process.exit() // Without a word to the hosts.
     tier.close()
@@ -137,17 +171,52 @@ export async function serveTier(urls: string[], options: Options) {
 }
 
 /** The tier that the options describe, and the drain of this host if it is its mediasoup's. */
-async function tierOf(
-  urls: string[],
+async function tierOf(urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
+  if (urls.length) {
+    const [sources, hosts] = [urls.filter(isSource), urls.filter(url => !isSource(url))]
+    const below = cluster(hosts, options, logger)
+    const members = feed(below, sources, accessBelow(options), logger)
+    const served = servedOf(below, options, logger)
+    return {
+      ...served,
+      async close() {
+        members.end()
+        await served.close()
+      }
+    }
+  }
+  if (scaleOf(options))
+    throw new Error('--scale-max is about the hosts of a cluster: name their URLs')
+  const local = await host(options, logger)
+  // The leaf counts the Workers.
+  return { tier: spanning(local, { ...options, maxWorkers: undefined }), drain: local.drain }
+}
+
+/** A cluster, and what sees to the number of its hosts. */
+export function servedOf(
+  hosts: Horizontal,
   options: Options,
-  logger: pino.Logger
-): Promise<{ tier: Tier; drain?: Drain }> {
+  logger: pino.Logger,
+  store: Store = new MemoryStore()
+): Required<Omit<Served, 'drain' | 'webhooks'>> {
+  const scaling = scalingOf(hosts, options, { store, logger })
+  return {
+    tier: spanning(hosts, options),
+    routes: scaling?.routes ?? [],
+    close: async () => scaling?.close()
+  }
+}
+
+/** The tier, or that of its Routers that span it. */
+function spanning(tier: Tier, options: Options): Tier {
   const { policy, watermark, linger, maxWorkers } = options
-  const local = urls.length ? undefined : await host(options, logger)
-  const below = local ?? cluster(urls, options, logger)
-  // With a mediasoup of its own, the leaf counts the Workers.
-  const settings = { policy, watermark, linger, maxWorkers: local ? undefined : maxWorkers }
-  return { tier: options.vertical ? vertical(below, settings) : below, drain: local?.drain }
+  if (!options.vertical) return tier
+  return vertical(tier, {
+    policy: policy === 'first' ? undefined : policy, // That is about hosts.
+    watermark,
+    linger,
+    maxWorkers
+  })
 }
 
 const serveOptions = ({
@@ -202,8 +271,19 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
     shareWorkers,
     poolSize,
     maxWorkers,
-    linger
+    linger,
+    turn: turnOf(options)
   })
+}
+
+function turnOf({
+  turn: urls,
+  turnSecret: secret,
+  turnTtl: ttl
+}: Options): TurnOptions | undefined {
+  if (urls && secret !== undefined) return { urls, secret, ttl }
+  if (urls || secret !== undefined || ttl !== undefined)
+    throw new Error('--turn and --turn-secret are given together, with or without --turn-ttl')
 }
 
 function serverTls(options: Options): ServerTls | undefined {
@@ -237,15 +317,27 @@ function keepSignals(worker: ms.Worker) {
   if (onSignal) for (const signal of SIGNALS) process.off(signal, onSignal)
 }
 
-/** Many hosts as one. */
-function cluster(urls: string[], options: Options, logger: pino.Logger): Tier {
-  const { silence, maxBacklog, timeout, patience, mixedVersions } = options
+/** How the tiers below are reached. */
+export function accessBelow(options: Options): RemoteOptions {
+  const { silence, maxBacklog, timeout } = options
   // Clients may be allowed less than what tiers say to each other.
   const maxPayload = Math.max(options.maxPayload, socketDefaults.maxPayload)
-  const access = { silence, maxPayload, maxBacklog, timeout, ...accessOf(options) }
+  return { silence, maxPayload, maxBacklog, timeout, ...accessOf(options) }
+}
+
+/** Many hosts as one. */
+export function cluster(urls: string[], options: Options, logger: pino.Logger): Horizontal {
+  const { policy, timeout, patience, mixedVersions } = options
+  const access = accessBelow(options)
   const tier = horizontal(
     urls.map(url => remote(url, access)),
-    { timeout, patience, mixedVersions }
+    {
+      policy: policy === 'first' ? policy : undefined,
+      timeout,
+      patience,
+      mixedVersions,
+      scale: scaleOf(options)
+    }
   )
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) =>

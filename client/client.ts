@@ -10,6 +10,7 @@ import type { Draining } from '../lib/drain.ts'
 import { checkDurations } from '../lib/duration.ts'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
 import { type Hello, type Location, PROTOCOL } from '../lib/hello.ts'
+import type { IceServer } from '../lib/ice-server.ts'
 import type { Load } from '../lib/load.ts'
 import { EnhancedEventEmitter, errors, extras, ortc } from '../lib/mediasoup.ts'
 import { digest } from '../lib/methods.ts'
@@ -116,6 +117,14 @@ export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
    * ```
    */
   find(wanted: string | Wanted): Promise<Found>
+  /**
+   * What a participant of the transport needs to reach it through the TURN server beside its host:
+   * `iceServers` of an RTCPeerConnection, with credentials for a limited time. Empty where the host
+   * has none.
+   *
+   * @throws TypeError for a transport of something else than this client
+   */
+  iceServers(transport: ms.WebRtcTransport): Promise<IceServer[]>
 }
 
 /**
@@ -355,9 +364,17 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
   }
 
   async locate(object: Locatable): Promise<Location> {
+    return (await this.#about('locate', object)) as Location
+  }
+
+  async iceServers(transport: ms.WebRtcTransport): Promise<IceServer[]> {
+    return (await this.#about('iceServers', transport)) as IceServer[]
+  }
+
+  #about(method: 'locate' | 'iceServers', object: unknown) {
     if (!(object instanceof Entity))
-      throw new TypeError('locate() takes an object that was made by this client')
-    return (await this.#current().request('tier.locate', [object.handle])) as Location
+      throw new TypeError(`${method}() takes an object that was made by this client`)
+    return this.#current().request(`tier.${method}`, [object.handle])
   }
 
   async find(wanted: string | Wanted): Promise<Found> {

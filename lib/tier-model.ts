@@ -8,8 +8,13 @@ import { SURVEY_DETAILS } from './survey.ts'
  * - observe: to ask (dump, getStats, tier.locate, …)
  * - create:  to make objects, and to change, use and close them
  * - operate: what is about the tier and not about the session's own objects (tier.load)
+ *
+ * And of a registry, over HTTP:
+ *
+ * - register: to add hosts
+ * - rooms:    to ask for rooms
  */
-export const SCOPES = ['observe', 'create', 'operate'] as const
+export const SCOPES = ['observe', 'create', 'operate', 'register', 'rooms'] as const
 
 export type Scope = (typeof SCOPES)[number]
 
@@ -78,15 +83,18 @@ const param = (name: string, schema: Schema, required = false): Param => ({
   schema
 })
 
-const load = object({
-  capacity: number,
-  used: number,
-  workers: integer,
-  shared: integer,
-  routers: integer,
-  consumers: integer,
-  draining: integer
-})
+const load = shape(
+  {
+    capacity: number,
+    used: number,
+    workers: integer,
+    shared: integer,
+    routers: integer,
+    consumers: integer,
+    draining: integer
+  },
+  { wanted: number }
+)
 const drainState = shape(
   { draining: boolean, workers: integer, routers: integer, consumers: integer },
   { deadline: number, ended: { enum: ['empty', 'deadline', 'cancelled'] } }
@@ -263,6 +271,40 @@ export const tierModel = {
       scope: 'observe',
       params: [param('handle', handle, true)],
       result: object({ protocol: string, ip: string, loopback: string }, ['protocol', 'ip']),
+      inProxy: 'byHandle'
+    }
+  },
+  'tier.iceServers': {
+    sent: {
+      summary:
+        'What participants need to use the TURN server beside the host of an object, or without one, of the host',
+      scope: 'create',
+      params: [param('handle', handle)],
+      result: {
+        type: 'array',
+        items: object({ urls: strings, username: string, credential: string })
+      },
+      inProxy: 'byHandle'
+    }
+  },
+  'tier.openPipe': {
+    sent: {
+      summary:
+        'Makes the end of a pipe on a Router, where its host listens to pipes from other hosts, and on it the Consumer of what is to cross',
+      scope: 'operate',
+      cost: 2,
+      params: [
+        param('handle', handle, true),
+        param('transport', { type: 'object' }, true),
+        param('consumer', {
+          ...object({ producerId: string, dataProducerId: string }, []),
+          description: 'Options of consume() or consumeData()'
+        })
+      ],
+      result: shape(
+        { $: string, kind: string, of: handle, members },
+        { consumer: { type: 'object' }, loopback: string }
+      ),
       inProxy: 'byHandle'
     }
   },

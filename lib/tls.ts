@@ -15,16 +15,19 @@ export interface Tls {
    * Node.js.
    */
   ca?: Pem
+  /** What the peer's certificate is for. Default: the host of the URL. */
+  servername?: string
 }
 
 /** The options for Node.js. The files are read each time, because they may have been replaced. */
-export function readTls({ cert, key, ca }: Tls) {
+export function readTls({ cert, key, ca, servername }: Tls) {
   if ((cert === undefined) !== (key === undefined))
     throw new TypeError('a certificate and its key are given together: cert and key')
   return {
     cert: read(cert),
     key: read(key),
     ca: read(ca),
+    ...(servername !== undefined && { servername }),
     // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
     rejectUnauthorized: true
   }

@@ -5,8 +5,23 @@ export interface Host {
   readonly id: string
   /** Where clients connect to: `ws://` or `wss://` of a tier, `http://` or `https://` of an application server. */
   readonly url: string
+  /** What its certificate is for, where its URL has an address. */
+  readonly servername?: string
   /** Such as `region` and `zone`. */
   readonly labels?: Readonly<Record<string, string>>
+  /** Whose token or certificate registered it: nobody else may change it. */
+  readonly owner?: string
+  /** What an application server tells of its load. That of a tier comes over its own connection. */
+  readonly status?: HostStatus
+}
+
+export interface HostStatus {
+  /** How many cores there are for rooms, */
+  readonly capacity: number
+  /** and how many of these are in use. */
+  readonly used: number
+  /** Whether it takes no new rooms, because it is about to end. */
+  readonly draining?: boolean
 }
 
 /** A host has registered, has registered with other properties, or is gone. */

@@ -1,6 +1,7 @@
 // What a session on a cluster borrows from sessions on other children: each child is asked whether it
 // has a Producer, and the one that has it lends the Router there, from which it is piped.
 
+import pLimit from 'p-limit'
 import {
   type Borrowed,
   type Found,
@@ -37,8 +38,7 @@ export class Borrowing {
   readonly #options: Options
   // What is being piped, by the Router that it is for and its id.
   readonly #coming = new Map<string, Promise<void>>()
-  readonly #waiting: (() => void)[] = []
-  #searches = 0
+  readonly #searches = pLimit(MAX_SEARCHES)
 
   constructor(options: Options) {
     this.#options = options
@@ -93,18 +93,14 @@ export class Borrowing {
   }
 
   async #search(wanted: Wanted, realm = this.#options.realm): Promise<Known> {
-    while (this.#searches >= MAX_SEARCHES)
-      await new Promise<void>(resolve => this.#waiting.push(resolve))
-    this.#searches++
-    try {
-      return await Promise.any(
+    const ask = () =>
+      Promise.any(
         [...this.#options.children()].map(child => this.#ask(child, { ...wanted, realm }))
       )
+    try {
+      return await this.#searches(ask)
     } catch {
       throw unknownProducer(wanted)
-    } finally {
-      this.#searches--
-      this.#waiting.shift()?.()
     }
   }
 

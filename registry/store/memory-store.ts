@@ -2,7 +2,20 @@
 
 import { EventEmitter, on } from 'node:events'
 import type { Host, HostChange } from '../host.ts'
-import type { Assignment, Place, Store, StoredEvent } from './store.ts'
+import { canonical } from './changes.ts'
+import {
+  type Assignment,
+  type Place,
+  type Store,
+  type StoreOptions,
+  type StoredEvent,
+  storeDefaults
+} from './store.ts'
+import { wakened } from './wakened.ts'
+
+const LOOK_MS = 100
+const WAIT_MS = 60_000
+const NOBODY = ''
 
 interface Member {
   host: Host
@@ -22,12 +35,27 @@ export class MemoryStore implements Store {
   readonly #changes = new EventEmitter<{ change: [HostChange] }>().setMaxListeners(0)
   readonly #members = new Map<string, Member>()
   readonly #places = new Map<string, Place>()
+  /** Until when the epochs of those are kept that have no host. */
+  readonly #ended = new Map<string, number>()
   readonly #events = new Map<string, StoredEvent>()
   readonly #taken = new Map<string, Taken>()
   readonly #published = new EventEmitter<{ event: [] }>().setMaxListeners(0)
+  readonly #told = new Map<string, string>()
   readonly #leads = new Map<string, { registry: string; until: number }>()
-  readonly #timer = setInterval(() => this.#expire(), 100).unref()
-  #serial = 0
+  readonly #closed = new AbortController()
+  readonly #timers: readonly NodeJS.Timeout[]
+  readonly #epochLife: number
+  // Greater than those of the process before.
+  #serial = Date.now() * 1_000
+
+  constructor(options: StoreOptions = {}) {
+    const { epochLife, tidyEvery } = { ...storeDefaults, ...options }
+    this.#epochLife = epochLife
+    this.#timers = [
+      setInterval(() => this.#expire(), LOOK_MS).unref(),
+      setInterval(() => this.#tidy(), tidyEvery).unref()
+    ]
+  }
 
   async *changes(signal: AbortSignal): AsyncGenerator<HostChange> {
     const changes = on(this.#changes, 'change', { signal })
@@ -44,9 +72,8 @@ export class MemoryStore implements Store {
     const before = this.#members.get(host.id)
     const holders = before?.holders ?? new Map()
     this.#members.set(host.id, { host, until: performance.now() + lease, holders })
-    for (const place of rooms)
-      if (!this.#places.has(place.room)) this.#places.set(place.room, place)
-    if (JSON.stringify(before?.host) !== JSON.stringify(host))
+    for (const place of rooms) this.#putBack(place)
+    if (!before || canonical(before.host) !== canonical(host))
       this.#changes.emit('change', { host })
   }
 
@@ -70,6 +97,7 @@ export class MemoryStore implements Store {
     if (host === undefined) return undefined
     const place = { room, host, epoch: (before?.epoch ?? 0) + 1 }
     this.#places.set(room, place)
+    this.#ended.delete(room)
     return { ...place, isNew: true }
   }
 
@@ -84,7 +112,9 @@ export class MemoryStore implements Store {
 
   async remove(room: string) {
     const place = this.#places.get(room)
-    this.#places.delete(room)
+    if (!place || place.host === NOBODY) return undefined
+    this.#places.set(room, { ...place, host: NOBODY })
+    this.#ended.set(room, performance.now() + this.#epochLife)
     return place
   }
 
@@ -95,18 +125,13 @@ export class MemoryStore implements Store {
   }
 
   async *events(reader: string, patience: number, signal: AbortSignal) {
-    while (!signal.aborted) {
+    const ended = AbortSignal.any([signal, this.#closed.signal])
+    while (!ended.aborted) {
       const event = this.#next()
       if (event) {
         this.#taken.set(event.id, { reader, patience, until: performance.now() + patience })
         yield event
-        continue
-      }
-      const woken = new Promise<void>(resolve => {
-        this.#published.once('event', resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
-      await woken
+      } else await wakened(this.#published, 'event', WAIT_MS, ended)
     }
   }
 
@@ -130,7 +155,24 @@ export class MemoryStore implements Store {
   }
 
   async close() {
-    clearInterval(this.#timer)
+    this.#closed.abort()
+    for (const timer of this.#timers) clearInterval(timer)
+  }
+
+  async hosts() {
+    return [...this.#members.values()].map(({ host }) => host)
+  }
+
+  async tell(subject: string, state: string | undefined, body: string) {
+    if (this.#told.get(subject) === state) return false
+    if (state === undefined) this.#told.delete(subject)
+    else this.#told.set(subject, state)
+    await this.publish(subject, body)
+    return true
+  }
+
+  async told(prefix: string) {
+    return new Map([...this.#told].filter(([subject]) => subject.startsWith(prefix)))
   }
 
   /** The first that nobody has, and before which none of its subject is. */
@@ -141,6 +183,29 @@ export class MemoryStore implements Store {
       subjects.add(event.subject)
     }
     return undefined
+  }
+
+  /** Of two places of a room, the one with the greater epoch is the newer one. */
+  #putBack(place: Place) {
+    const { room, epoch } = place
+    const known = this.#places.get(room)
+    if (known && known.epoch >= epoch) return
+    const isElsewhere = known && known.host !== place.host && this.#members.has(known.host)
+    this.#places.set(room, isElsewhere ? { ...known, epoch: epoch + 1 } : place)
+    this.#ended.delete(room)
+  }
+
+  #tidy() {
+    const now = performance.now()
+    for (const [room, { host }] of this.#places) {
+      const until = this.#ended.get(room)
+      if (this.#members.has(host)) this.#ended.delete(room)
+      else if (until === undefined) this.#ended.set(room, now + this.#epochLife)
+      else if (until < now) {
+        this.#places.delete(room)
+        this.#ended.delete(room)
+      }
+    }
   }
 
   #expire() {

@@ -12,6 +12,18 @@ export interface Place {
   readonly epoch: number
 }
 
+export interface StoreOptions {
+  /** How long the epoch of a room is kept that has no host any more, in ms. Default 1 hour. */
+  epochLife?: number
+  /** How often such rooms are looked for, in ms. Default 10 minutes. */
+  tidyEvery?: number
+}
+
+export const storeDefaults = {
+  epochLife: 3_600_000,
+  tidyEvery: 600_000
+} satisfies Required<StoreOptions>
+
 export interface Assignment extends Place {
   /** Whether it has got this host by this call. */
   readonly isNew: boolean
@@ -74,6 +86,18 @@ export interface Store extends Hosts {
   lead(task: string, registry: string, lease: number): Promise<boolean>
 
   close(): Promise<void>
+
+  /** Those that are there now. */
+  hosts(): Promise<readonly Host[]>
+  /**
+   * Publishes an event unless `state` is what was last told of its subject, and answers whether it
+   * did. All who tell the same state publish it once.
+   *
+   * @param state undefined at the end of the subject, of which nothing is kept then
+   */
+  tell(subject: string, state: string | undefined, body: string): Promise<boolean>
+  /** The states that were last told, of the subjects that begin with `prefix`. */
+  told(prefix: string): Promise<ReadonlyMap<string, string>>
 }
 
 /** The store cannot be asked now. */

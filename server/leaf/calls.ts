@@ -19,7 +19,9 @@ import type { Alias, Borrowing } from './borrow/borrowing.ts'
 import { renamed, withoutHidden } from './borrow/views.ts'
 import { type ServedObject, type MediasoupObject, servedObjectOf } from './served-object.ts'
 import type { Events } from './events.ts'
+import { Arriving } from './arriving.ts'
 import { checkId } from './ids.ts'
+import { OPEN_PIPE, type Opened, listenForPipe, openPipe } from './open-pipe.ts'
 import type { Leaf } from './context.ts'
 import type { Tenant } from './share/shared-worker.ts'
 import type { Objects } from './objects.ts'
@@ -38,6 +40,11 @@ interface CallsOptions {
   send: Send
 }
 
+/** The Producer that a call consumes, where that has another id in its Router. */
+interface Use {
+  alias?: Alias | undefined
+}
+
 /** A call that waits for its Worker. */
 interface Call {
   readonly id: Id
@@ -46,8 +53,9 @@ interface Call {
   /** That of the object which it creates. */
   readonly appData: unknown
   readonly args: unknown[]
-  /** The Producer that it consumes, where that has another id in its Router. */
-  alias: Alias | undefined
+  /** What tier.openPipe makes. */
+  readonly opened: Opened | undefined
+  readonly use: Use
   readonly timer: NodeJS.Timeout
 }
 
@@ -60,6 +68,7 @@ export class Calls {
   readonly #borrowing: Borrowing
   readonly #send: Send
   readonly #inFlight = new Map<Id, Call>()
+  readonly #arriving = new Arriving()
   // What is called of mediasoup itself.
   readonly #mediasoup = {
     createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this.#tenant, settings)
@@ -78,25 +87,36 @@ export class Calls {
   // → {"id": 12, "method": "Router.createWebRtcTransport", "params": ["k3x/17", {…}]}
   request(id: Id, method: string, params: unknown[]) {
     if (this.#inFlight.has(id)) throw notUnique(id)
-    const row = rowOf(method)
+    const opened: Opened | undefined = method === OPEN_PIPE ? {} : undefined
+    const row = rowOf(opened ? 'Router.createPipeTransport' : method)
     const target = row.kind === 'mediasoup' ? undefined : this.#objects.find(row.kind, params[0])
     const args = this.#argumentsOf(row, params)
-    const alias = target && this.#borrowing.apply(row.member, target, args)
     if (target) checkBorrowed(target, row.member)
+    if (opened) listenForPipe(args, this.#leaf.pipeListenInfo)
     this.#network.apply(row.member, args, target)
     if (row.role === 'cast' || row.role === 'media' || row.role === 'close') {
       this.#cast(row, target!, args)
       return this.#send(encodeResult(id, null), { id })
     }
     const appData = row.role === 'create' ? appDataOf(args) : undefined
-    const promise = this.#invoke(row, target, args)
+    const use: Use = {}
+    const promise = opened
+      ? this.#openPipe(target!, args, opened, use)
+      : this.#invoke(row, target, args, use)
     const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
-    const call: Call = { id, row, target, appData, args, alias, timer }
+    const call: Call = { id, row, target, appData, args, opened, use, timer }
     this.#inFlight.set(id, call)
     this.#answer(call, promise)
   }
 
-  #invoke({ member }: MethodRow, target: ServedObject | undefined, args: unknown[]) {
+  #invoke(row: MethodRow, target: ServedObject | undefined, args: unknown[], use: Use) {
+    return this.#arriving.run(row.member, target, args[0], () => {
+      if (target) use.alias = this.#borrowing.apply(row.member, target, args)
+      return this.#call(row, target, args)
+    })
+  }
+
+  #call({ member }: MethodRow, target: ServedObject | undefined, args: unknown[]) {
     const object = (target?.object ?? this.#mediasoup) as unknown as Record<
       string,
       Method<Promise<unknown>>
@@ -120,8 +140,8 @@ export class Calls {
   }
 
   #fail(call: Call, error: unknown) {
-    const { id, alias } = call
-    if (alias) this.#borrowing.release(alias)
+    const { id, use } = call
+    if (use.alias) this.#borrowing.release(use.alias)
     if (this.#settle(call)) this.#send(encodeFailure(id, describeError(error)), { id })
   }
 
@@ -131,7 +151,7 @@ export class Calls {
    */
   #bring(call: Call, error: unknown): boolean {
     const { row, target, args } = call
-    if (!(error instanceof errors.NotFoundError) || !target || call.alias) return false
+    if (!(error instanceof errors.NotFoundError) || !target || call.use.alias) return false
     const brought = this.#borrowing.bring(row.member, target, args)
     brought?.then(
       () => this.#again(call, error),
@@ -142,11 +162,23 @@ export class Calls {
   }
 
   #again(call: Call, error: unknown) {
-    const { row, target, id, timer } = call
+    const { id, row, target, args, use, timer } = call
     if (this.#inFlight.get(id)?.timer !== timer) return // It was given up.
-    call.alias = this.#borrowing.apply(row.member, target!, call.args)
-    if (!call.alias || target!.object.closed) this.#fail(call, error)
-    else this.#answer(call, this.#invoke(row, target, call.args), true)
+    use.alias = this.#borrowing.apply(row.member, target!, args)
+    if (!use.alias || target!.object.closed) this.#fail(call, error)
+    else this.#answer(call, this.#call(row, target, args), true)
+  }
+
+  // → {"id": 13, "method": "tier.openPipe", "params": ["k3x/3", {…}, {"producerId": "…"}]}
+  #openPipe(router: ServedObject, args: readonly unknown[], opened: Opened, use: Use) {
+    const { creating } = this.#events
+    const close = (transport: MediasoupObject) => this.#close(transport)
+    return this.#arriving.run('openPipe', router, args[1], () => {
+      const consuming = [args[1]]
+      use.alias = this.#borrowing.apply('consume', router, consuming)
+      const options = [args[0], ...consuming]
+      return openPipe(router.object as unknown as ms.Router, options, opened, creating, close)
+    })
   }
 
   // → {"method": "Consumer.close", "params": ["k3x/31"]}
@@ -234,7 +266,7 @@ export class Calls {
     object[member]!(...args)
   }
 
-  #resultOf({ row: { role, kind, member }, target }: Call, value: unknown): unknown {
+  #resultOf({ row: { role, kind, member }, target, opened }: Call, value: unknown): unknown {
     if (role === 'query') return member === 'dump' ? this.#dumpOf(target!, value as object) : value
     if (role === 'call')
       return { value: encodeValue(value, this.#objects.refer), live: target!.changes() }
@@ -242,7 +274,10 @@ export class Calls {
       throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
     const object = value as MediasoupObject
     if (kind === 'mediasoup') this.#objects.add(object, this.#events)
-    return this.#objects.refer(object)
+    const announced = this.#objects.refer(object)
+    if (!opened) return announced
+    const consumer = opened.consumer && this.#objects.refer(opened.consumer)
+    return { ...announced, consumer, loopback: this.#leaf.pipeListenInfo.loopback }
   }
 
   #dumpOf(target: ServedObject, dump: object): object {

@@ -5,6 +5,7 @@ import type * as ms from 'mediasoup/types'
 import type { Frame, Handle, Head } from '../../lib/frame.ts'
 import type { Hello, PipeListenInfo } from '../../lib/hello.ts'
 import type { Lending } from './borrow/lending.ts'
+import type { IceServer } from '../../lib/ice-server.ts'
 import type { Drain } from './drain.ts'
 import type { ServedObject } from './served-object.ts'
 import type { Tenant } from './share/shared-worker.ts'
@@ -34,6 +35,8 @@ export interface Leaf {
   readonly timeout: number
   /** Where this host listens to pipes from other hosts. */
   pipeListenInfo: PipeListenInfo
+  /** What participants need to use the TURN server beside this host. */
+  iceServers(): IceServer[]
   readonly network: Network
   readonly logs: Logs
   readonly meter: LoadMeter

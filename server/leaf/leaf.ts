@@ -24,6 +24,7 @@ import { PipeMeter } from './pipe-meter.ts'
 import { LeafSurvey } from './survey.ts'
 import { Pool } from './share/pool.ts'
 import { Session } from './session.ts'
+import { type TurnOptions, iceServers } from './turn.ts'
 import { WorkerProcesses } from './worker-processes.ts'
 
 export interface LeafOptions extends HostRules {
@@ -44,6 +45,8 @@ export interface LeafOptions extends HostRules {
    * refused. Default: as many as sessions ask for.
    */
   maxWorkers?: number
+  /** The TURN server beside this host. Default: there is none. */
+  turn?: TurnOptions
   /** How long a real Worker without shares stays, in ms. Default 5 s. */
   linger?: number
   /**
@@ -116,6 +119,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     nextHandle: () => `${node}/${++serial}`,
     timeout,
     pipeListenInfo: { protocol: 'udp', ip: pipeAddress, loopback: loopbackId() },
+    iceServers: iceServers(options.turn),
     network: new Network({ ...options, pipeAddress, log }),
     logs: new Logs(mediasoup, options.log),
     meter,

@@ -111,6 +111,9 @@ export class TierCalls {
         return this.#borrowing.borrow(params)
       case 'tier.pipeListenInfo':
         return this.#leaf.pipeListenInfo
+      case 'tier.iceServers':
+        if (params[0] != null) this.#find(params[0] as Handle)
+        return this.#leaf.iceServers()
       case 'tier.allowPeer':
         return this.#allowPeer(params)
       default:
@@ -134,9 +137,14 @@ export class TierCalls {
     if (this.#leaf.drain.state.draining) this.#tellDraining()
   }
 
-  #locate(handle: Handle): Location {
+  #find(handle: Handle): ServedObject {
     const entry = this.#objects.all.get(handle)
     if (!entry) throw new errors.NotFoundError(unknownHandle('object', handle))
+    return entry
+  }
+
+  #locate(handle: Handle): Location {
+    const entry = this.#find(handle)
     const { node, mediasoup } = this.#leaf.hello
     const { pid } = entry.root.object as unknown as ms.Worker
     const router = routerOf(entry)

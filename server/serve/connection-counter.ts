@@ -19,24 +19,28 @@ export interface Tenant {
 
 export class ConnectionCounter {
   readonly #limits: CountLimits
+  readonly #what: string
   readonly #counts = new Map<string, number>()
   #total = 0
 
-  constructor(limits: CountLimits) {
+  /** @param what is counted, in sentences */
+  constructor(limits: CountLimits, what = 'sessions') {
     this.#limits = limits
+    this.#what = what
   }
 
   /** Why one more may not come in: HTTP's status, and a sentence. */
   refusal(address: string, tenant: Tenant = {}): [status: number, why: string] | undefined {
     const { sessions, sessionsPerAddress, sessionsPerSubject = Infinity } = this.#limits
-    if (this.#total >= sessions) return [503, `this tier has its ${sessions} sessions`]
+    const what = this.#what
+    if (this.#total >= sessions) return [503, `this tier has its ${sessions} ${what}`]
     const [ofAddress = 0, ofSubject = 0] = namesOf(address, tenant).map(name =>
       this.#counts.get(name)
     )
     if (ofAddress >= sessionsPerAddress)
-      return [429, `one address has at most ${sessionsPerAddress} sessions`]
+      return [429, `one address has at most ${sessionsPerAddress} ${what}`]
     if (ofSubject >= sessionsPerSubject)
-      return [429, `one subject has at most ${sessionsPerSubject} sessions`]
+      return [429, `one subject has at most ${sessionsPerSubject} ${what}`]
   }
 
   /** Answers what to call when they leave. */

@@ -1,6 +1,8 @@
 // What serve() takes and gives.
 
 import type { pino } from 'pino'
+import type { WebhookFigures } from '../../lib/figures.ts'
+import type { Route } from '../../lib/http-routes.ts'
 import type { SocketOptions } from '../../lib/socket-options.ts'
 import type { Audit, AuditRecord } from './audit.ts'
 import type { TrustedProxies } from './client-address.ts'
@@ -50,6 +52,11 @@ export interface ServeOptions extends SocketOptions, TrustedProxies {
   allowOrigins?: string[]
   /** Serves the monitor's page under `/monitor/`, from where browsers may connect. Default false. */
   monitor?: boolean
+  /**
+   * What else is answered over HTTP on the port of clients, such as the rooms of a registry. Default:
+   * nothing.
+   */
+  routes?: readonly Route[]
   /** How long a session outlives its connection, in ms; 0: not at all. Default 30 s. */
   grace?: number
   /**
@@ -66,6 +73,8 @@ export interface ServeOptions extends SocketOptions, TrustedProxies {
    * whoever may operate the tier. Default false.
    */
   metrics?: boolean
+  /** What a registry has told to an application, for the metrics. */
+  webhooks?: (() => WebhookFigures | undefined) | undefined
   /** Where else /metrics is, for everybody who reaches it there. Default: nowhere. */
   metricsListen?: HealthAddress
   /** Is told who came in, was refused, and left. */

@@ -3,6 +3,7 @@
 // (pipeToRouter), and those that a recall tells of.
 
 import type { Borrowed } from '../../lib/borrow.ts'
+import type { Announcement } from '../../lib/codec.ts'
 import type { Entry } from '../../lib/recall.ts'
 import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
 import { effectOf, isEnd, kindCreatedBy } from '../../lib/effects.ts'
@@ -21,6 +22,8 @@ export interface Reservation {
   bytes: number
   /** and of that, what was asked with: some of it no answer repeats. */
   asked?: number
+  /** For tier.openPipe: the answer announces a Consumer beside the transport. */
+  opensPipe?: boolean
   /** The pipe between two Routers, for pipeToRouter(), */
   pipe?: string
   /** and whether it was not there when that was called. */
@@ -35,10 +38,12 @@ const PIPE_ENDS: readonly Quota[] = ['transports', 'transports']
 const PIPE = 'Pipe'
 const HANDLED = 'WebRtcServer.webrtctransporthandled'
 
+const OPEN_PIPE = 'tier.openPipe'
 const BORROW = 'tier.borrow'
 
-const groupsCreatedBy: ReadonlyMap<string, readonly Quota[]> = new Map([
+const groupsCreatedBy: ReadonlyMap<string, readonly Quota[]> = new Map<string, readonly Quota[]>([
   ...[...kindCreatedBy].map(([method, kind]) => [method, [quotaOf(kind)]] as const),
+  [OPEN_PIPE, ['transports', 'consumers']],
   [BORROW, ['routers']]
 ])
 
@@ -106,7 +111,7 @@ export class QuotaTracker {
     if (method === BORROW) return { groups, bytes: frame.length, borrows: true }
     return groups[0] === 'consumers'
       ? { groups, bytes: this.#largestMedia }
-      : { groups, bytes: frame.length, asked: frame.length }
+      : { groups, bytes: frame.length, asked: frame.length, opensPipe: method === OPEN_PIPE }
   }
 
   /** An object is changed by a message of so many bytes, which it may retain. */
@@ -138,6 +143,8 @@ export class QuotaTracker {
     if (reservation?.borrows) return this.#borrowed(frame)
     const created = createdBy(frame)
     if (created) this.#add(created, Math.max(frame.length, reservation?.asked ?? 0))
+    const consumer = reservation?.opensPipe ? consumerIn(frame) : undefined
+    if (consumer) this.#add(consumer, frame.length)
   }
 
   /** The Router of another session, which this one may pipe from. */
@@ -238,6 +245,13 @@ export class QuotaTracker {
 
 export const retainsTooMuch = (max: number) =>
   new LimitError(codes.objects, `the objects of a session retain at most ${max} bytes`)
+
+/** The Consumer on the end of a pipe. */
+function consumerIn(frame: Frame): Created | undefined {
+  const { result } = decode(frame) as { result?: { consumer?: Announcement } }
+  const { $, kind, of } = result?.consumer ?? {}
+  return $ === undefined ? undefined : { handle: $, kind, of }
+}
 
 /** The name of the pipe between the two Routers of a pipeToRouter(). */
 function pipeIn(frame: Frame): string {

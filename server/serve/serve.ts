@@ -39,6 +39,7 @@ import { Entrance } from './metrics/entrance.ts'
 import { Guesses } from './guesses.ts'
 import type { ServeOptions, Server } from './options.ts'
 import { withMonitor } from './monitor-page.ts'
+import { withRoutes } from './routes/routes.ts'
 import { openSession } from './open-session.ts'
 import { type Peer, factsOf, nameSession } from './peer.ts'
 import { respond } from './status.ts'
@@ -106,6 +107,7 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
   const links = new Set<SocketLink>()
   const open = new Set<Link>()
   const overload = new Overload(budget, logger)
+  const doors = { addresses, tokens, access, guesses, refused }
   const metrics =
     entrance &&
     (await openMetrics({
@@ -114,9 +116,10 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
         entrance,
         condition: condition(),
         node: tier.node,
-        figures: await tier.figures?.()
+        figures: await tier.figures?.(),
+        webhooks: options.webhooks?.()
       }),
-      check: metricsAccess({ addresses, tokens, access, guesses, refused })
+      check: metricsAccess(doors)
     }))
   const context = { tier, limits, maxBacklog, budget, access, audit, logger, open, entrance }
   const sessions = new Sessions<Peer>({
@@ -140,7 +143,21 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
     ...webSocketOptions
   })
   const answerHttp = options.healthListen ? answerClient : answer
-  const pages = options.monitor ? withMonitor(answerHttp) : answerHttp
+  const monitored = options.monitor ? withMonitor(answerHttp) : answerHttp
+  const pages = options.routes?.length
+    ? withRoutes(
+        options.routes,
+        {
+          ...doors,
+          allowOrigins,
+          isOpenLocally: !tokens && tls?.ca === undefined && !insecure,
+          requests: new ConnectionCounter(limits, 'requests at once'),
+          logger,
+          isClosing: () => closing
+        },
+        monitored
+      )
+    : monitored
   const secure = createHttp(metrics?.on(pages) ?? pages, tls, logger, {
     onRefused: (socket, why) =>
       refused({ address: addresses.ofConnection(socket), reason: `TLS: ${why}` }),

@@ -12,6 +12,7 @@ const ENTRIES = {
   'mafalda/client': 'client/index.ts',
   'mafalda/server': 'server/index.ts',
   'mafalda/proxy': 'proxy/index.ts',
+  'mafalda/registry': 'registry/index.ts',
   'mafalda/conformance': 'conformance/index.ts'
 }
 

@@ -102,7 +102,7 @@ test('a token that is not valid is refused at the door, and told why', async () 
   await refused(
     url,
     await issue({ ...us, scope: 'read write' }),
-    'the token has no scope of this tier: observe, create, operate'
+    'the token has no scope of this tier: observe, create, operate, register, rooms'
   )
   await refused(url, secret, 'the token must be a JWT that is signed with a key of this tier')
 })

@@ -1,0 +1,107 @@
+// What applications are told, as CloudEvents 1.0 in JSON. All registries that see the same thing
+// publish it once.
+
+import { randomUUID } from 'node:crypto'
+import type { Store } from '../store/store.ts'
+
+export interface HostEvent {
+  host: string
+  url: string
+  labels?: Readonly<Record<string, string>> | undefined
+}
+
+export interface RoomEvent {
+  room: string
+  host: string
+  /** Of the host, if it is known here. */
+  url?: string | undefined
+  epoch: number
+}
+
+export interface EventData {
+  /** It takes rooms: it has come, or is no longer full, or its drain was cancelled. */
+  'host.up': HostEvent
+  /** All of its cores are in use. */
+  'host.full': HostEvent
+  /** It takes no new rooms, because it is about to end. */
+  'host.draining': HostEvent
+  'host.down': { host: string }
+  /** A room has got its first host, */
+  'room.assigned': RoomEvent
+  /** or another one, because the one before is gone. */
+  'room.moved': RoomEvent
+  'room.closed': { room: string }
+  /** How many hosts there should be has changed. */
+  'hosts.wanted': WantedEvent
+}
+
+export interface WantedEvent {
+  hosts: number
+  /** How many there are. */
+  now: number
+  /** How many were asked for, and are not there yet. */
+  starting: number
+  /** Cores that are needed and not there; negative: that can be given back. */
+  cores: number
+  /** A sentence for people. */
+  reason: string
+}
+
+export type EventType = keyof EventData
+
+export type HostEventType = 'host.up' | 'host.full' | 'host.draining'
+
+/** Answers whether it is told: not, if it is what was told last of its subject. */
+export type Publish = <T extends EventType>(type: T, data: EventData[T]) => Promise<boolean>
+
+/** What all subjects of hosts begin with. */
+export const HOSTS = 'hosts/'
+
+type Subject = [subject: string, state: string | undefined]
+
+/** A host that has another URL is told of again. */
+export const stateOfHost = (condition: string, { url }: HostEvent) => `${condition} ${url}`
+
+const hostIs =
+  (condition: string) =>
+  (data: HostEvent): Subject => [HOSTS + data.host, stateOfHost(condition, data)]
+
+const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [
+  `rooms/${room}`,
+  `${epoch} ${host}`
+]
+
+/** What each is about, and the state of it that it tells: undefined when it has ended. */
+const subjects: { [T in EventType]: (data: EventData[T]) => Subject } = {
+  'host.up': hostIs('up'),
+  'host.full': hostIs('full'),
+  'host.draining': hostIs('draining'),
+  'host.down': ({ host }) => [HOSTS + host, undefined],
+  'room.assigned': roomIsOn,
+  'room.moved': roomIsOn,
+  'room.closed': ({ room }) => [`rooms/${room}`, undefined],
+  'hosts.wanted': ({ hosts }) => ['hosts', String(hosts)]
+}
+
+/**
+ * @param source who tells: a URI of the registry
+ */
+export const publisher =
+  (store: Pick<Store, 'tell'>, source: string): Publish =>
+  (type, data) => {
+    const [subject, state] = subjects[type](data)
+    const event = {
+      specversion: '1.0',
+      id: randomUUID(),
+      source,
+      type: `mafalda.${type}`,
+      subject,
+      time: new Date().toISOString(),
+      datacontenttype: 'application/json',
+      data
+    }
+    return store.tell(subject, state, JSON.stringify(event))
+  }
+
+/** Of a registry that has no webhook. */
+export const publishNothing: Publish = async () => false
