@@ -71,6 +71,11 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#timeout = timeout
   }
 
+  /** What asks it for no session; undefined while it cannot be reached. */
+  get rpc(): RpcClient | undefined {
+    return this.#caller
+  }
+
   /** Workers placed on it that its load does not count yet. */
   get promised() {
     return this.#placed.count
