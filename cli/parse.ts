@@ -99,6 +99,17 @@ export function fraction(value: string): number {
   throw new InvalidArgumentError('It must be above 0 and at most 1.')
 }
 
+export function wholeNumber(value: string): number {
+  if (/^\d+$/.test(value)) return Number(value)
+  throw new InvalidArgumentError('It must be a whole number.')
+}
+
+export function cores(value: string): number {
+  const number = Number(value)
+  if (value.trim() && number >= 0 && number < Infinity) return number
+  throw new InvalidArgumentError('It must be a number of cores, such as 4 or 0.5.')
+}
+
 export function positiveInteger(value: string): number {
   const number = Number(value)
   if (!Number.isSafeInteger(number) || number <= 0)

@@ -9,7 +9,7 @@ import {
   accessBelow,
   cluster,
   serveTier,
-  spanning
+  servedOf
 } from './serve.ts'
 
 interface Options extends ServeOptions {
@@ -24,13 +24,22 @@ export const serveRegistry = (options: Options) => serveTier([], options, regist
 async function registryOf(_urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
   const access = accessBelow(options)
   const hosts = cluster([], options, logger)
+  const store = await openStore(options.store, logger)
   const { routes, close } = openRegistry({
     cluster: hosts,
     connect: url => remote(url, access),
-    store: await openStore(options.store, logger),
+    store,
     lease: options.lease * 1_000,
     whenAway: options.rooms,
     log: logger
   })
-  return { tier: spanning(hosts, options), routes, close }
+  const served = servedOf(hosts, options, logger, store)
+  return {
+    ...served,
+    routes: [...routes, ...served.routes],
+    async close() {
+      await served.close()
+      await close()
+    }
+  }
 }

@@ -7,6 +7,7 @@ import { collectHosts } from './hosts.ts'
 import { parseAddresses, parseAnnounced, parsePorts } from './network-options.ts'
 import { option } from './option.ts'
 import { withRegistration } from './register-options.ts'
+import { withScaling } from './scale-options.ts'
 import {
   byteCount,
   duration,
@@ -22,7 +23,7 @@ import {
 } from './parse.ts'
 
 export const serveCommand = () =>
-  withRegistration(new Command('serve'))
+  withScaling(withRegistration(new Command('serve')))
     .description(
       "Serves this host's mediasoup, or many hosts as one: applications use it through connect('ws://host:port')."
     )

@@ -18,6 +18,7 @@ import {
   leaf,
   serve
 } from '../server/index.ts'
+import { MemoryStore, type Store } from '../registry/index.ts'
 import { openLog } from '../server/serve/log.ts'
 import { findWorker } from '../server/worker/index.mjs'
 import { accessOf } from './access.ts'
@@ -27,8 +28,9 @@ import { feed, isSource } from './hosts.ts'
 import { mediaLog } from './media-log.ts'
 import { type MediaNetworkOptions, mediaNetwork } from './media-network.ts'
 import { type RegisterOptions, checkRegistration, registerTier } from './register-options.ts'
+import { type ScalingOptions, scaleOf, scalingOf } from './scale-options.ts'
 
-export interface Options extends RegisterOptions, MediaNetworkOptions {
+export interface Options extends RegisterOptions, MediaNetworkOptions, ScalingOptions {
   listen: Address
   allowFiles: string[]
   grace: number
@@ -168,26 +170,46 @@ export async function serveTier<O extends Options>(
 /** The tier that the options describe, and the drain of this host if it is its mediasoup's. */
 async function tierOf(urls: string[], options: Options, logger: pino.Logger): Promise<Served> {
   if (urls.length) {
-    const sources = urls.filter(isSource)
-    const hosts = cluster(
-      urls.filter(url => !isSource(url)),
-      options,
-      logger
-    )
-    const members = feed(hosts, sources, accessBelow(options), logger)
-    return { tier: spanning(hosts, options), close: async () => members.end() }
+    const [sources, hosts] = [urls.filter(isSource), urls.filter(url => !isSource(url))]
+    const below = cluster(hosts, options, logger)
+    const members = feed(below, sources, accessBelow(options), logger)
+    const served = servedOf(below, options, logger)
+    return {
+      ...served,
+      async close() {
+        members.end()
+        await served.close()
+      }
+    }
   }
+  if (scaleOf(options))
+    throw new Error('--scale-max is about the hosts of a cluster: name their URLs')
   const local = await host(options, logger)
   // The leaf counts the Workers.
   return { tier: spanning(local, { ...options, maxWorkers: undefined }), drain: local.drain }
 }
 
+/** A cluster, and what sees to the number of its hosts. */
+export function servedOf(
+  hosts: Horizontal,
+  options: Options,
+  logger: pino.Logger,
+  store: Store = new MemoryStore()
+): Required<Omit<Served, 'drain'>> {
+  const scaling = scalingOf(hosts, options, { store, logger })
+  return {
+    tier: spanning(hosts, options),
+    routes: scaling?.routes ?? [],
+    close: async () => scaling?.close()
+  }
+}
+
 /** The tier, or that of its Routers that span it. */
-export function spanning(tier: Tier, options: Options): Tier {
+function spanning(tier: Tier, options: Options): Tier {
   const { policy, watermark, linger, maxWorkers } = options
   if (!options.vertical) return tier
   return vertical(tier, {
-    policy: policy === 'first' ? undefined : policy,
+    policy: policy === 'first' ? undefined : policy, // That is about hosts.
     watermark,
     linger,
     maxWorkers
@@ -251,7 +273,11 @@ async function host(options: Options, logger: pino.Logger): Promise<LeafTier> {
   })
 }
 
-function turnOf({ turn: urls, turnSecret: secret, turnTtl: ttl }: Options): TurnOptions | undefined {
+function turnOf({
+  turn: urls,
+  turnSecret: secret,
+  turnTtl: ttl
+}: Options): TurnOptions | undefined {
   if (urls && secret !== undefined) return { urls, secret, ttl }
   if (urls || secret !== undefined || ttl !== undefined)
     throw new Error('--turn and --turn-secret are given together, with or without --turn-ttl')
@@ -302,7 +328,13 @@ export function cluster(urls: string[], options: Options, logger: pino.Logger): 
   const access = accessBelow(options)
   const tier = horizontal(
     urls.map(url => remote(url, access)),
-    { policy: policy === 'first' ? policy : undefined, timeout, patience, mixedVersions }
+    {
+      policy: policy === 'first' ? policy : undefined,
+      timeout,
+      patience,
+      mixedVersions,
+      scale: scaleOf(options)
+    }
   )
   tier.on('up', child => logger.info({ host: child.name, load: tier.load }, 'host is up'))
   tier.on('down', (child, err) =>

@@ -3,6 +3,7 @@
 
 import type { Load } from './load.ts'
 import type { ObjectKind } from './methods.ts'
+import type { Wanted } from './wanted.ts'
 
 export interface Figures {
   tier: 'leaf' | 'horizontal' | 'vertical'
@@ -13,6 +14,8 @@ export interface Figures {
   host?: HostFigures
   /** Of a cluster: how many of the tiers below are in which state. */
   children?: Record<ChildState, number>
+  /** Of a cluster that looks after the number of its hosts. */
+  wanted?: Wanted | undefined
 }
 
 export const CHILD_STATES = ['up', 'lost', 'down', 'refused'] as const

@@ -20,3 +20,4 @@ export { eventsIn, type SurveyEvent, type SurveyEventName } from './survey-event
 export { SCOPES, type Scope } from './scopes.ts'
 export type { Frame, Link, LinkEvents, OpenOptions, Tier } from './tier.ts'
 export type { Pem, Tls } from './tls.ts'
+export type { ScaledHost, Wanted } from './wanted.ts'

@@ -21,6 +21,11 @@ export interface Load {
   consumers: number
   /** How many Workers there are on hosts that drain. */
   draining: number
+  /**
+   * How many cores are needed and not there; negative: how many can be given back. Only clusters that
+   * look after the number of their hosts say it.
+   */
+  wanted: number
 }
 
 /**
@@ -36,7 +41,8 @@ export const IDLE: Load = {
   shared: 0,
   routers: 0,
   consumers: 0,
-  draining: 0
+  draining: 0,
+  wanted: 0
 }
 
 /**

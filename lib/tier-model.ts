@@ -82,15 +82,18 @@ const param = (name: string, schema: Schema, required = false): Param => ({
   schema
 })
 
-const load = object({
-  capacity: number,
-  used: number,
-  workers: integer,
-  shared: integer,
-  routers: integer,
-  consumers: integer,
-  draining: integer
-})
+const load = shape(
+  {
+    capacity: number,
+    used: number,
+    workers: integer,
+    shared: integer,
+    routers: integer,
+    consumers: integer,
+    draining: integer
+  },
+  { wanted: number }
+)
 const drainState = shape(
   { draining: boolean, workers: integer, routers: integer, consumers: integer },
   { deadline: number, ended: { enum: ['empty', 'deadline', 'cancelled'] } }
@@ -240,6 +243,27 @@ export const tierModel = {
         type: 'array',
         items: object({ urls: strings, username: string, credential: string })
       },
+      inProxy: 'byHandle'
+    }
+  },
+  'tier.openPipe': {
+    sent: {
+      summary:
+        'Makes the end of a pipe on a Router, where its host listens to pipes from other hosts, and on it the Consumer of what is to cross',
+      scope: 'operate',
+      cost: 2,
+      params: [
+        param('handle', handle, true),
+        param('transport', { type: 'object' }, true),
+        param('consumer', {
+          ...object({ producerId: string, dataProducerId: string }, []),
+          description: 'Options of consume() or consumeData()'
+        })
+      ],
+      result: shape(
+        { $: string, kind: string, of: handle, members },
+        { consumer: { type: 'object' }, loopback: string }
+      ),
       inProxy: 'byHandle'
     }
   },

@@ -7,4 +7,5 @@ export {
   type HorizontalEvents,
   type HorizontalOptions
 } from './horizontal/horizontal.ts'
+export type { ScaleOptions } from './placement/scale-options.ts'
 export { vertical, type VerticalOptions } from './vertical/vertical.ts'

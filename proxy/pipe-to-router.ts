@@ -1,14 +1,13 @@
 // pipeToRouter() between Routers on different children, as mediasoup does it within one process:
 // one pair of PipeTransports for each pair of Routers, and a Consumer and a Producer for each
-// Producer that crosses.
+// Producer that crosses. It takes two round trips: what asks for nothing new is sent right behind
+// what it depends on.
 
 import { randomUUID } from 'node:crypto'
-import type * as ms from 'mediasoup/types'
 import type { Announcement } from '../lib/codec.ts'
-import { nodeOf } from '../lib/frame-header.ts'
-import type { PipeListenInfo } from '../lib/hello.ts'
 import { errors } from '../lib/mediasoup.ts'
-import { encodeNotification } from '../lib/wire.ts'
+import { type Handle, encodeNotification } from '../lib/wire.ts'
+import { type Consuming, PipeEnds, checkReachable } from './pipe-ends.ts'
 import {
   type End,
   type PipedStream,
@@ -16,14 +15,22 @@ import {
   type Pipes,
   type TransportEnd,
   WHOLLY,
+  endAt,
   nameOf,
+  newPair,
   setPaused
 } from './pipes.ts'
 
 /** What a pipe within one Router of the client does beside. */
 export interface Within {
-  /** Sends what creates the pipe Producer. */
-  producing<T>(send: () => Promise<T>): Promise<T>
+  /**
+   * Sends what creates the pipe Producer.
+   *
+   * @param isOrdered what uses that can be sent right behind
+   */
+  producing<T>(send: () => Promise<T>, isOrdered: boolean): Promise<T>
+  /** The pipe Producer is there: told before anything that happens to it. */
+  arrived(handle: Handle): void
 }
 
 interface Options {
@@ -36,13 +43,26 @@ interface Options {
   router?: unknown
 }
 
-const LOOPBACK = /^(127\.|::1$)/
+/** What crosses: the Consumer on the near end, once it is there. */
+interface Crossing {
+  options: Options
+  within: Within | undefined
+  isData: boolean
+  /** It is paused with its Producer. */
+  follows: boolean
+  /** In the appData of its Consumer and its Producer. */
+  name: string
+  consumer?: Announcement
+  stream?: PipedStream
+}
 
 export class Piping {
   readonly #pipes: Pipes
+  readonly #ends: PipeEnds
 
   constructor(pipes: Pipes) {
     this.#pipes = pipes
+    this.#ends = new PipeEnds(pipes)
   }
 
   /**
@@ -51,52 +71,44 @@ export class Piping {
    */
   async pipeToRouter(from: End, to: End, options: Options, within?: Within): Promise<object> {
     check(options)
-    const { producerId, dataProducerId } = options
-    await this.#checkExists(from, producerId, dataProducerId)
-    const pair = await this.#pairFor(from, to, options)
-    const [here, there] =
-      pair.ends[0].router === from.router
-        ? pair.ends
-        : (pair.ends.toReversed() as [TransportEnd, TransportEnd])
-    return this.#pipe(pair, here, there, options, within)
+    const isData = options.producerId === undefined
+    const follows = !isData || within !== undefined
+    const name = isData && follows ? `${randomUUID()}${WHOLLY}` : randomUUID()
+    const crossing: Crossing = { options, within, isData, follows, name }
+    const pair = await this.#consume(from, to, crossing)
+    return this.#produce(endAt(pair, to), crossing)
   }
 
-  // mediasoup looks before it makes transports.
-  async #checkExists({ branch, router }: End, producerId?: string, dataProducerId?: string) {
-    const dump = (await branch.rpc
-      .call('Router.dump', router)
-      .catch(ignoreNotFound)) as ms.RouterDump
-    const has = (entries: { key: string }[], id: string | undefined) =>
-      entries.some(({ key }) => key === id)
-    if (producerId && !has(dump.mapProducerIdConsumerIds, producerId))
-      throw new errors.NotFoundError('Producer not found')
-    if (dataProducerId && !has(dump.mapDataProducerIdDataConsumerIds, dataProducerId))
-      throw new errors.NotFoundError('DataProducer not found')
-  }
-
-  #pairFor(from: End, to: End, options: Options): Promise<PipePair> {
+  /** Consumes what is to cross, on the pipe that there is, or on one that is opened for it. */
+  async #consume(from: End, to: End, crossing: Crossing): Promise<PipePair> {
     const key = nameOf(from, to)
-    let pair = this.#pipes.pairs.get(key)
-    if (!pair) {
-      pair = this.#connect(from, to, options)
-      this.#pipes.pairs.set(key, pair)
-      pair.catch(() => this.#pipes.pairs.delete(key))
+    const known = this.#pipes.pairs.get(key)
+    if (!known) {
+      const opening = this.#open(from, to, crossing)
+      this.#pipes.pairs.set(key, opening)
+      opening.catch(() => this.#pipes.pairs.delete(key))
+      return opening
     }
+    const pair = await known.catch(ignoreNotFound)
+    // What was to cross then was not there, or a Router is not, which this call finds out itself.
+    if (!pair) return this.#consume(from, to, crossing)
+    await this.#ends
+      .consume(endAt(pair, from), this.#consumingOf(crossing), consumer =>
+        this.#begin(pair, from.branch, crossing, consumer)
+      )
+      .catch(error => failAtSource(error, crossing))
     return pair
   }
 
-  async #connect(
-    from: End,
-    to: End,
-    {
+  async #open(from: End, to: End, crossing: Crossing): Promise<PipePair> {
+    const {
       producerId: _producerId,
       dataProducerId: _dataProducerId,
       keepId: _keepId,
       router: _router,
       appData: _appData,
       ...options
-    }: Options
-  ): Promise<PipePair> {
+    } = crossing.options
     for (const end of [from, to]) this.#pipes.addRouter(end)
     const isOurs = !options.listenInfo && !options.listenIp
     const settings = {
@@ -106,118 +118,53 @@ export class Piping {
       ...options,
       appData: this.#tagged(undefined, nameOf(from, to))
     }
-    let ends: TransportEnd[] = []
-    try {
-      const listenInfos = isOurs ? await this.#listenInfosFor([from, to]) : []
-      const made = await Promise.allSettled(
-        [from, to].map((end, i) =>
-          this.#createTransport(
-            end,
-            isOurs ? { ...settings, listenInfo: listenInfos[i] } : settings
-          )
+    const pair = newPair()
+    const made = await Promise.allSettled([
+      this.#ends
+        .open(from, settings, this.#consumingOf(crossing), consumer =>
+          this.#begin(pair, from.branch, crossing, consumer)
         )
-      )
-      ends = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
+        .catch(error => failAtSource(error, crossing)),
+      this.#ends.open(to, settings)
+    ])
+    const opened = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
+    try {
       const failure = made.find(result => result.status === 'rejected')
       if (failure) throw failure.reason
-      const [one, other] = ends as [TransportEnd, TransportEnd]
-      await Promise.all([
-        this.#connectTransport(one, other, isOurs),
-        this.#connectTransport(other, one, isOurs)
-      ])
-      return this.#pipes.remember([one, other])
+      if (isOurs) checkReachable(opened)
+      const ends = opened.map(({ end }) => end) as [TransportEnd, TransportEnd]
+      this.#pipes.remember(ends, pair)
+      pair.isOrdered = opened.every(({ isOrdered }) => isOrdered)
+      pair.connected = this.#ends.connect(ends, isOurs)
+      pair.connected.catch(() => pair.ended || this.#pipes.closeTransport(ends[0]))
+      return pair
     } catch (error) {
-      for (const end of ends) this.#pipes.closeTransport(end)
+      for (const { end } of opened) this.#pipes.closeTransport(end)
       for (const end of [from, to]) this.#pipes.dropRouter(end)
       throw error
     }
   }
 
-  /** Where the hosts of both ends take pipes; no packet would arrive at another one's loopback. */
-  async #listenInfosFor(ends: [End, End]): Promise<PipeListenInfo[]> {
-    const [one, other] = (await Promise.all(
-      ends.map(({ branch, router }) => branch.rpc.call('tier.pipeListenInfo', router))
-    )) as [PipeListenInfo, PipeListenInfo]
-    const isApart = one.loopback && other.loopback && one.loopback !== other.loopback
-    const hidden = [one, other].findIndex(({ ip }) => isApart && LOOPBACK.test(ip))
-    if (hidden >= 0) {
-      const node = nodeOf(ends[hidden]!.router)
-      throw new Error(
-        `the host of node ${node} takes pipes at ${[one, other][hidden]!.ip} only, which other hosts do not reach: start it with --pipe-address`
-      )
-    }
-    return [one, other].map(({ loopback: _, ...listenInfo }) => listenInfo)
+  #consumingOf({ options: { producerId, dataProducerId }, name }: Crossing): Consuming {
+    return { producerId, dataProducerId, appData: this.#tagged(undefined, name) }
   }
 
-  async #createTransport({ branch, router }: End, settings: Options): Promise<TransportEnd> {
-    const announcement = (await branch.rpc.call(
-      'Router.createPipeTransport',
-      router,
-      settings
-    )) as Announcement
-    this.#pipes.tell(encodeNotification('Router.newtransport', [router, null, announcement]))
-    const end: TransportEnd = {
-      branch,
-      router,
-      transport: announcement.$,
-      members: announcement.members as unknown as TransportEnd['members']
-    }
-    this.#pipes.addTransport(end)
-    return end
+  #begin(pair: PipePair, branch: End['branch'], crossing: Crossing, consumer: Announcement) {
+    const { producerPaused, dataProducerPaused } = consumer.members
+    const stream = this.#pipes.begin(pair, branch, consumer)
+    stream.follows = crossing.follows
+    stream.paused = crossing.follows && Boolean(producerPaused ?? dataProducerPaused)
+    Object.assign(crossing, { stream, consumer })
   }
 
-  /**
-   * @param isOurs the other end is where its host takes pipes: that may be an address to which the
-   * host of this end lets no client send
-   */
-  async #connectTransport(
-    { branch, transport }: TransportEnd,
-    { members: { tuple, srtpParameters } }: TransportEnd,
-    isOurs: boolean
-  ) {
-    if (isOurs) {
-      const peer = { ip: tuple.localAddress, port: tuple.localPort }
-      // An older leaf does not know it, and denies nothing.
-      branch.rpc.call('tier.allowPeer', transport, peer).catch(() => {})
-    }
-    const { live } = (await branch.rpc.call('PipeTransport.connect', transport, {
-      ip: tuple.localAddress,
-      port: tuple.localPort,
-      srtpParameters
-    })) as { live?: object }
-    if (live) this.#pipes.tell(encodeNotification('PipeTransport.live', [transport, live]))
-  }
-
-  async #pipe(
-    pair: PipePair,
-    here: TransportEnd,
-    there: TransportEnd,
-    { producerId, dataProducerId, keepId = true, appData }: Options,
-    within?: Within
-  ) {
-    const isData = producerId === undefined
-    const follows = !isData || within !== undefined
-    const name = isData && follows ? `${randomUUID()}${WHOLLY}` : randomUUID()
-    const consumer = await this.#create(here, isData ? 'consumeData' : 'consume', {
-      producerId,
-      dataProducerId,
-      appData: this.#tagged(undefined, name)
-    })
-    const { kind, rtpParameters, producerPaused, ...members } = consumer.members
-    const { sctpStreamParameters, label, protocol, dataProducerPaused } = members
-    const stream = this.#pipes.begin(pair, here.branch, consumer)
-    stream.follows = follows
-    const before = (stream.paused = follows && Boolean(producerPaused ?? dataProducerPaused))
-    const options = {
-      id: keepId ? (producerId ?? dataProducerId) : randomUUID(),
-      ...(isData ? { sctpStreamParameters, label, protocol } : { kind, rtpParameters }),
-      paused: before,
-      appData: this.#tagged(appData, name)
-    }
-    if (isData) await this.#arrive(stream, there, 'produceData', options)
-    else await this.#arrive(stream, there, 'produce', options, within)
-    if (stream.ended)
-      throw new errors.NotFoundError(`original ${isData ? 'DataProducer' : 'Producer'} closed`)
+  async #produce(there: TransportEnd, crossing: Crossing) {
+    const { isData } = crossing
+    const stream = crossing.stream!
+    const gone = `original ${isData ? 'DataProducer' : 'Producer'} closed`
+    if (stream.ended) throw new errors.NotFoundError(gone)
+    const before = stream.paused
+    await Promise.all([this.#arrive(there, crossing, stream), stream.pair.connected])
+    if (stream.ended) throw new errors.NotFoundError(gone)
     if (stream.paused !== before) await setPaused(stream)
     const [from, to] = [{ $: stream.from.handle }, { $: stream.to!.handle }]
     return isData
@@ -225,40 +172,45 @@ export class Piping {
       : { pipeConsumer: from, pipeProducer: to }
   }
 
-  async #create(
-    { branch, transport }: TransportEnd,
-    method: string,
-    options: object
-  ): Promise<Announcement> {
-    const announcement = (await branch.rpc.call(
-      `PipeTransport.${method}`,
-      transport,
-      options
-    )) as Announcement
-    this.#pipes.tell(
-      encodeNotification(`PipeTransport.new${announcement.kind.toLowerCase()}`, [
+  async #arrive(there: TransportEnd, crossing: Crossing, stream: PipedStream) {
+    const { within, isData } = crossing
+    const { branch, transport } = there
+    const send = () =>
+      branch.rpc.callAndRead(
+        result => this.#arrived(stream, there, result as Announcement, within),
+        `PipeTransport.${isData ? 'produceData' : 'produce'}`,
         transport,
-        null,
-        announcement
-      ])
-    )
-    return announcement
-  }
-
-  async #arrive(
-    stream: PipedStream,
-    there: TransportEnd,
-    method: string,
-    options: object,
-    within?: Within
-  ) {
-    const create = () => this.#create(there, method, options)
+        this.#producingOf(crossing, stream)
+      )
     try {
-      this.#pipes.arrive(stream, there.branch, await (within ? within.producing(create) : create()))
+      await (within ? within.producing(send, stream.pair.isOrdered) : send())
     } catch (error) {
       this.#pipes.endStream(stream)
       throw error
     }
+  }
+
+  #producingOf({ options, isData, name, consumer }: Crossing, { paused }: PipedStream) {
+    const { producerId, dataProducerId, keepId = true, appData } = options
+    const { kind, rtpParameters, sctpStreamParameters, label, protocol } = consumer!.members
+    return {
+      id: keepId ? (producerId ?? dataProducerId) : randomUUID(),
+      ...(isData ? { sctpStreamParameters, label, protocol } : { kind, rtpParameters }),
+      paused,
+      appData: this.#tagged(appData, name)
+    }
+  }
+
+  #arrived(
+    stream: PipedStream,
+    { branch, transport }: TransportEnd,
+    producer: Announcement,
+    within?: Within
+  ) {
+    const event = `PipeTransport.new${producer.kind.toLowerCase()}`
+    this.#pipes.tell(encodeNotification(event, [transport, null, producer]))
+    this.#pipes.arrive(stream, branch, producer)
+    within?.arrived(producer.$)
   }
 
   #tagged(appData: unknown, name: string) {
@@ -266,12 +218,18 @@ export class Piping {
   }
 }
 
-// A Router that is closed has no Producers.
-function ignoreNotFound(error: unknown) {
-  if (!(error instanceof errors.NotFoundError || error instanceof errors.WorkerClosedError))
-    throw error
-  return { mapProducerIdConsumerIds: [], mapDataProducerIdDataConsumerIds: [] }
+/** A Router that is closed has no Producers. */
+function failAtSource(error: unknown, { isData }: Crossing): never {
+  if (!isNotFound(error)) throw error
+  throw new errors.NotFoundError(`${isData ? 'DataProducer' : 'Producer'} not found`)
 }
+
+function ignoreNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error
+}
+
+const isNotFound = (error: unknown) =>
+  error instanceof errors.NotFoundError || error instanceof errors.WorkerClosedError
 
 function check({ listenInfo, listenIp, producerId, dataProducerId }: Options) {
   if (listenInfo && listenIp)

@@ -30,9 +30,28 @@ export interface PipeTransportMembers {
 }
 
 export interface PipePair {
-  ends: [TransportEnd, TransportEnd]
+  /** Once both are there. */
+  ends: TransportEnd[]
   ended: boolean
+  /** Settles when they are connected, or cannot be. What was sent before is carried out later. */
+  connected: Promise<void>
+  /**
+   * Whether leaves let what uses a Producer wait for one that is on its way, so that it can be sent
+   * right behind.
+   */
+  isOrdered: boolean
 }
+
+export const newPair = (): PipePair => ({
+  ends: [],
+  ended: false,
+  connected: Promise.resolve(),
+  isOrdered: false
+})
+
+/** The end of a pipe at one of its Routers. */
+export const endAt = ({ ends }: PipePair, { router }: End) =>
+  ends.find(end => end.router === router)!
 
 /** What carries one Producer across. */
 export interface PipedStream {
@@ -238,11 +257,11 @@ export class Pipes {
   }
 
   /** @throws NotFoundError when a Router was closed meanwhile */
-  remember(ends: [TransportEnd, TransportEnd]): PipePair {
-    const pair: PipePair = { ends, ended: false }
+  remember(ends: [TransportEnd, TransportEnd], pair = newPair()): PipePair {
     const nodes = ends.map(({ transport }) => this.objects.get(transport))
     if (!nodes.every(node => node !== undefined))
       throw new errors.NotFoundError('the Router was closed')
+    pair.ends = ends
     for (const { data } of nodes) data.pair = pair
     return pair
   }
@@ -294,7 +313,7 @@ export class Pipes {
   #endPair(pair: PipePair) {
     if (pair.ended) return
     pair.ended = true
-    this.pairs.delete(nameOf(...pair.ends))
+    this.pairs.delete(nameOf(pair.ends[0]!, pair.ends[1]!))
     for (const end of pair.ends) if (this.objects.get(end.transport)) this.closeTransport(end)
   }
 

@@ -60,12 +60,22 @@ export class RpcClient {
     return this.#ask(method, params)
   }
 
+  /** Calls, and reads the result before anything that follows it arrives. */
+  callAndRead<T>(read: (result: unknown) => T, method: string, ...params: unknown[]): Promise<T> {
+    return this.#ask(method, params, undefined, read) as Promise<T>
+  }
+
   /** Asks what a session has on nodes, and answers how many objects. */
   async recall(options: RecallOptions, onRecalled: OnRecalled): Promise<number> {
     return ((await this.#ask('tier.recall', [options], onRecalled)) as { count: number }).count
   }
 
-  #ask(method: string, params: unknown[], onRecalled?: OnRecalled): Promise<unknown> {
+  #ask(
+    method: string,
+    params: unknown[],
+    onRecalled?: OnRecalled,
+    read = (result: unknown): unknown => result
+  ): Promise<unknown> {
     if (this.#closed) return Promise.reject(this.#closed)
     const id = this.#prefix + ++this.#serial
     return new Promise((resolve, reject) => {
@@ -74,7 +84,13 @@ export class RpcClient {
         since: performance.now(),
         onRecalled,
         isUncertain: false,
-        resolve,
+        resolve: result => {
+          try {
+            resolve(read(result))
+          } catch (error) {
+            reject(error as Error)
+          }
+        },
         reject
       })
       this.#link.send(encodeRequest(id, method, params))

@@ -2,16 +2,19 @@
 
 import { EventEmitter } from 'node:events'
 import pRetry from 'p-retry'
+import type { DrainOptions, DrainState } from '../../lib/drain.ts'
 import { ConnectionError } from '../../lib/errors.ts'
 import type { Hello } from '../../lib/hello.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
-import type { Tier } from '../../lib/tier.ts'
+import type { Frame, Tier } from '../../lib/tier.ts'
 import { decode, headerOf } from '../../lib/wire.ts'
 import { ChildSurvey } from '../child-survey.ts'
 import { RpcClient } from '../rpc-client.ts'
 import { PlacedWorkers } from '../placement/placed-workers.ts'
 
 export type ChildEvents = {
+  /** It has ended, because it was drained by this tier: it is empty, or its time is over. */
+  drained: []
   /** It can be reached, and said hello. */
   answered: []
   /** It cannot be reached any more, and is tried again. */
@@ -50,6 +53,8 @@ export class Child extends EventEmitter<ChildEvents> {
    */
   lost = false
   readonly #placed = new PlacedWorkers()
+  // While it can be reached.
+  #caller: RpcClient | undefined
   #failure: string | undefined
 
   /**
@@ -81,6 +86,16 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   /**
+   * Lets it end once it is empty, or cancels that.
+   *
+   * @throws ConnectionError while it cannot be reached.
+   */
+  async drain(options: DrainOptions): Promise<DrainState> {
+    if (!this.#caller) throw new ConnectionError(`the host ${this.keyName} cannot be reached`)
+    return (await this.#caller.call('tier.drain', options)) as DrainState
+  }
+
+  /**
    * Watches the child until it is removed, on a session of our own through which nothing is
    * created.
    */
@@ -100,6 +115,7 @@ export class Child extends EventEmitter<ChildEvents> {
         this.#failure = undefined
         const error = await closed
         this.hello = undefined
+        this.#caller = undefined
         const reason = error ?? new ConnectionError('the connection was closed')
         this.survey.closed(reason)
         this.emit('down', reason)
@@ -138,6 +154,7 @@ export class Child extends EventEmitter<ChildEvents> {
       if (head?.method === 'tier.forgot') return link.close()
       if (head?.method === 'tier.survey')
         return this.survey.told((decode(frame) as unknown as { params: unknown[] }).params[0])
+      if (head?.method === 'tier.drain') return this.#drains(frame)
       if (head?.method !== 'tier.load') return
       this.#report((decode(frame) as unknown as { params: [Load] }).params[0])
     })
@@ -146,6 +163,7 @@ export class Child extends EventEmitter<ChildEvents> {
       const hello = (await caller.call('tier.hello', { via: this.#via() })) as Hello
       this.#report((await caller.call('tier.load')) as Load)
       this.hello = hello
+      this.#caller = caller
       this.lost = false
       this.survey.opened(caller)
       this.emit('answered')
@@ -156,13 +174,18 @@ export class Child extends EventEmitter<ChildEvents> {
     }
   }
 
+  #drains(frame: Frame) {
+    const [{ ended }] = (decode(frame) as unknown as { params: [DrainState] }).params
+    if (ended && ended !== 'cancelled') this.emit('drained')
+  }
+
   #setLost(lost: boolean) {
     this.lost = lost
     this.emit('load')
   }
 
   #report(load: Load) {
-    this.load = load
+    this.load = { ...IDLE, ...load } // An older tier does not tell all.
     this.reports++
     this.#placed.reported()
     this.emit('load')

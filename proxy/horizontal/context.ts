@@ -4,6 +4,7 @@ import type { EventEmitter } from 'node:events'
 import type { Hello } from '../../lib/hello.ts'
 import type { Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
+import type { Wanted } from '../../lib/wanted.ts'
 import type { TierSurvey } from '../tier-survey.ts'
 import type { Child } from './child.ts'
 
@@ -22,6 +23,10 @@ export type HorizontalEvents = {
   refused: [tier: Tier, error: Error]
   /** Its load changed; told at most once a second. */
   load: [load: Load]
+  /** A child has ended that was given back by `drain()`: it is empty, or its time is over. */
+  drained: [tier: Tier]
+  /** More hosts are wanted, or fewer, or one has come or gone. Only with `scale`. */
+  wanted: [wanted: Wanted]
 }
 
 export interface ClusterContext extends EventEmitter<HorizontalEvents> {
@@ -42,6 +47,13 @@ export interface ClusterContext extends EventEmitter<HorizontalEvents> {
    */
   newOrder(): () => Iterable<Child>
   has(tier: Tier): boolean
+  /**
+   * No child took a Worker.
+   *
+   * @param by who asked
+   * @param count how many Workers they wait for, with this one: who asks again waits for no more
+   */
+  refused(by: object, count: number): void
   /**
    * Whether a child that cannot be reached may just be late: it was there, or was not tried for
    * long.

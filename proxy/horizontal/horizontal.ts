@@ -3,6 +3,7 @@
 
 import { EventEmitter, once } from 'node:events'
 import { randomBytes } from 'node:crypto'
+import type { DrainOptions, DrainState } from '../../lib/drain.ts'
 import { checkDurations } from '../../lib/duration.ts'
 import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
 import type { ChildState, Figures } from '../../lib/figures.ts'
@@ -11,14 +12,17 @@ import { IDLE, type Load, exchange, sameLoad } from '../../lib/load.ts'
 import { OpenLinks } from '../../lib/open-links.ts'
 import { type Link, type OpenOptions, type Tier, channel } from '../../lib/tier.ts'
 import { version } from '../../lib/version.ts'
+import type { ScaledHost, Wanted } from '../../lib/wanted.ts'
 import { Child } from './child.ts'
 import type { ClusterContext, HorizontalEvents } from './context.ts'
+import { Scaling, differs } from './scaling.ts'
 import { differenceOf, likenessOf, majorityOf } from './likeness.ts'
 import { ClusterSession } from './session.ts'
 import { inTurn } from '../placement/in-turn.ts'
 import { type NamedCandidate, first } from '../placement/first.ts'
 import { mostFree } from '../placement/most-free.ts'
 import { Ranking } from '../placement/ranking.ts'
+import type { ScaleOptions } from '../placement/scale-options.ts'
 import { TierSurvey } from '../tier-survey.ts'
 
 const REPORT_MS = 1_000
@@ -42,6 +46,8 @@ export interface HorizontalOptions {
    * alike. Default false: those that differ from most of them get no new Workers.
    */
   mixedVersions?: boolean
+  /** How many hosts there are to be. Default: it says nothing about that. */
+  scale?: Partial<ScaleOptions>
 }
 
 export type { HorizontalEvents } from './context.ts'
@@ -58,6 +64,10 @@ export interface ChildFacts {
 export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterable<Tier> {
   readonly size: number
   readonly load: Load
+  /** How many hosts there should be, as it was decided last. Only with `scale`. */
+  readonly wanted: Wanted | undefined
+  /** The hosts of which it was decided. Only with `scale`. */
+  readonly hosts: readonly ScaledHost[]
   has(tier: Tier): boolean
   /** How a child is now; undefined when it is none. */
   child(tier: Tier): ChildFacts | undefined
@@ -72,6 +82,12 @@ export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterab
    * live on.
    */
   delete(tier: Tier, options?: { drain?: boolean }): boolean
+  /**
+   * Gives a child back, by its name: it ends once it is empty, or at a deadline; or does not any more.
+   *
+   * @throws ConnectionError for one that is not there, or cannot be reached.
+   */
+  drain(name: string, options?: DrainOptions): Promise<DrainState>
   /** Ends its sessions, and takes out all children and closes them. */
   close(): void
 }
@@ -116,6 +132,7 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
   readonly patience: number
   readonly timeout: number
   readonly #mixedVersions: boolean
+  readonly #scaling: Scaling | undefined
   readonly newOrder: () => () => Iterable<Child>
   readonly survey = new TierSurvey({
     node: this.node,
@@ -130,7 +147,8 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
       policy = 'most-free',
       timeout = 30_000,
       patience = 5_000,
-      mixedVersions = false
+      mixedVersions = false,
+      scale
     }: HorizontalOptions
   ) {
     super()
@@ -145,6 +163,8 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     this.timeout = timeout
     this.patience = patience
     this.#mixedVersions = mixedVersions
+    this.#scaling = scale && new Scaling(() => this.#children.values(), scale)
+    this.#scaling?.on('wanted', (wanted, before) => this.#want(wanted, before))
     try {
       for (const tier of tiers) this.add(tier)
     } catch (error) {
@@ -193,6 +213,7 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
       this.#compare()
     })
     child.on('load', () => this.#count(child))
+    child.on('drained', () => this.emit('drained', tier))
     child.on('failed', error =>
       this.emit(error instanceof IncompatibleError ? 'refused' : 'failed', tier, error)
     )
@@ -253,7 +274,16 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     return true
   }
 
+  async drain(name: string, options: DrainOptions = {}): Promise<DrainState> {
+    const child = [...this.#children.values()].find(({ keyName }) => keyName === name)
+    if (!child) throw new ConnectionError(`the cluster has no host ${name}`)
+    const state = await child.drain(options)
+    this.#scaling?.setGivenBack(child, state.draining)
+    return state
+  }
+
   close() {
+    this.#scaling?.close()
     this.#links.close()
     for (const tier of this) {
       this.delete(tier)
@@ -272,8 +302,29 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
       tier: 'horizontal',
       mediasoup: this.#firstUp?.hello?.mediasoup,
       load: this.#load,
-      children
+      children,
+      wanted: this.wanted
     }
+  }
+
+  get wanted() {
+    return this.#scaling?.wanted
+  }
+
+  get hosts() {
+    return this.#scaling?.hosts ?? []
+  }
+
+  refused(by: object, count: number) {
+    this.#scaling?.refused(by, count)
+  }
+
+  /** What its children want is decided here. */
+  #want(wanted: Wanted, before: Wanted | undefined) {
+    const [was, is] = [before, wanted].map(each => ({ ...IDLE, wanted: each?.cores ?? 0 }))
+    this.#load = exchange(this.#load, was!, is!)
+    if (!this.#reportTimer) this.#report()
+    if (differs(wanted, before)) this.emit('wanted', wanted)
   }
 
   async open({ resume, ...options }: OpenOptions = {}): Promise<Link> {
@@ -301,7 +352,16 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     if (lost) this.#ranking.delete(child)
     else this.#ranking.put(child, { load, promised, name })
     if (!lost) this.#wake()
-    this.#exchange(child, lost ? IDLE : { ...load, workers: load.workers + promised })
+    this.#exchange(
+      child,
+      lost
+        ? IDLE
+        : {
+            ...load,
+            workers: load.workers + promised,
+            wanted: this.#scaling ? 0 : load.wanted
+          }
+    )
   }
 
   #discount(child: Child) {

@@ -23,6 +23,8 @@ export class Placing {
   readonly #branchOf: (child: Child) => Promise<ClusterChildSession>
   readonly #model: () => string | undefined
   readonly #order: () => Iterable<Child>
+  // Workers that are on their way.
+  #pending = 0
   // What is to be placed belongs to one of these.
   #generation = {}
 
@@ -62,7 +64,7 @@ export class Placing {
           continue
         }
         const isAgain = child === again
-        const placed = child.place()
+        const placed = this.#count(child.place())
         try {
           const branch = await this.#branchOf(child)
           if (generation !== this.#generation) return placed(false)
@@ -75,9 +77,18 @@ export class Placing {
           failure = error
         }
       }
+      if (!(failure instanceof IncompatibleError)) this.#cluster.refused(this, this.#pending + 1)
       fail(failure)
     }
     await tryOn(new ConnectionError('no host of the cluster can be reached'))
+  }
+
+  #count(placed: (isMade: boolean) => void): (isMade: boolean) => void {
+    this.#pending++
+    return isMade => {
+      this.#pending--
+      placed(isMade)
+    }
   }
 
   /** Nobody waits any more for what was to be placed. */

@@ -9,7 +9,7 @@ export interface Candidate {
 }
 
 // What a Worker is expected to use until a measurement says so, in cores.
-const PROMISED_CORES = 0.1
+export const PROMISED_CORES = 0.1
 
 /**
  * Which of two is better, as a comparator: one that has any cores to give, for what drains has

@@ -16,6 +16,8 @@ export interface ScaleOptions {
   startTimeout: number
   /** For how long after the begin no hosts are asked for, because those there come in, in ms. */
   settle: number
+  /** How often it is decided, in ms. */
+  interval: number
 }
 
 export const SCALE_DEFAULTS: ScaleOptions = {
@@ -25,7 +27,8 @@ export const SCALE_DEFAULTS: ScaleOptions = {
   max: 10,
   quiet: 300_000,
   startTimeout: 300_000,
-  settle: 30_000
+  settle: 30_000,
+  interval: 1_000
 }
 
 export interface Situation {

@@ -28,23 +28,27 @@ export class Builder {
   readonly #tierLoad: TierLoad
   readonly #session: string
   readonly #onNode: (node: string) => void
+  readonly #onGrown: (part: WorkerPart) => void
 
   /**
    * @param session the id by which parts are found again
    * @param onNode is told where each Worker below is
+   * @param onGrown is told each part of a Worker that is there beside others
    */
   constructor(
     tables: Tables,
     below: RpcClient,
     tierLoad: TierLoad,
     session: string,
-    onNode: (node: string) => void
+    onNode: (node: string) => void,
+    onGrown: (part: WorkerPart) => void
   ) {
     this.#tables = tables
     this.#below = below
     this.#tierLoad = tierLoad
     this.#session = session
     this.#onNode = onNode
+    this.#onGrown = onGrown
   }
 
   /**
@@ -95,6 +99,7 @@ export class Builder {
       throw new errors.WorkerClosedError('the Worker was closed in the meantime')
     }
     this.#tables.addPart(part, announcement)
+    this.#onGrown(part)
     const { logLevel, logTags } = owner.settings
     if (owner.settings !== settings)
       await this.#below.call('Worker.updateSettings', part.handle, { logLevel, logTags })

@@ -9,7 +9,7 @@ import { type Handle, encodeResult } from '../../lib/wire.ts'
 import { type CallHead, type Replies, paramsOf } from '../session.ts'
 import { claimId } from './claim-id.ts'
 import { ConsumerStats } from './consumer-stats.ts'
-import { createdBy, isFailure, resultOf } from './frames.ts'
+import { createdBy, errorIn, isFailure, resultOf } from './frames.ts'
 import type { SessionState } from './state.ts'
 import type { HostedTransport, ProducerRecord, Replica } from './types.ts'
 
@@ -77,16 +77,37 @@ export class ObjectCalls {
     const { id } = head
     if (id == null) return this.#state.below.pass(head, frame)
     const { id: wanted } = optionsOf(frame)
+    const settled = this.#expect(transport, wanted)
     const rival = this.#producing.get(wanted!)
     if (!rival && !this.#elsewhere(wanted, transport))
-      return this.#passProduce(head, frame, transport, wanted)
+      return this.#passProduce(head, frame, transport, wanted, settled)
     Promise.resolve(rival)
       .then(() => this.#elsewhere(wanted, transport))
       .then(known => known && claimId(this.#state, known, transport.part.worker))
       .then(
-        () => this.#passProduce(head, frame, transport, wanted),
-        error => this.#replies.fail(id, error)
+        () => this.#passProduce(head, frame, transport, wanted, settled),
+        error => {
+          settled?.(error)
+          this.#replies.fail(id, error)
+        }
       )
+  }
+
+  /**
+   * A pipe from elsewhere brings a Producer. What is returned is told that it is there, or why it
+   * is not.
+   */
+  #expect({ kind, part }: HostedTransport, id: string | undefined) {
+    const { arriving } = part.owner
+    if (kind !== 'PipeTransport' || id === undefined || arriving.has(id)) return undefined
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    promise.catch(() => {}) // Whoever waits for it hears of it.
+    arriving.set(id, promise)
+    return (error?: Error) => {
+      arriving.delete(id)
+      if (error) reject(error)
+      else resolve()
+    }
   }
 
   /** A Producer of an id that one Worker would have, and the one that a transport is on has not. */
@@ -103,7 +124,8 @@ export class ObjectCalls {
     head: CallHead,
     frame: Frame,
     transport: HostedTransport,
-    wanted: string | undefined
+    wanted: string | undefined,
+    settled: ((error?: Error) => void) | undefined
   ) {
     const { below, tables } = this.#state
     const { mediaCodecs } = transport.part.owner
@@ -114,6 +136,7 @@ export class ObjectCalls {
       if (announcement?.members) tables.objects.addProducer(transport, announcement, mediaCodecs)
       if (this.#producing.get(wanted!) === promise) this.#producing.delete(wanted!)
       resolve()
+      settled?.(errorIn(answer))
       return answer
     })
   }
@@ -123,15 +146,21 @@ export class ObjectCalls {
     const { id, method } = head
     const { replicas } = this.#state
     const { producerId, dataProducerId } = optionsOf(frame)
-    const { producers, dataProducers } = transport.part.owner
+    const { producers, dataProducers, arriving } = transport.part.owner
     const record = method.endsWith('.consumeData')
       ? dataProducers.get(dataProducerId!)
       : producers.get(producerId!)
+    const expected = record ? undefined : arriving.get((producerId ?? dataProducerId)!)
+    if (expected)
+      return void expected.then(
+        () => this.#use(head, frame, transport),
+        error => this.#replies.fail(id, error)
+      )
     const observed = method.endsWith('.addProducer') ? record?.handle : undefined
     if (!record || record.at.part === transport.part)
       return this.#passUse(head, frame, transport, observed, undefined)
     const replica = replicas.hold(record, transport.part)
-    replica.ready.then(
+    replica.usable.then(
       () => this.#passUse(head, frame, transport, observed, replica),
       error => {
         replicas.release(replica)

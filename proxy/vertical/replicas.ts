@@ -10,6 +10,7 @@ import type { Pipes } from '../pipes.ts'
 import { Piping } from '../pipe-to-router.ts'
 import type { ChildSession } from '../session.ts'
 import { BETWEEN_HOSTS, WITHIN_A_HOST } from './pipe-settings.ts'
+import type { Part } from './parts.ts'
 import type { ProducerRecord, Replica, RouterPart } from './types.ts'
 
 export class Replicas {
@@ -21,6 +22,8 @@ export class Replicas {
   readonly #replicas = new Map<Handle, Replica>()
   // Without users, until they are dropped.
   readonly #waiting = new Set<Replica>()
+  // By nodes: whether one is a host, and no region.
+  readonly #hosts = new Map<string, Promise<boolean>>()
   readonly #sources: { replica: Replica; source: RouterPart }[] = []
 
   constructor(pipes: Pipes, branch: ChildSession, linger: number) {
@@ -105,21 +108,29 @@ export class Replicas {
       part,
       Promise.resolve().then(() => this.#pipe(replica, part))
     )
-    replica.ready.then(handle => {
-      if (producer.replicas?.get(part) !== replica) return this.#pipes.endStreamOf(handle)
-      replica.handle = handle
-      this.#replicas.set(handle, replica)
-      if (!this.#pipes.owns(handle)) replica.drop() // It ended before we knew it.
-    }, replica.drop)
+    replica.ready.catch(replica.drop)
     return replica
   }
 
+  /** Its pipe Producer is there, perhaps too late. */
+  #arrived(replica: Replica, handle: Handle) {
+    if (replica.of.replicas?.get(replica.part) !== replica) return this.#pipes.endStreamOf(handle)
+    replica.handle = handle
+    this.#replicas.set(handle, replica)
+    if (!this.#pipes.owns(handle)) replica.drop() // It ended before we knew it.
+  }
+
   #remember(producer: ProducerRecord, part: RouterPart, ready: Promise<Handle>): Replica {
+    const { promise: sent, resolve: setSent } = Promise.withResolvers<void>()
+    const usable = Promise.race([sent, ready.then(() => {})])
+    usable.catch(() => {}) // Whoever waits for it hears of it.
     const replica: Replica = {
       of: producer,
       part,
       users: 0,
       ready,
+      usable,
+      setSent,
       drop: () => {
         if (producer.replicas?.get(part) !== replica) return
         producer.replicas.delete(part)
@@ -137,17 +148,22 @@ export class Replicas {
 
   async #pipe(replica: Replica, part: RouterPart): Promise<Handle> {
     const { of: producer } = replica
-    const host = await this.#hostOf(part)
-    const source = await this.#sourceFor(replica, part, host)
+    const source = await this.#sourceFor(replica, part)
+    const isWithin = nodeOf(source.handle) === nodeOf(part.handle) && (await this.#isOnHost(part))
     const options = {
       ...(producer.isData ? { dataProducerId: producer.id } : { producerId: producer.id }),
       appData: producer.appData,
-      ...((await this.#hostOf(source)) === host ? WITHIN_A_HOST : BETWEEN_HOSTS)
+      ...(isWithin ? WITHIN_A_HOST : BETWEEN_HOSTS)
     }
     const ends = [source, part].map(({ handle }) => ({ branch: this.#branch, router: handle }))
     try {
       const made = (await this.#piping.pipeToRouter(ends[0]!, ends[1]!, options, {
-        producing: send => this.#withCodecsOf(producer, part, send)
+        producing: (send, isOrdered) => {
+          const answer = this.#withCodecsOf(producer, part, send)
+          if (isOrdered) replica.setSent()
+          return answer
+        },
+        arrived: handle => this.#arrived(replica, handle)
       })) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
       return (made.pipeProducer ?? made.pipeDataProducer)!.$
     } catch (error) {
@@ -176,9 +192,9 @@ export class Replicas {
   }
 
   /** From where it is piped. */
-  async #sourceFor(replica: Replica, part: RouterPart, host: string): Promise<RouterPart> {
+  async #sourceFor(replica: Replica, part: RouterPart): Promise<RouterPart> {
     const { of: producer } = replica
-    const gateway = await this.#gatewayFor(replica, part, host)
+    const gateway = gatewayFor(producer, part)
     if (!gateway) return producer.at.part
     const there = (replica.gateway = this.hold(producer, gateway))
     try {
@@ -188,46 +204,42 @@ export class Replicas {
       // It is gone, perhaps with its Worker.
       replica.gateway = undefined
       this.release(there)
-      return this.#sourceFor(replica, part, host)
+      return this.#sourceFor(replica, part)
     }
   }
 
   /**
-   * Where the Producer already is, or is before us on its way to, on the same host: between hosts
-   * it crosses once.
+   * Asks about the host of a part before somebody waits for it: whether its Workers are on one, or
+   * its tier spans hosts itself.
    */
-  async #gatewayFor(
-    replica: Replica,
-    part: RouterPart,
-    host: string
-  ): Promise<RouterPart | undefined> {
-    const { of: producer } = replica
-    if ((await this.#hostOf(producer.at.part)) === host) return undefined
-    for (const other of [...(producer.replicas?.keys() ?? [])]) {
-      if (other === part) return undefined
-      // Its Worker may have died.
-      if (
-        (await this.#hostOf(other).catch(() => undefined)) === host &&
-        producer.replicas!.has(other)
-      )
-        return other
-    }
-    return undefined
+  locate(part: Part<unknown>) {
+    this.#isOnHost(part).catch(() => {}) // It is asked again.
   }
 
-  #hostOf(part: RouterPart): Promise<string> {
-    if (!part.host) {
-      const forget = () => {
-        part.host = undefined
-      }
-      part.host = this.#branch.rpc
-        .call('tier.locate', part.handle)
-        .then(location => (location as Location).node)
-      // A Router that spans hosts itself is at home on another one when it has lost that one.
-      part.host.then(host => {
-        if (host !== nodeOf(part.handle)) forget()
-      }, forget)
+  #isOnHost({ handle }: Part<unknown>): Promise<boolean> {
+    const node = nodeOf(handle)
+    let known = this.#hosts.get(node)
+    if (!known) {
+      known = this.#branch.rpc
+        .call('tier.locate', handle)
+        .then(location => (location as Location).node === node)
+      this.#hosts.set(node, known)
+      known.catch(() => this.#hosts.delete(node))
     }
-    return part.host
+    return known
   }
+}
+
+/**
+ * Where the Producer already is, or is before us on its way to, on the same host or in the same
+ * region: between these it crosses once.
+ */
+function gatewayFor({ at, replicas }: ProducerRecord, part: RouterPart): RouterPart | undefined {
+  const node = nodeOf(part.handle)
+  if (nodeOf(at.part.handle) === node) return undefined
+  for (const other of replicas?.keys() ?? []) {
+    if (other === part) return undefined
+    if (other.state === 'ready' && nodeOf(other.handle) === node) return other
+  }
+  return undefined
 }

@@ -27,6 +27,7 @@ import { type Id, encodeNotification, normalizeIfMessage, notUnique } from '../.
 import { type CallHead, ProxySession, paramsOf } from '../session.ts'
 import type { Downstream } from './downstream.ts'
 import { ObjectCalls } from './object-calls.ts'
+import { PipeCalls } from './pipe-calls.ts'
 import { Reconciliation } from './reconcile.ts'
 import { restore, restoreObserved } from './restore.ts'
 import { RouterCalls } from './router-calls.ts'
@@ -63,6 +64,7 @@ export class VerticalSession extends ProxySession {
   // By the kinds of what has parts.
   readonly #receivers: ReadonlyMap<string, Receiver>
   readonly #objects: ObjectCalls
+  readonly #pipeCalls: PipeCalls
   // Those below that the client may not know by handles of its own.
   readonly #nodes = new Set<string>()
   #serial = 0
@@ -95,6 +97,7 @@ export class VerticalSession extends ProxySession {
       ['WebRtcServer', servers]
     ])
     this.#objects = new ObjectCalls(state, this)
+    this.#pipeCalls = new PipeCalls(state, this)
     below.link.on('frame', (frame, head) => this.#fromBelow(frame, head))
     below.link.on('dropped', error => this.fail(null, error))
     below.link.once('close', error =>
@@ -127,6 +130,7 @@ export class VerticalSession extends ProxySession {
         return this.dispatchOwn(head, frame)
       case 'byHandle':
         if (handle === undefined) return this.#below.pass(head, frame)
+        if (method === 'tier.openPipe') return this.#pipeCalls.open(head, frame)
         return this.#below.forward(head, method, [
           tables.homeOf(handle!),
           ...paramsOf(frame).slice(1)

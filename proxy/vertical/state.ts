@@ -48,7 +48,9 @@ export class SessionState {
       new Objects(this.replicas, closed, worker => this.scaler.giveBackLater(worker)),
       closed
     )
-    this.builder = new Builder(this.tables, below, settings.tierLoad, session, onNode)
+    this.builder = new Builder(this.tables, below, settings.tierLoad, session, onNode, part =>
+      this.replicas.locate(part)
+    )
     this.scaler = new Scaler(this.tables, this.builder, this.replicas, below, settings)
   }
 

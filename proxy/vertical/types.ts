@@ -71,6 +71,8 @@ export class AggregateRouter extends AggregateOn<RouterPart> {
   readonly pipedTo = new Map<AggregateRouter, RouterPart>()
   readonly producers = new Map<string, ProducerRecord>()
   readonly dataProducers = new Map<string, ProducerRecord>()
+  /** Ids of those that pipes from elsewhere are bringing: what uses one waits for it. */
+  readonly arriving = new Map<string, Promise<void>>()
 }
 
 export class AggregateServer extends AggregateOn<ServerPart> {
@@ -95,8 +97,6 @@ export class RouterPart extends PartOn<AggregateRouter> {
   readonly transports = new Set<HostedTransport>()
   /** How many more are about to be on it. */
   reserved = 0
-  /** The leaf that it is on, once that was asked, if it stays there. */
-  host: Promise<string> | undefined
 
   /** How many transports are, or are about to be, on it. */
   get count() {
@@ -141,6 +141,9 @@ export interface Replica {
   readonly part: RouterPart
   /** The handle of the pipe Producer. */
   ready: Promise<Handle>
+  /** Settles when what uses it can be sent: what is behind that waits for it on the leaf. */
+  usable: Promise<void>
+  setSent(): void
   handle?: Handle
   /** That of another Worker of the same host, through which it comes. */
   gateway?: Replica

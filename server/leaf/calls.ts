@@ -16,7 +16,9 @@ import {
 } from '../../lib/wire.ts'
 import { type ServedObject, type MediasoupObject, servedObjectOf } from './served-object.ts'
 import type { Events } from './events.ts'
+import { Arriving } from './arriving.ts'
 import { checkId } from './ids.ts'
+import { OPEN_PIPE, type Opened, listenForPipe, openPipe } from './open-pipe.ts'
 import type { Leaf } from './context.ts'
 import type { Tenant } from './share/shared-worker.ts'
 import type { Objects } from './objects.ts'
@@ -42,6 +44,8 @@ interface Call {
   /** That of the object which it creates. */
   readonly appData: unknown
   readonly args: readonly unknown[]
+  /** What tier.openPipe makes. */
+  readonly opened: Opened | undefined
   readonly timer: NodeJS.Timeout
 }
 
@@ -53,6 +57,7 @@ export class Calls {
   readonly #events: Events
   readonly #send: Send
   readonly #inFlight = new Map<Id, Call>()
+  readonly #arriving = new Arriving()
   // What is called of mediasoup itself.
   readonly #mediasoup = {
     createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this.#tenant, settings)
@@ -70,9 +75,11 @@ export class Calls {
   // → {"id": 12, "method": "Router.createWebRtcTransport", "params": ["k3x/17", {…}]}
   request(id: Id, method: string, params: unknown[]) {
     if (this.#inFlight.has(id)) throw notUnique(id)
-    const row = rowOf(method)
+    const opened: Opened | undefined = method === OPEN_PIPE ? {} : undefined
+    const row = rowOf(opened ? 'Router.createPipeTransport' : method)
     const target = row.kind === 'mediasoup' ? undefined : this.#objects.find(row.kind, params[0])
     const args = this.#argumentsOf(row, params)
+    if (opened) listenForPipe(args, this.#leaf.pipeListenInfo)
     this.#network.apply(row.member, args, target)
     if (row.role === 'cast' || row.role === 'media' || row.role === 'close') {
       this.#cast(row, target!, args)
@@ -83,9 +90,11 @@ export class Calls {
       string,
       Method<Promise<unknown>>
     >
-    const promise = object[row.member]!(...args)
+    const promise = opened
+      ? this.#openPipe(target!, args, opened)
+      : this.#arriving.run(row.member, target, args[0], () => object[row.member]!(...args))
     const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
-    const call: Call = { id, row, target, appData, args, timer }
+    const call: Call = { id, row, target, appData, args, opened, timer }
     this.#inFlight.set(id, call)
     if (appData)
       this.#events.creating.add(appData)
@@ -94,6 +103,15 @@ export class Calls {
     ;(target?.share?.during(promise) ?? promise).then(
       value => (this.#settle(call) ? this.#succeed(call, value) : this.#discard(call, value)),
       error => this.#settle(call) && this.#send(encodeFailure(id, describeError(error)), { id })
+    )
+  }
+
+  // → {"id": 13, "method": "tier.openPipe", "params": ["k3x/3", {…}, {"producerId": "…"}]}
+  #openPipe(router: ServedObject, args: readonly unknown[], opened: Opened) {
+    const { creating } = this.#events
+    const close = (transport: MediasoupObject) => this.#close(transport)
+    return this.#arriving.run('openPipe', router, args[1], () =>
+      openPipe(router.object as unknown as ms.Router, args, opened, creating, close)
     )
   }
 
@@ -180,7 +198,7 @@ export class Calls {
     object[member]!(...args)
   }
 
-  #resultOf({ row: { role, kind }, target }: Call, value: unknown): unknown {
+  #resultOf({ row: { role, kind }, target, opened }: Call, value: unknown): unknown {
     if (role === 'query') return value
     if (role === 'call')
       return { value: encodeValue(value, this.#objects.refer), live: target!.changes() }
@@ -188,7 +206,10 @@ export class Calls {
       throw new errors.NotFoundError(`the ${kind} was closed in the meantime`)
     const object = value as MediasoupObject
     if (kind === 'mediasoup') this.#objects.add(object, this.#events)
-    return this.#objects.refer(object)
+    const announced = this.#objects.refer(object)
+    if (!opened) return announced
+    const consumer = opened.consumer && this.#objects.refer(opened.consumer)
+    return { ...announced, consumer, loopback: this.#leaf.pipeListenInfo.loopback }
   }
 
   #close(object: MediasoupObject) {

@@ -10,6 +10,7 @@ import { type Message, badRequest, decode, encodeFailure } from '../../lib/wire.
 import { Calls } from './calls.ts'
 import { Events } from './events.ts'
 import type { Leaf, Send } from './context.ts'
+import { OPEN_PIPE } from './open-pipe.ts'
 import { SessionNetwork } from './network/network.ts'
 import { Objects } from './objects.ts'
 import type { SurveyedParty } from './survey.ts'
@@ -73,7 +74,7 @@ export class Session {
       const { id, method } = message
       if (method === undefined)
         throw badRequest('a leaf sends no requests, so it expects no answers', id)
-      const receiver = isOfTier(method) ? this.#tier : this.#calls
+      const receiver = isOfTier(method) && method !== OPEN_PIPE ? this.#tier : this.#calls
       if (id === undefined) receiver.notify(method, message.params)
       else receiver.request(id, method, message.params)
     } catch (error) {

@@ -2,6 +2,7 @@
 // the frames that pass. It counts those that the client creates, those that mediasoup creates itself
 // (pipeToRouter), and those that a recall tells of.
 
+import type { Announcement } from '../../lib/codec.ts'
 import type { Entry } from '../../lib/recall.ts'
 import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
 import { effectOf, isEnd, kindCreatedBy } from '../../lib/effects.ts'
@@ -20,6 +21,8 @@ export interface Reservation {
   bytes: number
   /** and of that, what was asked with: some of it no answer repeats. */
   asked?: number
+  /** For tier.openPipe: the answer announces a Consumer beside the transport. */
+  opensPipe?: boolean
   /** The pipe between two Routers, for pipeToRouter(), */
   pipe?: string
   /** and whether it was not there when that was called. */
@@ -32,9 +35,12 @@ const PIPE_ENDS: readonly Quota[] = ['transports', 'transports']
 const PIPE = 'Pipe'
 const HANDLED = 'WebRtcServer.webrtctransporthandled'
 
-const groupsCreatedBy: ReadonlyMap<string, readonly Quota[]> = new Map(
-  [...kindCreatedBy].map(([method, kind]) => [method, [quotaOf(kind)]])
-)
+const OPEN_PIPE = 'tier.openPipe'
+
+const groupsCreatedBy: ReadonlyMap<string, readonly Quota[]> = new Map<string, readonly Quota[]>([
+  ...[...kindCreatedBy].map(([method, kind]) => [method, [quotaOf(kind)]] as const),
+  [OPEN_PIPE, ['transports', 'consumers']]
+])
 
 // A Consumer is asked for with capabilities, and retains parameters: those of a Producer.
 const isMedia = (group: Quota) => group === 'producers' || group === 'consumers'
@@ -97,7 +103,7 @@ export class QuotaTracker {
     if (!groups) return undefined
     return groups[0] === 'consumers'
       ? { groups, bytes: this.#largestMedia }
-      : { groups, bytes: frame.length, asked: frame.length }
+      : { groups, bytes: frame.length, asked: frame.length, opensPipe: method === OPEN_PIPE }
   }
 
   /** An object is changed by a message of so many bytes, which it may retain. */
@@ -128,6 +134,8 @@ export class QuotaTracker {
     if (reservation) this.release(reservation)
     const created = createdBy(frame)
     if (created) this.#add(created, Math.max(frame.length, reservation?.asked ?? 0))
+    const consumer = reservation?.opensPipe ? consumerIn(frame) : undefined
+    if (consumer) this.#add(consumer, frame.length)
   }
 
   #add({ handle, kind, of }: Created, bytes: number) {
@@ -222,6 +230,13 @@ export class QuotaTracker {
 
 export const retainsTooMuch = (max: number) =>
   new LimitError(codes.objects, `the objects of a session retain at most ${max} bytes`)
+
+/** The Consumer on the end of a pipe. */
+function consumerIn(frame: Frame): Created | undefined {
+  const { result } = decode(frame) as { result?: { consumer?: Announcement } }
+  const { $, kind, of } = result?.consumer ?? {}
+  return $ === undefined ? undefined : { handle: $, kind, of }
+}
 
 /** The name of the pipe between the two Routers of a pipeToRouter(). */
 function pipeIn(frame: Frame): string {

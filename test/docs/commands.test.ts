@@ -11,6 +11,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { afterTest, cleanUp, freePort, run, startLeaf, until } from '../helper.ts'
 import { ask, end, startNode } from '../kit/processes.ts'
 import { type Block, type Command, blocks, commandsOf } from './commands.ts'
+import { installsFiles, isDocker, rendersChart, usesChart } from './deployed.ts'
 import { documents, read, root } from './markdown.ts'
 import { isUrl, serves } from './serve.ts'
 
@@ -55,7 +56,14 @@ const known: [words: string, run: (command: Command, block: Block) => unknown][]
   ['node examples/conference/server.ts', isAnExample],
   ['node examples/webinar/server.ts', isAnExample],
   ['python3', speaks],
-  ['curl', answers]
+  ['curl', answers],
+  ['docker run', heldBy('test/deploy/image.test.ts')],
+  ['docker', isDocker],
+  ['helm', rendersChart],
+  ['kubectl', usesChart],
+  ['systemd-sysusers', installsFiles],
+  ['install', installsFiles],
+  ['systemctl', installsFiles]
 ]
 
 // On a busy machine.
@@ -133,7 +141,8 @@ function heldBy(file: string) {
 
 /** What node runs for a command of ours, or of npm. */
 function programOf(words: string[]): string[] {
-  if (words[0] === 'mafalda') return ['mafalda.ts', ...words.slice(1)]
+  const ours = words.lastIndexOf('mafalda') // also in a container
+  if (ours >= 0) return ['mafalda.ts', ...words.slice(ours + 1)]
   const script = packageJson.scripts[words[2] as keyof typeof packageJson.scripts]
   const [, name] = /^node build\.mjs (\w+)$/.exec(script)!
   const [, program] = new RegExp(`^  ${name}: (\\[.*\\])`, 'm').exec(read('build.mjs'))!

@@ -101,7 +101,8 @@ export class FakeLeaf implements Tier {
       shared: 0,
       routers: count('Router'),
       consumers: count('Consumer'),
-      draining: 0
+      draining: 0,
+      wanted: 0
     }
   }
 
@@ -119,7 +120,7 @@ export class FakeLeaf implements Tier {
     return [...this.objects.values()].filter(object => object.kind === kind)
   }
 
-  #call(method: string, [first, options]: unknown[], workers: Set<FakeObject>): unknown {
+  #call(method: string, [first, options, consuming]: unknown[], workers: Set<FakeObject>): unknown {
     switch (method) {
       case 'tier.hello':
         return {
@@ -146,6 +147,12 @@ export class FakeLeaf implements Tier {
       }
     }
     const target = this.objects.get(first as Handle)
+    if (method === 'tier.openPipe') {
+      const transport = this.#create('PipeTransport', target, membersOf('PipeTransport'))
+      const params = [transport.handle, consuming]
+      const consumer = consuming && this.#call('PipeTransport.consume', params, workers)
+      return { ...announce(transport), consumer }
+    }
     const [, member] = method.split('.') as [string, string]
     if (member === 'close') return target && this.#remove(target)
     if (!target) throw new mediasoup.errors.NotFoundError(`${first} not found`)

@@ -80,7 +80,9 @@ export async function startRedis(args: readonly string[] = []): Promise<Redis> {
 
   async function start(port: number): Promise<ChildProcess> {
     const settings = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', '']
-    const child = spawn(program, [...settings, '--appendonly', 'yes', ...args], {
+    // It is written before it is answered, and no disk is waited for.
+    const file = ['--appendonly', 'yes', '--appendfsync', 'no']
+    const child = spawn(program, [...settings, ...file, ...args], {
       stdio: ['ignore', 'pipe', 'inherit']
     })
     const kill = () => child.kill('SIGKILL')

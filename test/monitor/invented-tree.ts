@@ -1,5 +1,6 @@
 // A tree that nobody runs, for the page: hosts, Workers and rooms, whose loads change each second.
 
+import { IDLE } from '../../lib/load.ts'
 import type {
   SurveyDetail,
   SurveyEntry,
@@ -230,15 +231,7 @@ export function inventTree({
     const hosts = below.filter(
       (entry): entry is SurveyedTier => entry.kind === 'tier' && entry.tier === 'leaf'
     )
-    const total = {
-      capacity: 0,
-      used: 0,
-      workers: 0,
-      shared: 0,
-      routers: 0,
-      consumers: 0,
-      draining: 0
-    }
+    const total = { ...IDLE }
     const routers = Map.groupBy(
       below.filter(entry => entry.kind === 'Router'),
       ({ id }) => id.split('/')[0]!
@@ -307,5 +300,5 @@ const tier = (
 ): SurveyedTier => ({
   ...{ id, of, kind: 'tier', tier: sort, mafalda: '0.9.0', mediasoup: '3.27.1', since },
   ...{ memory: whole(90, 210) * MEBIBYTE, eventLoopDelay: 2 },
-  load: { capacity: 0, used: 0, workers: 0, shared: 0, routers: 0, consumers: 0, draining: 0 }
+  load: IDLE
 })

@@ -143,6 +143,21 @@ export const rows: readonly Row[] = [
     )
   ),
 
+  row('gauge', 'wanted_cores', 'Cores that are needed and not there; negative: too many.', r =>
+    r.figures?.host ? undefined : r.figures?.load.wanted
+  ),
+  row('gauge', 'wanted_hosts', 'Hosts that there should be.', r => r.figures?.wanted?.hosts),
+  row(
+    'gauge',
+    'wanted_hosts_hpa',
+    'The same, beyond the tolerance of a HorizontalPodAutoscaler.',
+    r => r.figures?.wanted?.hpaHosts
+  ),
+  row('gauge', 'starting_hosts', 'Hosts that were asked for.', r => r.figures?.wanted?.starting),
+  row('gauge', 'host_warmup_seconds', 'How long a host took to be there.', r =>
+    seconds(r.figures?.wanted?.warmup)
+  ),
+
   row('gauge', 'objects', 'Objects of mediasoup on this host, by kind.', r =>
     labelled(
       'kind',
@@ -174,6 +189,8 @@ export const rows: readonly Row[] = [
 
 const pair = <K extends string>(name: K, value: number | undefined): (readonly [K, number])[] =>
   value === undefined ? [] : [[name, value]]
+
+const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1_000)
 
 // The load of a host that drains has none, because nothing is placed there.
 function usedCores({ figures }: Reading): number | undefined {

@@ -214,7 +214,8 @@ test('its load is that of its hosts, also after they came, reported and went', a
     shared: 0,
     routers: 0,
     consumers: 0,
-    draining: 0
+    draining: 0,
+    wanted: 0
   })
 })
 

@@ -197,7 +197,9 @@ test('a Producer is piped once to a Worker, also by concurrent calls, and until 
       const link = await below.open()
       const send = link.send.bind(link)
       link.send = frame => {
-        const method = /"method":"(PipeTransport\.\w+|Consumer\.close)"/.exec(String(frame))?.[1]
+        const method = /"method":"(tier\.openPipe|PipeTransport\.\w+|Consumer\.close)"/.exec(
+          String(frame)
+        )?.[1]
         if (method) piped.push(method)
         send(frame)
       }
@@ -213,8 +215,9 @@ test('a Producer is piped once to a Worker, also by concurrent calls, and until 
   assert.equal(piped.toSorted(), [
     'PipeTransport.connect',
     'PipeTransport.connect',
-    'PipeTransport.consume',
-    'PipeTransport.produce'
+    'PipeTransport.produce',
+    'tier.openPipe',
+    'tier.openPipe'
   ])
 
   for (const consumer of consumers) consumer.close()

@@ -64,7 +64,8 @@ test('a host that drains refuses Workers and Routers by a class of its own, and 
     shared: 0,
     routers: 1,
     consumers: 0,
-    draining: 2
+    draining: 2,
+    wanted: 0
   })
 })
 

@@ -229,7 +229,8 @@ test('there are at most as many Workers as the host is to have, used evenly, unl
     shared: 2,
     routers: 0,
     consumers: 0,
-    draining: 0
+    draining: 0,
+    wanted: 0
   })
 
   const pids = new Set<number>()
