@@ -5,6 +5,7 @@ import { MEMORY, checkStoreUrl } from '../registry/store/open-store.ts'
 import { option } from './option.ts'
 import { positiveSeconds } from './parse.ts'
 import { serveCommand } from './serve-command.ts'
+import { withWebhook } from './webhook-options.ts'
 
 // What is about a mediasoup of this host.
 const OF_LEAF = [
@@ -26,7 +27,7 @@ const OF_LEAF = [
 ]
 
 export function registryCommand(): Command {
-  const command = new Command('registry')
+  const command = withWebhook(new Command('registry'))
     .description(
       'Takes hosts that register, gives rooms a place on them, and serves all of them as one mediasoup.'
     )

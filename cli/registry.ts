@@ -11,8 +11,9 @@ import {
   serveTier,
   servedOf
 } from './serve.ts'
+import { type WebhookFlags, openWebhook } from './webhook-options.ts'
 
-interface Options extends ServeOptions {
+interface Options extends ServeOptions, Omit<WebhookFlags, 'advertise'> {
   store: string
   /** In seconds. */
   lease: number
@@ -25,20 +26,24 @@ async function registryOf(_urls: string[], options: Options, logger: pino.Logger
   const access = accessBelow(options)
   const hosts = cluster([], options, logger)
   const store = await openStore(options.store, logger)
-  const { routes, close } = openRegistry({
+  const { webhook, close: closeWebhook } = openWebhook(options, logger)
+  const { routes, events, close } = openRegistry({
     cluster: hosts,
     connect: url => remote(url, access),
     store,
     lease: options.lease * 1_000,
     whenAway: options.rooms,
+    webhook,
     log: logger
   })
   const served = servedOf(hosts, options, logger, store)
   return {
     ...served,
     routes: [...routes, ...served.routes],
+    webhooks: () => events.counts,
     async close() {
       await served.close()
+      closeWebhook()
       await close()
     }
   }

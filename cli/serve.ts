@@ -2,6 +2,7 @@
 
 import type * as ms from 'mediasoup/types'
 import type { pino } from 'pino'
+import type { WebhookFigures } from '../lib/figures.ts'
 import { discover } from '../lib/openrpc.ts'
 import { socketDefaults } from '../lib/socket-options.ts'
 import { type RemoteOptions, remote } from '../client/index.ts'
@@ -89,6 +90,7 @@ export interface Served {
   drain?: Drain
   /** What else is answered on the port of clients. */
   routes?: readonly Route[]
+  webhooks?: () => WebhookFigures | undefined
   /** Ends what is beside the tier. */
   close?(): Promise<void>
 }
@@ -108,7 +110,7 @@ export async function serveTier<O extends Options>(
   const [tls, tokens] = [serverTls(options), tokenOptions(options)]
   const audit = options.auditLog === undefined ? undefined : auditLog(options.auditLog, logger)
   checkRegistration(options)
-  const { tier, drain, routes, ...beside } = await make(urls, options, logger)
+  const { tier, drain, routes, webhooks, ...beside } = await make(urls, options, logger)
   const server = await serve(tier, {
     ...listen,
     ...serveOptions(options),
@@ -119,6 +121,7 @@ export async function serveTier<O extends Options>(
     metrics: options.metrics,
     metricsListen: options.metricsListen,
     routes,
+    webhooks,
     logger
   }).catch(error => {
     tier.close() // What is tried again and again would keep this process.
@@ -195,7 +198,7 @@ export function servedOf(
   options: Options,
   logger: pino.Logger,
   store: Store = new MemoryStore()
-): Required<Omit<Served, 'drain'>> {
+): Required<Omit<Served, 'drain' | 'webhooks'>> {
   const scaling = scalingOf(hosts, options, { store, logger })
   return {
     tier: spanning(hosts, options),

@@ -32,6 +32,18 @@ export interface HostFigures {
   pipes: PipeFigures
 }
 
+/** Of what a registry tells to an application. */
+export interface WebhookFigures {
+  /** Events that were taken. */
+  told: number
+  /** Events that were given up: dead letters. */
+  dead: number
+  /** Attempts that failed. */
+  failures: number
+  /** Events that this registry has, and that were not taken yet. */
+  waiting: number
+}
+
 /** Of the PipeTransports of a leaf, in all: what there was when they were asked last. */
 export interface PipeFigures {
   bytesReceived: number

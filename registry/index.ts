@@ -1,6 +1,9 @@
 // Hosts that come and go, and rooms on them.
 
 export type { Host, HostChange, HostStatus, Hosts } from './host.ts'
+export type { Events, WebhookOptions } from './events/events.ts'
+export type { EventData, EventType } from './events/publish.ts'
+export { parseSecrets } from './events/secrets.ts'
 export { Members, type LiveSet, type MembersOptions } from './hosts/members.ts'
 export { checkSource, hostsAt, isSource } from './hosts/sources.ts'
 export { openRegistry, type Registry, type RegistryOptions } from './registry.ts'

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { checkDurations } from '../lib/duration.ts'
 import type { Route } from '../lib/http-routes.ts'
 import type { Tier } from '../lib/tier.ts'
+import { type Events, type WebhookOptions, openEvents } from './events/events.ts'
 import type { Host } from './host.ts'
 import { type Cluster, Fleet } from './hosts/fleet.ts'
 import { hostsRoutes } from './http/hosts-routes.ts'
@@ -32,6 +33,8 @@ export interface RegistryOptions {
   iceServersOf?: (host: Host) => Promise<readonly object[]>
   /** Default: nothing is told. */
   log?: Log
+  /** Where an application is told of hosts and rooms. Default: nowhere. */
+  webhook?: WebhookOptions | undefined
   /** A room has got a host; the epoch says how many it had before. */
   onAssigned?: (place: Place, host: Host | undefined) => void
   /** A room was deleted. */
@@ -44,6 +47,7 @@ export interface Registry {
   readonly fleet: Fleet
   readonly rooms: Rooms
   readonly store: Store
+  readonly events: Events
   /** Ends what it does, and the store. */
   close(): Promise<void>
 }
@@ -66,15 +70,19 @@ export function openRegistry(options: RegistryOptions): Registry {
   const { cluster, connect, iceServersOf, onAssigned = () => {}, onClosed = () => {} } = options
   const { store = new MemoryStore(), lease = LEASE_MS, log = SILENT } = options
   checkDurations({ lease }, 1)
-  const fleet = new Fleet({ store, cluster, connect, registry: randomUUID(), lease, log })
-  const { whenAway = 'consistent' } = options
-  const rooms = new Rooms({ store, fleet, whenAway, log, onAssigned, onClosed })
+  const registry = randomUUID()
+  const fleet = new Fleet({ store, cluster, connect, registry, lease, log })
+  const { whenAway = 'consistent', webhook } = options
+  const events = openEvents({ store, fleet, registry, webhook, log })
+  const rooms = new Rooms({ store, fleet, events, whenAway, log, onAssigned, onClosed })
   return {
     routes: [...hostsRoutes({ store, fleet, lease }), ...roomsRoutes({ rooms, iceServersOf })],
     fleet,
     rooms,
     store,
+    events,
     async close() {
+      await events.close()
       rooms.close()
       fleet.close()
       await store.close()

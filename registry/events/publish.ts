@@ -7,14 +7,14 @@ import type { Store } from '../store/store.ts'
 export interface HostEvent {
   host: string
   url: string
-  labels?: Readonly<Record<string, string>>
+  labels?: Readonly<Record<string, string>> | undefined
 }
 
 export interface RoomEvent {
   room: string
   host: string
-  /** Of the host. */
-  url: string
+  /** Of the host, if it is known here. */
+  url?: string | undefined
   epoch: number
 }
 
@@ -49,6 +49,8 @@ export interface WantedEvent {
 
 export type EventType = keyof EventData
 
+export type HostEventType = 'host.up' | 'host.full' | 'host.draining'
+
 /** Answers whether it is told: not, if it is what was told last of its subject. */
 export type Publish = <T extends EventType>(type: T, data: EventData[T]) => Promise<boolean>
 
@@ -57,9 +59,12 @@ export const HOSTS = 'hosts/'
 
 type Subject = [subject: string, state: string | undefined]
 
+/** A host that has another URL is told of again. */
+export const stateOfHost = (condition: string, { url }: HostEvent) => `${condition} ${url}`
+
 const hostIs =
-  (state: string) =>
-  ({ host, url }: HostEvent): Subject => [HOSTS + host, `${state} ${url}`]
+  (condition: string) =>
+  (data: HostEvent): Subject => [HOSTS + data.host, stateOfHost(condition, data)]
 
 const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [
   `rooms/${room}`,

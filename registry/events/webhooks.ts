@@ -4,55 +4,46 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import pRetry from 'p-retry'
+import type { WebhookFigures } from '../../lib/figures.ts'
+import type { Log } from '../log.ts'
 import type { Store, StoredEvent } from '../store/store.ts'
 import { deliver } from './delivery.ts'
 import { checkReceiver } from './receiver.ts'
 
-interface Log {
-  warn(facts: object, text: string): void
-  error(facts: object, text: string): void
-}
-
-export interface WebhookOptions {
-  store: Pick<Store, 'events' | 'keep' | 'settle'>
-  /** The name of this registry in the store. */
-  registry: string
+export interface WebhookSettings {
+  /** Where events are told: `http://` or `https://`. */
   url: string
+  /** What they are signed with: one secret, or two while the receiver changes from one to the other. */
   secrets(): readonly Buffer[]
-  log: Log
-  /** For an answer. Default: 10 s. */
+  /** For an answer, in ms. Default: 10 s. */
   timeout?: number | undefined
   /**
-   * The age at which an event is given up. Default: a day, so that a receiver that was away for a
-   * night, or for a bad release, gets all.
+   * The age at which an event is given up, in ms. Default: a day, so that a receiver that was away
+   * for a night, or for a bad release, gets all.
    */
   giveUp?: number | undefined
-  /** After how long others tell what a registry had that is dead. Default: 30 s. */
+  /** After how long others tell what a registry had that is dead, in ms. Default: 10 s. */
   patience?: number | undefined
-  /** The first wait before another attempt, and the longest. */
+  /** The first wait before another attempt, and the longest, in ms. Default: 1 s and 5 min. */
   backoff?: readonly [first: number, longest: number] | undefined
 }
 
-export interface WebhookCounts {
-  /** Events that were taken. */
-  told: number
-  /** Events that were given up: dead letters. */
-  dead: number
-  /** Attempts that failed. */
-  failures: number
-  /** Events that this registry has and that were not taken yet. */
-  waiting: number
+export interface WebhooksOptions extends WebhookSettings {
+  store: Pick<Store, 'events' | 'keep' | 'settle'>
+  /** The name of this registry in the store. */
+  registry: string
+  log: Log
 }
 
 export interface Webhooks {
-  readonly counts: Readonly<WebhookCounts>
+  readonly counts: WebhookFigures
   /** Ends the attempts that are under way. What was not taken stays in the store. */
   close(): Promise<void>
 }
 
 const TIMEOUT_MS = 10_000
 const GIVE_UP_MS = 86_400_000
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 10_000
 const BACKOFF_MS = [1_000, 300_000] as const
 const MAX_ATTEMPTS = 16
 // With those that wait for another attempt. Others stay in the store.
@@ -62,7 +53,7 @@ const STORE_RETRY_MS = 1_000
 const WARN_EVERY_MS = 60_000
 
 /** @throws TypeError */
-export function openWebhooks(options: WebhookOptions): Webhooks {
+export function openWebhooks(options: WebhooksOptions): Webhooks {
   const { store, registry, url, secrets, log } = options
   const { timeout = TIMEOUT_MS, giveUp = GIVE_UP_MS, patience = PATIENCE_MS } = options
   const { backoff = BACKOFF_MS } = options
@@ -119,7 +110,7 @@ export function openWebhooks(options: WebhookOptions): Webhooks {
     } catch (error) {
       counts.dead++
       const { message: reason } = error as Error
-      log.error({ event: event.body, reason }, 'an event was given up')
+      log.warn({ event: event.body, reason }, 'an event was given up')
     }
     await settle(event)
   }

@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { Problem } from '../../lib/http-routes.ts'
+import type { Events } from '../events/events.ts'
 import type { Fleet } from '../hosts/fleet.ts'
 import type { Host } from '../host.ts'
 import { type Log, Trouble } from '../log.ts'
@@ -14,6 +15,7 @@ import { rendezvous } from './rendezvous.ts'
 export interface RoomsOptions {
   store: Pick<Store, 'assign' | 'place' | 'places' | 'remove'>
   fleet: Fleet
+  events: Pick<Events, 'placed' | 'closed'>
   /**
    * What new rooms get while the store is away: `consistent` refuses them, `available` gives each a
    * place that other registries give it, too, if they know the same hosts.
@@ -83,6 +85,8 @@ export class Rooms {
     this.#known.delete(room)
     const unwritten = this.#unwritten.delete(room)
     try {
+      // Told first: if this process ends in between, the room is there, and is deleted again.
+      await this.#options.events.closed(room)
       const place = await this.#options.store.remove(room)
       // Who had asked before may have put it back.
       this.#known.delete(room)
@@ -109,10 +113,12 @@ export class Rooms {
   }
 
   async #assigned(room: string, wanted: Wanted) {
-    const { store, fleet } = this.#options
+    const { store, fleet, events } = this.#options
     const place = await store.assign(room, candidates(fleet.candidates(), wanted))
     this.#trouble.ends('the store can be asked again: new rooms get places')
     if (place?.isNew) this.#tellNew(place)
+    // Who gave it this place may have ended before that was told.
+    if (place && this.#known.get(room)?.epoch !== place.epoch) await events.placed(place)
     return place
   }
 
@@ -145,10 +151,11 @@ export class Rooms {
 
   /** Tells the store of the rooms that got places without it. Where it has another one, that holds. */
   async #write() {
-    const { store, log } = this.#options
+    const { store, events, log } = this.#options
     try {
       for (const [room, { host }] of this.#unwritten) {
         const place = await store.assign(room, [host])
+        if (place) await events.placed(place)
         if (!this.#unwritten.delete(room) || !place) continue
         this.#known.set({ ...place, isNew: false })
         if (place.isNew) this.#tellNew(place)

@@ -1,6 +1,7 @@
 // What serve() takes and gives.
 
 import type { pino } from 'pino'
+import type { WebhookFigures } from '../../lib/figures.ts'
 import type { Route } from '../../lib/http-routes.ts'
 import type { SocketOptions } from '../../lib/socket-options.ts'
 import type { Audit, AuditRecord } from './audit.ts'
@@ -72,6 +73,8 @@ export interface ServeOptions extends SocketOptions, TrustedProxies {
    * whoever may operate the tier. Default false.
    */
   metrics?: boolean
+  /** What a registry has told to an application, for the metrics. */
+  webhooks?: (() => WebhookFigures | undefined) | undefined
   /** Where else /metrics is, for everybody who reaches it there. Default: nowhere. */
   metricsListen?: HealthAddress
   /** Is told who came in, was refused, and left. */

@@ -116,7 +116,8 @@ export async function serve(tier: Tier, options: ServeOptions = {}): Promise<Ser
         entrance,
         condition: condition(),
         node: tier.node,
-        figures: await tier.figures?.()
+        figures: await tier.figures?.(),
+        webhooks: options.webhooks?.()
       }),
       check: metricsAccess(doors)
     }))

@@ -1,7 +1,7 @@
 // The metrics of a tier: names, units and what they say. Labels have a number of values that is
 // known, and none of them names a client, a room or an object.
 
-import { CHILD_STATES, type Figures } from '../../../lib/figures.ts'
+import { CHILD_STATES, type Figures, type WebhookFigures } from '../../../lib/figures.ts'
 import { type ObjectKind, kinds } from '../../../lib/methods.ts'
 import { version } from '../../../lib/version.ts'
 import { BOUNDS, type MethodCounts, OUTCOMES } from './calls.ts'
@@ -24,6 +24,8 @@ export interface Reading {
   condition: Condition
   node: string | undefined
   figures: Figures | undefined
+  /** Of a registry that tells an application. */
+  webhooks: WebhookFigures | undefined
 }
 
 export interface Value {
@@ -184,6 +186,25 @@ export const rows: readonly Row[] = [
     'pipe_packets_lost_total',
     'RTP packets that were lost on pipes to this host.',
     r => r.figures?.host?.pipes.packetsLost
+  ),
+
+  row(
+    'counter',
+    'webhook_events_total',
+    'Events that applications took, or that were given up.',
+    r => labelled('outcome', [...pair('told', r.webhooks?.told), ...pair('dead', r.webhooks?.dead)])
+  ),
+  row(
+    'counter',
+    'webhook_failures_total',
+    'Attempts to tell an event that failed.',
+    r => r.webhooks?.failures
+  ),
+  row(
+    'gauge',
+    'webhook_events_waiting',
+    'Events that this registry tells and that were not taken yet.',
+    r => r.webhooks?.waiting
   )
 ]
 
