@@ -5,7 +5,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { afterTest, cleanUp, until } from '../helper.ts'
 import { ask, startRegistry } from '../kit/registry.ts'
-import { startRedis } from '../kit/redis.ts'
+import { type Redis, startRedis } from '../kit/redis.ts'
 
 cleanUp(test)
 
@@ -33,13 +33,13 @@ async function open(args: readonly string[] = []) {
 async function register(url: string) {
   for (let i = 0; i < HOSTS; i++) {
     const path = `/hosts/h${i}`
-    const { status, body } = await ask(url, 'PUT', path, { body: { url: `https://h${i}.example` } })
-    assert.is(status, 200, JSON.stringify(body))
-    await ask(url, 'PUT', `${path}/status`, { body: { capacity: 64, used: 0 } })
+    const answers = [
+      await ask(url, 'PUT', path, { body: { url: `https://h${i}.example` } }),
+      await ask(url, 'PUT', `${path}/status`, { body: { capacity: 64, used: 0 } })
+    ]
+    for (const { status, body } of answers) assert.is(status, 200, JSON.stringify(body))
   }
 }
-
-const LEASE = ['--lease', '600']
 
 interface Told {
   status: number
@@ -47,8 +47,10 @@ interface Told {
   epoch: number
 }
 
+type Put = (url: string, room: string) => Promise<Told>
+
 /** A PUT on a connection that is kept. One that the server has closed meanwhile is sent again. */
-function putter() {
+function putter(): Put {
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
   afterTest(() => agent.destroy())
   return function put(url: string, room: string): Promise<Told> {
@@ -75,9 +77,14 @@ async function inParallel(count: number, run: (i: number) => Promise<void>) {
   await Promise.all(Array.from({ length: AT_ONCE }, lane))
 }
 
-test(`${PUTS} raced PUTs over ${REGISTRIES} registries split no room`, async () => {
-  const { urls } = await open(LEASE)
+test(`${PUTS} raced PUTs over ${REGISTRIES} registries split no room, and moves are told alike`, async () => {
+  const { urls } = await open(['--lease', '600'])
   const put = putter()
+  await splitNone(urls, put)
+  await moveAlike(urls, put)
+})
+
+async function splitNone(urls: readonly string[], put: Put) {
   const places = new Map<string, Set<string>>()
   let made = 0
   await inParallel(PUTS, async i => {
@@ -97,11 +104,10 @@ test(`${PUTS} raced PUTs over ${REGISTRIES} registries split no room`, async () 
   assert.ok(made >= places.size)
   // All hosts have some.
   assert.is(new Set([...places.values()].map(told => [...told][0])).size, HOSTS)
-})
+}
 
-test('a room that moves is told with a higher epoch, and in one place for each epoch', async () => {
-  const { urls } = await open(LEASE)
-  const put = putter()
+/** A room that moves is told with a higher epoch, and in one place for each epoch. */
+async function moveAlike(urls: readonly string[], put: Put) {
   const told = new Map<number, Set<string>>()
   for (let move = 0; move < 4; move++) {
     let host = ''
@@ -115,11 +121,19 @@ test('a room that moves is told with a higher epoch, and in one place for each e
   }
   assert.equal([...told.keys()].toSorted(), [1, 2, 3, 4])
   for (const [epoch, hosts] of told) assert.is(hosts.size, 1, `epoch ${epoch}`)
+}
+
+test('Redis is killed: known rooms are answered, new ones wait. It is emptied: no known room moves', async () => {
+  // New places wait for a third of the lease, so that others can put back what they know.
+  const { redis, urls } = await open(['--lease', '15'])
+  const timer = setInterval(() => register(urls[0]!).catch(() => {}), 2_000)
+  afterTest(() => clearInterval(timer))
+  const put = putter()
+  await known(redis, urls, put)
+  await emptied(redis, urls, put)
 })
 
-test('Redis is killed: known rooms are answered, new ones wait; and all goes on when it is back', async () => {
-  const { redis, urls } = await open(LEASE)
-  const put = putter()
+async function known(redis: Redis, urls: readonly string[], put: Put) {
   for (const url of urls) await put(url, 'known')
   const before = await put(urls[0]!, 'known')
   await redis.kill()
@@ -137,14 +151,9 @@ test('Redis is killed: known rooms are answered, new ones wait; and all goes on 
   }
   const places = await Promise.all(urls.map(url => put(url, 'new')))
   assert.is(new Set(places.map(({ host }) => host)).size, 1)
-})
+}
 
-test('Redis is emptied: no known room gets another host', async () => {
-  // New places wait for a third of it, so that others can put back what they know.
-  const { redis, urls } = await open(['--lease', '15'])
-  const timer = setInterval(() => register(urls[0]!).catch(() => {}), 2_000)
-  afterTest(() => clearInterval(timer))
-  const put = putter()
+async function emptied(redis: Redis, urls: readonly string[], put: Put) {
   const rooms = Array.from({ length: 30 }, (_, i) => `r${i}`)
   const before = await Promise.all(rooms.map((room, i) => put(urls[i % REGISTRIES]!, room)))
   await redis.empty()
@@ -157,6 +166,6 @@ test('Redis is emptied: no known room gets another host', async () => {
     })
     assert.equal([place.host, place.epoch], [before[i]!.host, before[i]!.epoch], room)
   }
-})
+}
 
 test.run()
