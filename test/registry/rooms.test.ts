@@ -69,8 +69,10 @@ function lent(store: Store) {
   return Object.assign(lent, { store: proxy })
 }
 
-async function* failing(): AsyncGenerator<Place> {
-  throw new StoreError('it is away')
+/** As a promise, and as a stream. */
+function failing() {
+  const next = () => Promise.reject(new StoreError('it is away'))
+  return { next, [Symbol.asyncIterator]: () => ({ next }) }
 }
 
 const app = (id: string) => ({ id, url: `https://${id}.example` })
