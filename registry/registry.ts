@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { checkDurations } from '../lib/duration.ts'
 import type { Route } from '../lib/http-routes.ts'
 import type { Tier } from '../lib/tier.ts'
+import { closedRoute } from './events/closed-route.ts'
 import { type Events, type WebhookOptions, openEvents } from './events/events.ts'
 import type { Host } from './host.ts'
 import { type Cluster, Fleet } from './hosts/fleet.ts'
@@ -29,8 +30,6 @@ export interface RegistryOptions {
    * each a place, which is written later. Default `consistent`.
    */
   whenAway?: RoomsOptions['whenAway']
-  /** What clients of a room need for the TURN server beside its host. */
-  iceServersOf?: (host: Host) => Promise<readonly object[]>
   /** Default: nothing is told. */
   log?: Log
   /** Where an application is told of hosts and rooms. Default: nowhere. */
@@ -67,16 +66,23 @@ const SILENT: Log = { info() {}, warn() {} }
  * ```
  */
 export function openRegistry(options: RegistryOptions): Registry {
-  const { cluster, connect, iceServersOf, onAssigned = () => {}, onClosed = () => {} } = options
+  const { cluster, connect, onAssigned = () => {}, onClosed = () => {} } = options
   const { store = new MemoryStore(), lease = LEASE_MS, log = SILENT } = options
   checkDurations({ lease }, 1)
   const registry = randomUUID()
   const fleet = new Fleet({ store, cluster, connect, registry, lease, log })
   const { whenAway = 'consistent', webhook } = options
-  const events = openEvents({ store, fleet, registry, webhook, log })
+  const events = openEvents({
+    ...{ store, fleet, registry, webhook, log },
+    wanted: () => cluster.wanted
+  })
   const rooms = new Rooms({ store, fleet, events, whenAway, log, onAssigned, onClosed })
   return {
-    routes: [...hostsRoutes({ store, fleet, lease }), ...roomsRoutes({ rooms, iceServersOf })],
+    routes: [
+      ...hostsRoutes({ store, fleet, lease }),
+      ...roomsRoutes({ rooms, fleet }),
+      closedRoute(rooms)
+    ],
     fleet,
     rooms,
     store,

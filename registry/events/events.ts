@@ -7,7 +7,7 @@ import type { Log } from '../log.ts'
 import type { Place, Store } from '../store/store.ts'
 import { conditionOf } from './condition.ts'
 import { HostStates } from './host-states.ts'
-import { type Publish, publishNothing, publisher } from './publish.ts'
+import { type Publish, type WantedEvent, publishNothing, publisher } from './publish.ts'
 import { type WebhookSettings, openWebhooks } from './webhooks.ts'
 
 export interface WebhookOptions extends WebhookSettings {
@@ -21,6 +21,8 @@ export interface EventsOptions {
   /** The name of this registry in the store. */
   registry: string
   webhook: WebhookOptions | undefined
+  /** How many hosts there should be; undefined where nobody says. */
+  wanted(): WantedEvent | undefined
   log: Log
 }
 
@@ -37,7 +39,7 @@ export interface Events {
 
 /** @throws TypeError for the URL of a webhook that cannot be one */
 export function openEvents(options: EventsOptions): Events {
-  const { store, fleet, registry, webhook, log } = options
+  const { store, fleet, registry, webhook, wanted, log } = options
   const publish = webhook ? publisher(store, webhook.source ?? 'mafalda') : publishNothing
   const webhooks = webhook && openWebhooks({ ...webhook, store, registry, log })
   const hosts =
@@ -47,6 +49,7 @@ export function openEvents(options: EventsOptions): Events {
       registry,
       publish,
       conditionOf: ({ id }, was) => conditionOf(fleet.stateOf(id), fleet.loadOf(id), was),
+      wanted,
       log
     })
   return {

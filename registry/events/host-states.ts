@@ -1,11 +1,17 @@
-// Tells what hosts do: they come, fill up, drain and go. All registries watch, and one of them tells;
-// who takes over begins with what differs from what was told.
+// Tells what hosts do (they come, fill up, drain and go) and how many there should be. All registries
+// watch, and one of them tells; who takes over begins with what differs from what was told.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host, HostChange } from '../host.ts'
 import { type Log, Trouble } from '../log.ts'
 import type { Store } from '../store/store.ts'
-import { HOSTS, type HostEventType, type Publish, stateOfHost } from './publish.ts'
+import {
+  HOSTS,
+  type HostEventType,
+  type Publish,
+  type WantedEvent,
+  stateOfHost
+} from './publish.ts'
 
 /** Undefined where it is not known: what was told last holds. */
 export type HostCondition = 'up' | 'full' | 'draining' | undefined
@@ -17,6 +23,8 @@ export interface HostStatesOptions {
   publish: Publish
   /** @param was what was told last */
   conditionOf(host: Host, was: HostCondition): HostCondition
+  /** How many hosts there should be; undefined where nobody says. */
+  wanted?: (() => WantedEvent | undefined) | undefined
   log: Log
   /** How long another registry waits until it takes over, in ms. */
   lease?: number
@@ -31,6 +39,7 @@ export class HostStates {
   readonly #hosts = new Map<string, Host>()
   /** What was last told of each; undefined as long as another registry tells. */
   #told: Map<string, string> | undefined
+  #toldWanted: number | undefined
   #last: Promise<void> = Promise.resolve()
   readonly #ended = new AbortController()
   readonly #trouble: Trouble
@@ -90,11 +99,14 @@ export class HostStates {
     this.#trouble.ends('what hosts do is told again')
     if (!leads) this.#told = undefined
     else if (!this.#told) await this.#takeOver()
-    if (this.#told) for (const host of this.#hosts.values()) await this.#check(host)
+    if (!this.#told) return
+    for (const host of this.#hosts.values()) await this.#check(host)
+    await this.#checkWanted()
   }
 
   async #takeOver() {
     const { store } = this.#options
+    this.#toldWanted = undefined
     const [told, hosts] = [await store.told(HOSTS), await store.hosts()]
     this.#told = new Map([...told].map(([subject, state]) => [subject.slice(HOSTS.length), state]))
     const there = new Set(hosts.map(({ id }) => id))
@@ -105,6 +117,14 @@ export class HostStates {
   async #down(host: string) {
     await this.#options.publish('host.down', { host })
     this.#told?.delete(host)
+  }
+
+  async #checkWanted() {
+    const all = this.#options.wanted?.()
+    if (!all || all.hosts === this.#toldWanted) return
+    const { hosts, now, starting, cores, reason } = all
+    await this.#options.publish('hosts.wanted', { hosts, now, starting, cores, reason })
+    this.#toldWanted = hosts
   }
 
   async #check(host: Host) {

@@ -2,7 +2,8 @@
 // publish it once.
 
 import { randomUUID } from 'node:crypto'
-import type { Store } from '../store/store.ts'
+import type { Wanted } from '../../lib/wanted.ts'
+import { ROOMS, type Store } from '../store/store.ts'
 
 export interface HostEvent {
   host: string
@@ -35,17 +36,7 @@ export interface EventData {
   'hosts.wanted': WantedEvent
 }
 
-export interface WantedEvent {
-  hosts: number
-  /** How many there are. */
-  now: number
-  /** How many were asked for, and are not there yet. */
-  starting: number
-  /** Cores that are needed and not there; negative: that can be given back. */
-  cores: number
-  /** A sentence for people. */
-  reason: string
-}
+export type WantedEvent = Pick<Wanted, 'hosts' | 'now' | 'starting' | 'cores' | 'reason'>
 
 export type EventType = keyof EventData
 
@@ -66,10 +57,7 @@ const hostIs =
   (condition: string) =>
   (data: HostEvent): Subject => [HOSTS + data.host, stateOfHost(condition, data)]
 
-const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [
-  `rooms/${room}`,
-  `${epoch} ${host}`
-]
+const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [ROOMS + room, `${epoch} ${host}`]
 
 /** What each is about, and the state of it that it tells: undefined when it has ended. */
 const subjects: { [T in EventType]: (data: EventData[T]) => Subject } = {
@@ -79,7 +67,7 @@ const subjects: { [T in EventType]: (data: EventData[T]) => Subject } = {
   'host.down': ({ host }) => [HOSTS + host, undefined],
   'room.assigned': roomIsOn,
   'room.moved': roomIsOn,
-  'room.closed': ({ room }) => [`rooms/${room}`, undefined],
+  'room.closed': ({ room }) => [ROOMS + room, undefined],
   'hosts.wanted': ({ hosts }) => ['hosts', String(hosts)]
 }
 

@@ -5,6 +5,7 @@ import type { Host, HostChange } from '../host.ts'
 import { canonical } from './changes.ts'
 import {
   type Assignment,
+  ROOMS,
   type Place,
   type Store,
   type StoreOptions,
@@ -204,6 +205,7 @@ export class MemoryStore implements Store {
       else if (until < now) {
         this.#places.delete(room)
         this.#ended.delete(room)
+        this.#told.delete(ROOMS + room)
       }
     }
   }

@@ -12,6 +12,9 @@ export interface Place {
   readonly epoch: number
 }
 
+/** What the subjects of rooms begin with: what was told of a room is forgotten with its epoch. */
+export const ROOMS = 'rooms/'
+
 export interface StoreOptions {
   /** How long the epoch of a room is kept that has no host any more, in ms. Default 1 hour. */
   epochLife?: number

@@ -143,8 +143,8 @@ test('Redis is killed: known rooms are answered, new ones wait. It is emptied: n
 })
 
 async function known(redis: Redis, urls: readonly string[], put: Put) {
-  for (const url of urls) await put(url, 'known')
-  const before = await put(urls[0]!, 'known')
+  for (const url of urls) await taken(put, url, 'known')
+  const before = await taken(put, urls[0]!, 'known')
   await redis.kill()
   for (const url of urls) {
     assert.equal(await put(url, 'known'), before)
@@ -158,13 +158,13 @@ async function known(redis: Redis, urls: readonly string[], put: Put) {
     await until(async () => (await put(url, 'new')).status < 300)
     assert.equal(await put(url, 'known'), before)
   }
-  const places = await Promise.all(urls.map(url => put(url, 'new')))
+  const places = await Promise.all(urls.map(url => taken(put, url, 'new')))
   assert.is(new Set(places.map(({ host }) => host)).size, 1)
 }
 
 async function emptied(redis: Redis, urls: readonly string[], put: Put) {
   const rooms = Array.from({ length: 30 }, (_, i) => `r${i}`)
-  const before = await Promise.all(rooms.map((room, i) => put(urls[i % REGISTRIES]!, room)))
+  const before = await Promise.all(rooms.map((room, i) => taken(put, urls[i % REGISTRIES]!, room)))
   await redis.empty()
   for (const [i, room] of rooms.entries()) {
     // By another registry than the one that gave it.

@@ -5,7 +5,12 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { conditionOf } from '../../registry/events/condition.ts'
 import { HostStates, type HostCondition } from '../../registry/events/host-states.ts'
-import { type EventData, type EventType, publisher } from '../../registry/events/publish.ts'
+import {
+  type EventData,
+  type EventType,
+  type WantedEvent,
+  publisher
+} from '../../registry/events/publish.ts'
 import type { Store } from '../../registry/store/store.ts'
 import { MemoryStore } from '../../registry/store/memory-store.ts'
 import { openRedisStore } from '../../registry/store/redis-store.ts'
@@ -43,13 +48,19 @@ const stores: Record<string, () => Promise<Fleet>> = {
 }
 
 /** A registry that watches hosts. */
-async function watch(fleet: Fleet, registry: string, condition: () => HostCondition = () => 'up') {
+async function watch(
+  fleet: Fleet,
+  registry: string,
+  condition: () => HostCondition = () => 'up',
+  wanted?: () => WantedEvent
+) {
   const store = await fleet.open()
   const states = new HostStates({
     store,
     registry,
     publish: publisher(store, registry),
     conditionOf: condition,
+    wanted,
     log: { info() {}, warn() {} },
     lease: LEASE_MS
   })
@@ -159,6 +170,24 @@ for (const [name, open] of Object.entries(stores)) {
     await fleet.reader.unregister(host.id)
     await until(() => typesOf(told).at(-1) === 'host.down')
     assert.is(told.length, steps.length + 2)
+  })
+
+  test(`${name}: how many hosts there should be is told when the number changes, by one registry`, async () => {
+    const fleet = await open()
+    const told = collect(fleet)
+    const wanted = { hosts: 2, now: 1, starting: 0, cores: 3, reason: 'more is needed' }
+    await watch(fleet, 'registry-1', undefined, () => ({ ...wanted }))
+    await until(() => told.length)
+    // It sees another need, and does not tell.
+    await watch(fleet, 'registry-2', undefined, () => ({ ...wanted, hosts: 9 }))
+    Object.assign(wanted, { now: 2, cores: 0 })
+    await fleet.reader.register(host, 60_000)
+    await until(() => told.length === 2)
+    Object.assign(wanted, { hosts: 3 })
+    await until(() => told.length === 3)
+    assert.equal(typesOf(told), ['hosts.wanted', 'host.up', 'hosts.wanted'])
+    assert.equal(told[0]!.data, { hosts: 2, now: 1, starting: 0, cores: 3, reason: wanted.reason })
+    assert.is(told[2]!.data.hosts, 3)
   })
 
   test(`${name}: what all say of a subject is told once, and again when it has ended`, async () => {
