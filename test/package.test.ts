@@ -197,10 +197,18 @@ const evaluate = (source: string, options?: Parameters<typeof run>[2]) =>
 
 test('each entry can be imported, and an error has the same class whichever it is imported from', async () => {
   const said = await evaluate(`
-    const [all, client, server, proxy, conformance] = await Promise.all(['mafalda', 'mafalda/client', 'mafalda/server', 'mafalda/proxy', 'mafalda/conformance'].map(name => import(name)))
-    console.log(JSON.stringify([typeof client.connect, typeof server.serve, typeof all.leaf, typeof conformance.conformance, all.ConnectionError === client.ConnectionError, all.vertical === proxy.vertical]))
+    const [all, client, server, proxy, conformance, registry] = await Promise.all(['mafalda', 'mafalda/client', 'mafalda/server', 'mafalda/proxy', 'mafalda/conformance', 'mafalda/registry'].map(name => import(name)))
+    console.log(JSON.stringify([typeof client.connect, typeof server.serve, typeof all.leaf, typeof conformance.conformance, all.ConnectionError === client.ConnectionError, all.vertical === proxy.vertical, typeof registry.openRegistry]))
   `)
-  assert.equal(JSON.parse(said), ['function', 'function', 'function', 'function', true, true])
+  assert.equal(JSON.parse(said), [
+    'function',
+    'function',
+    'function',
+    'function',
+    true,
+    true,
+    'function'
+  ])
 })
 
 test('what it exports is a list', async () => {

@@ -88,17 +88,13 @@ export class Fleet {
     for (const { host } of this.#members.values()) yield host
   }
 
-  /**
-   * Waits for one that another registry may have told the store of just now.
-   *
-   * @param patience in ms
-   */
-  async find(id: string, patience = PATIENCE_MS): Promise<Host | undefined> {
+  /** Waits for one that another registry may have told the store of just now. */
+  async find(id: string): Promise<Host | undefined> {
     if (this.#members.has(id)) return this.get(id)
     const waiting = this.#waiting.get(id) ?? new Set()
     this.#waiting.set(id, waiting)
     const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, patience).unref()
+    const timer = setTimeout(resolve, PATIENCE_MS).unref()
     waiting.add(resolve)
     await promise
     clearTimeout(timer)

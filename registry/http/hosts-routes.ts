@@ -19,14 +19,11 @@ import {
 } from './values.ts'
 
 export interface HostsRoutesOptions {
-  store: Pick<Store, 'register' | 'unregister'>
+  store: Pick<Store, 'register' | 'unregister' | 'hosts'>
   fleet: Fleet
   /** In ms. */
   lease: number
 }
-
-// For one that was registered elsewhere just now.
-const PATIENCE_MS = 200
 
 export function hostsRoutes({ store, fleet, lease }: HostsRoutesOptions): Route[] {
   return [
@@ -107,7 +104,8 @@ export function hostsRoutes({ store, fleet, lease }: HostsRoutesOptions): Route[
   ]
 
   async function there(id: string): Promise<Host> {
-    const host = await fleet.find(id, PATIENCE_MS)
+    // One that was registered through another registry just now is not known here yet.
+    const host = fleet.get(id) ?? (await stored(store.hosts())).find(host => host.id === id)
     if (host) return host
     throw new Problem(404, `no host ${id} is registered`)
   }
@@ -165,7 +163,7 @@ function checkOwner(
 function told({ id, url, labels = {} }: Host, fleet: Fleet) {
   const load = fleet.loadOf(id)
   const known = load && { capacity: load.capacity, used: load.used }
-  return { id, url, labels, state: fleet.stateOf(id), load: known }
+  return { id, url, labels, state: fleet.stateOf(id) ?? 'down', load: known }
 }
 
 async function stored<T>(asked: Promise<T>): Promise<T> {
