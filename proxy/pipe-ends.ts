@@ -61,7 +61,7 @@ export class PipeEnds {
     const members = announcement.members as unknown as TransportEnd['members']
     const end: TransportEnd = { branch, router, transport: announcement.$, members }
     this.#pipes.addTransport(end)
-    if (consumer) this.#consumed(end, consumer, onConsumer)
+    if (consumer) onConsumer?.(consumer)
     return { end, loopback, isOrdered: true }
   }
 
@@ -86,7 +86,7 @@ export class PipeEnds {
       options
     )
     try {
-      if (consuming) await this.consume(opened.end, consuming, onConsumer)
+      if (consuming) await this.#consume(opened.end, consuming, onConsumer)
     } catch (error) {
       this.#pipes.closeTransport(opened.end)
       throw error
@@ -95,20 +95,39 @@ export class PipeEnds {
   }
 
   /** What crosses on a pipe that is there. */
-  consume(end: TransportEnd, consuming: Consuming, onConsumer?: OnConsumer): Promise<void> {
+  consume(end: TransportEnd, consuming: Consuming, onConsumer: OnConsumer): Promise<void> {
+    return this.#consume(end, consuming, consumer => {
+      this.tellConsumer(end, consumer)
+      onConsumer(consumer)
+    })
+  }
+
+  async #consume(end: TransportEnd, consuming: Consuming, onConsumer?: OnConsumer) {
     const isData = consuming.producerId === undefined
-    return end.branch.rpc.callAndRead(
-      result => this.#consumed(end, result as Announcement, onConsumer),
-      `PipeTransport.${isData ? 'consumeData' : 'consume'}`,
+    const method = `PipeTransport.${isData ? 'consumeData' : 'consume'}`
+    await end.branch.rpc.callAndRead(
+      result => onConsumer?.(result as Announcement),
+      method,
       end.transport,
       consuming
     )
   }
 
-  #consumed({ transport }: TransportEnd, consumer: Announcement, onConsumer?: OnConsumer) {
+  tellConsumer({ transport }: TransportEnd, consumer: Announcement) {
     const event = `PipeTransport.new${consumer.kind.toLowerCase()}`
     this.#pipes.tell(encodeNotification(event, [transport, null, consumer]))
-    onConsumer?.(consumer)
+  }
+
+  /** Where the ends send to, as it will be: as from mediasoup, what is on them is heard of later. */
+  tellConnected([one, other]: [TransportEnd, TransportEnd]) {
+    for (const [{ transport, members }, peer] of [
+      [one, other],
+      [other, one]
+    ] as const) {
+      const { localAddress: remoteIp, localPort: remotePort } = peer.members.tuple
+      const live = { tuple: { ...members.tuple, remoteIp, remotePort } }
+      this.#pipes.tell(encodeNotification('PipeTransport.live', [transport, live]))
+    }
   }
 
   /**

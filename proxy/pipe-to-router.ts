@@ -138,6 +138,8 @@ export class Piping {
       const ends = opened.map(({ end }) => end) as [TransportEnd, TransportEnd]
       this.#pipes.remember(ends, pair)
       pair.isOrdered = opened.every(({ isOrdered }) => isOrdered)
+      this.#ends.tellConnected(ends)
+      this.#tellConsumer(ends[0], crossing)
       pair.connected = this.#ends.connect(ends, isOurs)
       pair.connected.catch(() => pair.ended || this.#pipes.closeTransport(ends[0]))
       return pair
@@ -153,11 +155,18 @@ export class Piping {
   }
 
   #begin(pair: PipePair, branch: End['branch'], crossing: Crossing, consumer: Announcement) {
-    const { producerPaused, dataProducerPaused } = consumer.members
     const stream = this.#pipes.begin(pair, branch, consumer)
     stream.follows = crossing.follows
-    stream.paused = crossing.follows && Boolean(producerPaused ?? dataProducerPaused)
+    stream.paused = crossing.follows && stream.sourcePaused
     Object.assign(crossing, { stream, consumer })
+  }
+
+  /** As it is now: until the other end was there, nobody was told what happened to it. */
+  #tellConsumer(end: TransportEnd, { consumer, stream, isData }: Crossing) {
+    if (stream!.ended) return
+    const paused = { [isData ? 'dataProducerPaused' : 'producerPaused']: stream!.sourcePaused }
+    const members = { ...consumer!.members, ...paused }
+    this.#ends.tellConsumer(end, { ...consumer!, members })
   }
 
   async #produce(there: TransportEnd, crossing: Crossing) {

@@ -60,6 +60,8 @@ export interface PipedStream {
   to?: { branch: ChildSession; kind: string; handle: Handle }
   /** Whether it is paused with its Producer. */
   follows: boolean
+  /** Whether what it is of is paused. */
+  sourcePaused: boolean
   paused: boolean
   ended: boolean
 }
@@ -129,7 +131,9 @@ export class Pipes {
     if (isEnd(effect)) return this.objects.remove(handle)
     if (effect !== 'pauses' && effect !== 'resumes') return
     const stream = this.objects.get(handle)?.data.stream
-    if (stream?.from.handle === handle && stream.follows) this.#pause(stream, effect === 'pauses')
+    if (stream?.from.handle !== handle) return
+    stream.sourcePaused = effect === 'pauses'
+    if (stream.follows) this.#pause(stream, stream.sourcePaused)
   }
 
   routerClosed(router: Handle) {
@@ -272,6 +276,7 @@ export class Pipes {
       pair,
       from: { branch, kind, handle: $ },
       follows: true,
+      sourcePaused: Boolean(members.producerPaused ?? members.dataProducerPaused),
       paused: false,
       ended: false
     }

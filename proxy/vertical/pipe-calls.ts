@@ -39,8 +39,10 @@ export class PipeCalls {
     if (router.closed) throw new errors.NotFoundError('the Router was closed')
     const part = await scaler.placeAtHome(router)
     let replica: Replica | undefined
+    const consuming = (params[1] ?? {}) as Consuming
     try {
-      replica = this.#hold(router, part, params[1] as Consuming | undefined)
+      await router.arriving.get((consuming.producerId ?? consuming.dataProducerId)!)
+      replica = this.#hold(router, part, consuming)
       await replica?.ready
       if (router.closed) throw new errors.NotFoundError('the Router was closed in the meantime')
     } catch (error) {
@@ -54,10 +56,12 @@ export class PipeCalls {
   }
 
   /** What is to cross, where it is not. */
-  #hold(router: AggregateRouter, part: RouterPart, consuming?: Consuming): Replica | undefined {
-    const { producerId, dataProducerId } = consuming ?? {}
-    const record =
-      router.producers.get(producerId ?? '') ?? router.dataProducers.get(dataProducerId ?? '')
+  #hold(
+    router: AggregateRouter,
+    part: RouterPart,
+    { producerId, dataProducerId }: Consuming
+  ): Replica | undefined {
+    const record = router.producers.get(producerId!) ?? router.dataProducers.get(dataProducerId!)
     if (!record || record.at.part === part) return undefined
     return this.#state.replicas.hold(record, part)
   }

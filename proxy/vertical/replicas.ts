@@ -167,6 +167,10 @@ export class Replicas {
       })) as { pipeProducer?: { $: Handle }; pipeDataProducer?: { $: Handle } }
       return (made.pipeProducer ?? made.pipeDataProducer)!.$
     } catch (error) {
+      if (await this.#hasLostGateway(replica)) {
+        this.#leaveGateway(replica)
+        return this.#pipe(replica, part)
+      }
       if (!(error instanceof errors.NotFoundError)) throw error
       throw new errors.NotFoundError(
         `${producer.isData ? 'DataProducer' : 'Producer'} with id "${producer.id}" not found`
@@ -198,14 +202,28 @@ export class Replicas {
     if (!gateway) return producer.at.part
     const there = (replica.gateway = this.hold(producer, gateway))
     try {
-      await there.ready
+      await there.usable
       return gateway
     } catch {
-      // It is gone, perhaps with its Worker.
-      replica.gateway = undefined
-      this.release(there)
+      this.#leaveGateway(replica)
       return this.#sourceFor(replica, part)
     }
+  }
+
+  /** It is gone, perhaps with its Worker. */
+  #leaveGateway(replica: Replica) {
+    const { gateway } = replica
+    replica.gateway = undefined
+    if (gateway) this.release(gateway)
+  }
+
+  /** The Producer was still on its way to it. */
+  async #hasLostGateway({ gateway }: Replica): Promise<boolean> {
+    if (!gateway) return false
+    return gateway.ready.then(
+      () => false,
+      () => true
+    )
   }
 
   /**

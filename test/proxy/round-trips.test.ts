@@ -102,6 +102,24 @@ test('a Consumer on another Worker of a host takes as many', async () => {
   assert.equal(counts, { first: 2, same: 1, further: 2, data: 2, observed: 2 })
 })
 
+test('when all Workers of another host want a Producer at once, the last one has it after three round trips', async () => {
+  const flights = new Flights()
+  const cluster = await clusterOf(farLeaves(flights, 2))
+  const { mediasoup, router, transports } = await spanning(cluster, 4)
+  const places = await Promise.all(
+    transports.map(transport => mediasoup.connection.locate(transport))
+  )
+  const away = transports.filter((_, i) => places[i]!.node !== places[0]!.node)
+  assert.is(away.length, 2)
+  const hear = async (ssrc: number) => {
+    const producer = await transports[0].produce(audio(ssrc))
+    return flights.during(() =>
+      Promise.all(away.map(transport => consume(router, transport, producer)))
+    )
+  }
+  assert.equal([await hear(1), await hear(2)], [3, 3])
+})
+
 /** A leaf of a version before tier.openPipe. */
 function older(tier: Tier): Tier {
   return Object.assign(Object.create(tier) as Tier, {
@@ -142,7 +160,13 @@ test('pipeToRouter() between hosts takes two', async () => {
   const [one, two] = [await transport.produce(audio(1)), await transport.produce(audio(2))]
   const pipe = ({ id }: ms.Producer) =>
     flights.during(() => near!.pipeToRouter({ producerId: id, router: far! }))
+  // As on plain mediasoup, the ends are connected when what is on them is heard of.
+  const remotePorts: unknown[] = []
+  near!.observer.on('newtransport', (end: ms.PipeTransport) =>
+    end.observer.on('newconsumer', () => remotePorts.push(end.tuple.remotePort))
+  )
   assert.equal([await pipe(one), await pipe(two)], [2, 2])
+  assert.equal(remotePorts.map(Number.isInteger), [true, true])
   const unknown = near!.pipeToRouter({ producerId: 'no such', router: far! })
   assert.match((await rejection(unknown)).message, /^Producer not found$/)
 })
