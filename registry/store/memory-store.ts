@@ -6,10 +6,11 @@ import { canonical } from './changes.ts'
 import {
   type Assignment,
   type Place,
+  roomSubject,
   type Store,
-  type StoreOptions,
+  storeDefaults,
   type StoredEvent,
-  storeDefaults
+  type StoreOptions
 } from './store.ts'
 import { wakened } from './wakened.ts'
 
@@ -163,11 +164,12 @@ export class MemoryStore implements Store {
     return [...this.#members.values()].map(({ host }) => host)
   }
 
-  async tell(subject: string, state: string | undefined, body: string) {
-    if (this.#told.get(subject) === state) return false
+  async tell(subject: string, state: string | undefined, body: string, first = body) {
+    const told = this.#told.get(subject)
+    if (told === state) return false
     if (state === undefined) this.#told.delete(subject)
     else this.#told.set(subject, state)
-    await this.publish(subject, body)
+    await this.publish(subject, told === undefined ? first : body)
     return true
   }
 
@@ -204,6 +206,7 @@ export class MemoryStore implements Store {
       else if (until < now) {
         this.#places.delete(room)
         this.#ended.delete(room)
+        this.#told.delete(roomSubject(room))
       }
     }
   }
