@@ -58,8 +58,7 @@ export function openEvents(options: EventsOptions): Events {
       return webhooks?.counts
     },
     async placed({ room, host, epoch }) {
-      const type = epoch > 1 ? 'room.moved' : 'room.assigned'
-      await publish(type, { room, host, url: fleet.get(host)?.url, epoch })
+      await publish('room.moved', { room, host, url: fleet.get(host)?.url, epoch })
     },
     async closed(room) {
       await publish('room.closed', { room })

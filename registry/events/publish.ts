@@ -27,9 +27,9 @@ export interface EventData {
   /** It takes no new rooms, because it is about to end. */
   'host.draining': HostEvent
   'host.down': { host: string }
-  /** A room has got its first host, */
+  /** A room has got its first host, since it was made or closed. */
   'room.assigned': RoomEvent
-  /** or another one, because the one before is gone. */
+  /** It has got another one. Where nothing was told of it, it is told as `room.assigned`. */
   'room.moved': RoomEvent
   'room.closed': { room: string }
   /** How many hosts there should be has changed. */
@@ -78,17 +78,20 @@ export const publisher =
   (store: Pick<Store, 'tell'>, source: string): Publish =>
   (type, data) => {
     const [subject, state] = subjects[type](data)
-    const event = {
-      specversion: '1.0',
-      id: randomUUID(),
-      source,
-      type: `mafalda.${type}`,
-      subject,
-      time: new Date().toISOString(),
-      datacontenttype: 'application/json',
-      data
-    }
-    return store.tell(subject, state, JSON.stringify(event))
+    const as = (type: EventType) =>
+      JSON.stringify({
+        specversion: '1.0',
+        id: randomUUID(),
+        source,
+        type: `mafalda.${type}`,
+        subject,
+        time: new Date().toISOString(),
+        datacontenttype: 'application/json',
+        data
+      })
+    // A room has epochs above 1 from before it was closed, too.
+    const first = type === 'room.moved' ? as('room.assigned') : undefined
+    return store.tell(subject, state, as(type), first)
   }
 
 /** Of a registry that has no webhook. */

@@ -8,9 +8,9 @@ import {
   ROOMS,
   type Place,
   type Store,
-  type StoreOptions,
+  storeDefaults,
   type StoredEvent,
-  storeDefaults
+  type StoreOptions
 } from './store.ts'
 import { wakened } from './wakened.ts'
 
@@ -164,11 +164,12 @@ export class MemoryStore implements Store {
     return [...this.#members.values()].map(({ host }) => host)
   }
 
-  async tell(subject: string, state: string | undefined, body: string) {
-    if (this.#told.get(subject) === state) return false
+  async tell(subject: string, state: string | undefined, body: string, first = body) {
+    const told = this.#told.get(subject)
+    if (told === state) return false
     if (state === undefined) this.#told.delete(subject)
     else this.#told.set(subject, state)
-    await this.publish(subject, body)
+    await this.publish(subject, told === undefined ? first : body)
     return true
   }
 

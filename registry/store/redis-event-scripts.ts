@@ -14,13 +14,14 @@ const publish = (subject: string, body: string) => `
 export const eventScripts = (begin: string) => ({
   /** Subject, body. Ids go on rising in a store that was emptied. */
   publish: begin + publish('ARGV[3]', 'ARGV[4]'),
-  /** Subject, body, and the state that it tells, if there is one. */
+  /** Subject, body, the body of a first event, and the state that it tells, if there is one. */
   tell: `${begin}
     local told = redis.call('HGET', 'mafalda:told', ARGV[3]) or nil
-    if told == ARGV[5] then return 0 end
-    if ARGV[5] then redis.call('HSET', 'mafalda:told', ARGV[3], ARGV[5])
+    if told == ARGV[6] then return 0 end
+    if ARGV[6] then redis.call('HSET', 'mafalda:told', ARGV[3], ARGV[6])
     else redis.call('HDEL', 'mafalda:told', ARGV[3]) end
-    ${publish('ARGV[3]', 'ARGV[4]')}
+    local body = told and ARGV[4] or ARGV[5]
+    ${publish('ARGV[3]', 'body')}
     return 1`,
   /** Subject, state, …: what had been told when the store was emptied. */
   toldAgain: `${begin}

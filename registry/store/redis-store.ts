@@ -166,9 +166,9 @@ class RedisStore implements Store {
     await this.#redis.ask('settle', subject, id, body)
   }
 
-  async tell(subject: string, state: string | undefined, body: string) {
+  async tell(subject: string, state: string | undefined, body: string, first = body) {
     const states = state === undefined ? [] : [state]
-    const isNew = (await this.#redis.ask('tell', subject, body, ...states)) === 1
+    const isNew = (await this.#redis.ask('tell', subject, body, first, ...states)) === 1
     if (state === undefined) this.#redis.known.told.delete(subject)
     else this.#redis.known.told.set(subject, state)
     return isNew

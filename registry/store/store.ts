@@ -97,8 +97,9 @@ export interface Store extends Hosts {
    * did. All who tell the same state publish it once.
    *
    * @param state undefined at the end of the subject, of which nothing is kept then
+   * @param first what is published instead of `body` where nothing of the subject is kept
    */
-  tell(subject: string, state: string | undefined, body: string): Promise<boolean>
+  tell(subject: string, state: string | undefined, body: string, first?: string): Promise<boolean>
   /** The states that were last told, of the subjects that begin with `prefix`. */
   told(prefix: string): Promise<ReadonlyMap<string, string>>
 }

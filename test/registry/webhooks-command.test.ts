@@ -57,11 +57,13 @@ test('an application is told of hosts and rooms in their order, and /metrics cou
   await ask(url, 'DELETE', '/rooms/a')
   assert.is((await ask(url, 'DELETE', '/rooms/a')).status, 404)
   await ask(url, 'PUT', '/rooms/b')
+  await ask(url, 'PUT', '/rooms/a')
   await saw(
     'rooms/a',
     ['room.assigned', 'one', 1],
     ['room.moved', 'other', 2],
-    ['room.closed', undefined, undefined]
+    ['room.closed', undefined, undefined],
+    ['room.assigned', 'other', 3]
   )
   await saw('rooms/b', ['room.assigned', 'other', 1])
   await end(other.child, 'SIGTERM')

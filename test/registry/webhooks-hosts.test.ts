@@ -11,7 +11,7 @@ import {
   type WantedEvent,
   publisher
 } from '../../registry/events/publish.ts'
-import type { Store } from '../../registry/store/store.ts'
+import type { Store, StoreOptions } from '../../registry/store/store.ts'
 import { MemoryStore } from '../../registry/store/memory-store.ts'
 import { openRedisStore } from '../../registry/store/redis-store.ts'
 import { afterTest, cleanUp, until } from '../helper.ts'
@@ -25,7 +25,7 @@ const host = { id: 'media-1', url: 'wss://media-1:4000', labels: { region: 'eu' 
 /** What registries have in common. */
 interface Fleet {
   /** For each registry its own. */
-  open(): Promise<Store>
+  open(options?: StoreOptions): Promise<Store>
   reader: Store
 }
 
@@ -38,8 +38,8 @@ const stores: Record<string, () => Promise<Fleet>> = {
   async redis() {
     const redis = await startRedis()
     afterTest(() => redis.end())
-    const open = async () => {
-      const store = await openRedisStore(redis.url)
+    const open = async (options?: StoreOptions) => {
+      const store = await openRedisStore(redis.url, options)
       afterTest(() => store.close())
       return store
     }
@@ -200,12 +200,13 @@ for (const [name, open] of Object.entries(stores)) {
     }
     const place = { room: 'a', host: 'media-1', epoch: 1 }
     const moved = { ...place, host: 'media-2', epoch: 2 }
+    const again = { ...moved, epoch: 3 }
     assert.is(await say('room.assigned', place), 1)
     assert.is(await say('room.assigned', place), 0)
     assert.is(await say('room.moved', moved), 1)
     assert.is(await say('room.closed', { room: 'a' }), 1)
     assert.is(await say('room.closed', { room: 'a' }), 0)
-    assert.is(await say('room.assigned', place), 1)
+    assert.is(await say('room.moved', again), 1)
     const wanted = { hosts: 2, now: 1, starting: 0, cores: 3, reason: 'more is needed' }
     assert.is(await say('hosts.wanted', wanted), 1)
     assert.is(await say('hosts.wanted', { ...wanted, now: 2 }), 0)
@@ -214,6 +215,24 @@ for (const [name, open] of Object.entries(stores)) {
     assert.equal(typesOf(ofRoom), ['room.assigned', 'room.moved', 'room.closed', 'room.assigned'])
   })
 }
+
+const SHORT_MS = 50
+
+for (const [name, open] of Object.entries({
+  memory: async (options: StoreOptions) => new MemoryStore(options),
+  redis: async (options: StoreOptions) => (await stores.redis!()).open(options)
+}))
+  test(`${name}: what was told of a room is forgotten with it`, async () => {
+    const store = await open({ epochLife: SHORT_MS, tidyEvery: SHORT_MS })
+    if (name === 'memory') afterTest(() => store.close())
+    await store.register(host, 60_000)
+    // A store that is new gives no places at first.
+    await until(() => store.assign('a', [host.id]).catch(() => undefined))
+    await publisher(store, 'test')('room.assigned', { room: 'a', host: host.id, epoch: 1 })
+    assert.is((await store.told('rooms/')).size, 1)
+    await store.unregister(host.id)
+    await until(async () => !(await store.told('rooms/')).size)
+  })
 
 test('a host is full when all of its cores are used, and has room again when a tenth is free', () => {
   const load = (used: number) => ({ capacity: 8, used })
