@@ -5,7 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Host, HostChange, Hosts } from '../../registry/host.ts'
 import type { Store, StoreOptions, StoredEvent } from '../../registry/store/store.ts'
-import { slowness, until } from '../kit/until.ts'
+import { until } from '../kit/until.ts'
 
 /** How many rooms are raced for, by three registries at once. */
 const RACES = Number(process.env.STORE_RACES ?? 1_500)
@@ -317,19 +317,30 @@ export function storeSuite(
 
   test('an event that its reader keeps stays with it', async ({ open }) => {
     const [one, other] = [await open(), await open()]
-    const patience = SHORT * (await slowness())
-    const slow = read(one, 'slow', patience)
-    await one.publish('a', '1')
-    await until(() => slow.events.length === 1)
-    const eager = read(other, 'eager', LONG)
-    for (let kept = 0; kept < 8; kept++) {
-      await setTimeoutPromise(patience / 4)
-      await one.keep('slow', slow.events[0]!)
-      await other.keep('eager', slow.events[0]!) // It does not have it.
-    }
-    assert.equal(eager.events, [])
-    await until(() => eager.events.length === 1)
-    await Promise.all([slow.end(), eager.end()])
+    // Again, when it was not kept in time because the machine is busy.
+    await until(async () => {
+      const slow = read(one, 'slow', SHORT)
+      await one.publish('a', '1')
+      await until(() => slow.events.length === 1)
+      const event = slow.events[0]!
+      await slow.end()
+      const eager = read(other, 'eager', LONG)
+      let [longest, last] = [0, performance.now()]
+      for (let kept = 0; kept < 8; kept++) {
+        await setTimeoutPromise(SHORT / 4)
+        await one.keep('slow', event)
+        await other.keep('eager', event) // It does not have it.
+        longest = Math.max(longest, performance.now() - last)
+        last = performance.now()
+      }
+      const { length } = eager.events
+      const isInTime = Math.max(longest, performance.now() - last) < SHORT / 2
+      await until(() => eager.events.length === 1)
+      await eager.end()
+      await one.settle(event)
+      if (isInTime) assert.is(length, 0)
+      return isInTime
+    })
   })
 
   test('of all who tell the state of a subject, one publishes it', async ({ open }) => {
