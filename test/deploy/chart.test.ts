@@ -46,7 +46,7 @@ test.before(async () => {
     tokens: { 'token-secret': issuer.secret, token },
     turn: { 'turn-secret': randomBytes(32).toString('hex') }
   }
-  cluster = await startCluster(await render({ ...VALUES, 'turn.enabled': false }), {
+  cluster = await startCluster(await render(VALUES), {
     images,
     secrets
   })
@@ -62,6 +62,7 @@ const registries = () => cluster.pods.filter(({ name }) => name.includes('-regis
 interface Place {
   host: string
   urls: string[]
+  iceServers: { urls: string | string[]; username: string; credential: string }[]
   region: string
   epoch: number
 }
@@ -117,7 +118,10 @@ test('who has no token gets no room', async () => {
 test('a room is at one host, whichever registry is asked, and media flows there', async () => {
   const place = await room('daily')
   assert.is(place.region, 'eu')
-  assert.equal(await room('daily', registries()[1]), place)
+  // Whose credentials are others each time.
+  const other = await room('daily', registries()[1])
+  assert.equal({ ...other, iceServers: undefined }, { ...place, iceServers: undefined })
+  assert.match(JSON.stringify(place.iceServers), `turn:${named(place.host).address}:3478`)
   assert.match(place.urls[0]!, `${place.host}.mafalda-media.media.svc`)
 
   const mediasoup = await application(cluster.reach(place.urls[0]!))
@@ -161,6 +165,8 @@ test('a pod that is deleted drains: it lives, is not ready, and ends when it is 
   assert.is(await pod.probe('readinessProbe'), false)
   assert.is(await pod.probe('livenessProbe'), true)
 
+  assert.is(pod.containers.get('turn')!.child.exitCode, null)
+
   const next = await until(async () => {
     const answer = await room('another')
     return answer.host !== place.host && answer
@@ -168,7 +174,7 @@ test('a pod that is deleted drains: it lives, is not ready, and ends when it is 
   assert.is.not(next.host, place.host)
   worker.close()
   const codes = await ended
-  assert.equal(codes, { mafalda: 0 })
+  assert.equal(codes, { mafalda: 0, turn: 0 })
 
   const moved = await until(async () => {
     const answer = await room('moving')

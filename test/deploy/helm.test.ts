@@ -1,7 +1,7 @@
 // The Helm chart: for many values, what it makes is what Kubernetes takes, and belongs together.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
@@ -293,6 +293,16 @@ test('each option is one of the command', async () => {
       []
     )
   }
+})
+
+test('the TURN server has the configuration that is shipped beside the chart', () => {
+  const map = rendered.get('insecure')!.find(({ kind }) => kind === 'ConfigMap')
+  const { data } = map as Manifest & { data: Record<string, string> }
+  const shipped = readFileSync(
+    new URL('../../deploy/coturn/turnserver.conf', import.meta.url),
+    'utf8'
+  )
+  assert.is(data['turnserver.conf']!.trim(), shipped.trim())
 })
 
 test('an autoscaler counts in the place of the StatefulSet', () => {

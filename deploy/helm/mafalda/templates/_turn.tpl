@@ -58,7 +58,11 @@ address={{ .Values.hosts.announcedAddress | default "$HOST_IP" }}
         echo "min-port={{ int $relay.min }}"
         echo "max-port={{ int $relay.max }}"
       } > /run/coturn/turnserver.conf
-      exec turnserver -c /run/coturn/turnserver.conf
+      # As the first process it would not end by SIGTERM.
+      turnserver -c /run/coturn/turnserver.conf &
+      pid=$! ending=
+      trap 'ending=yes; kill "$pid"' TERM
+      wait "$pid" || [ "$ending" ]
   {{- include "mafalda.nodeEnv" . | nindent 2 }}
   ports:
     - { name: turn-udp, containerPort: {{ .Values.turn.port }}, protocol: UDP }
