@@ -20,6 +20,7 @@ export type OnConsumer = (consumer: Announcement) => void
 
 export interface OpenedEnd {
   end: TransportEnd
+  announcement: Announcement
   /** Names what has the same loopback addresses. */
   loopback?: string
   /** See PipePair. */
@@ -57,12 +58,11 @@ export class PipeEnds {
     { consumer, loopback, ...announcement }: Opened,
     onConsumer?: OnConsumer
   ): OpenedEnd {
-    this.#pipes.tell(encodeNotification('Router.newtransport', [router, null, announcement]))
     const members = announcement.members as unknown as TransportEnd['members']
     const end: TransportEnd = { branch, router, transport: announcement.$, members }
     this.#pipes.addTransport(end)
     if (consumer) onConsumer?.(consumer)
-    return { end, loopback, isOrdered: true }
+    return { end, announcement, loopback, isOrdered: true }
   }
 
   /** An older leaf does not know tier.openPipe. */
@@ -111,6 +111,12 @@ export class PipeEnds {
       end.transport,
       consuming
     )
+  }
+
+  /** As mediasoup, which looks for the Producer first: nothing is told when that is not there. */
+  tellOpened(opened: OpenedEnd[]) {
+    for (const { end, announcement } of opened)
+      this.#pipes.tell(encodeNotification('Router.newtransport', [end.router, null, announcement]))
   }
 
   tellConsumer({ transport }: TransportEnd, consumer: Announcement) {

@@ -133,6 +133,7 @@ export class Piping {
     const opened = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
     try {
       const failure = made.find(result => result.status === 'rejected')
+      if (!isNotFound(failure?.reason)) this.#ends.tellOpened(opened)
       if (failure) throw failure.reason
       if (isOurs) checkReachable(opened)
       const ends = opened.map(({ end }) => end) as [TransportEnd, TransportEnd]

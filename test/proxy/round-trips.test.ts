@@ -151,10 +151,9 @@ test('with a leaf that is older than tier.openPipe, pipes take more round trips'
 test('pipeToRouter() between hosts takes two', async () => {
   const flights = new Flights()
   const mediasoup = await use(await clusterOf(farLeaves(flights, 2)))
-  const [near, far] = await Promise.all(
-    [await mediasoup.createWorker(), await mediasoup.createWorker()].map(worker =>
-      worker.createRouter({ mediaCodecs: [opus] })
-    )
+  const workers = [await mediasoup.createWorker(), await mediasoup.createWorker()] as const
+  const [near, far, other] = await Promise.all(
+    [workers[0], workers[1], workers[1]].map(worker => worker.createRouter({ mediaCodecs: [opus] }))
   )
   const transport = await near!.createDirectTransport()
   const [one, two] = [await transport.produce(audio(1)), await transport.produce(audio(2))]
@@ -167,8 +166,11 @@ test('pipeToRouter() between hosts takes two', async () => {
   )
   assert.equal([await pipe(one), await pipe(two)], [2, 2])
   assert.equal(remotePorts.map(Number.isInteger), [true, true])
-  const unknown = near!.pipeToRouter({ producerId: 'no such', router: far! })
+  const made: unknown[] = []
+  for (const router of [near!, other!]) router.observer.on('newtransport', end => made.push(end))
+  const unknown = near!.pipeToRouter({ producerId: 'no such', router: other! })
   assert.match((await rejection(unknown)).message, /^Producer not found$/)
+  assert.equal(made, [])
 })
 
 test('a Router that grows to another host for a transport, and the first Consumer there, take this many', async () => {
