@@ -5,6 +5,7 @@ import { version as localVersion, parseScalabilityMode } from 'mediasoup'
 import type * as mediasoup from 'mediasoup'
 import type * as ms from 'mediasoup/types'
 import pRetry from 'p-retry'
+import { type Found, type Wanted, wantedOf } from '../lib/borrow.ts'
 import type { Draining } from '../lib/drain.ts'
 import { checkDurations } from '../lib/duration.ts'
 import { ConnectionError, IncompatibleError } from '../lib/errors.ts'
@@ -103,6 +104,19 @@ export interface Connection extends EnhancedEventEmitter<ConnectionEvents> {
    * NotFoundError when it is closed.
    */
   locate(object: Locatable): Promise<Location>
+  /**
+   * What a Producer, or a DataProducer, of another session of the same realm is, and on which leaf.
+   * From then on `router.canConsume()` knows the Producer. Rejects with NotFoundError when no such
+   * session has it. `transport.consume()` takes its id, whether it was found before or not.
+   *
+   * @example
+   * ```ts
+   * const { kind } = await mediasoup.connection.find(producerId)
+   * if (router.canConsume({ producerId, rtpCapabilities }))
+   *   await transport.consume({ producerId, rtpCapabilities })
+   * ```
+   */
+  find(wanted: string | Wanted): Promise<Found>
   /**
    * What a participant of the transport needs to reach it through the TURN server beside its host:
    * `iceServers` of an RTCPeerConnection, with credentials for a limited time. Empty where the host
@@ -361,6 +375,14 @@ export class Client extends EnhancedEventEmitter<ConnectionEvents> implements Co
     if (!(object instanceof Entity))
       throw new TypeError(`${method}() takes an object that was made by this client`)
     return this.#current().request(`tier.${method}`, [object.handle])
+  }
+
+  async find(wanted: string | Wanted): Promise<Found> {
+    const session = this.#current()
+    const asked = wantedOf(typeof wanted === 'string' ? { producerId: wanted } : wanted)
+    const found = (await session.request('tier.find', [asked])) as Found
+    if (asked.producerId !== undefined) session.found.set(asked.producerId, found)
+    return found
   }
 
   #current(): Session {

@@ -2,6 +2,7 @@
 // close() that is done, with its whole cascade, when it returns.
 
 import { type InspectOptions, inspect } from 'node:util'
+import type { Found } from '../lib/borrow.ts'
 import type { Announcement } from '../lib/codec.ts'
 import { EnhancedEventEmitter, errors } from '../lib/mediasoup.ts'
 import type { KindRow, MethodRole } from '../lib/methods.ts'
@@ -13,6 +14,8 @@ type Events = Record<string, unknown[]>
 /** What an object needs of the session that it belongs to. */
 export interface ObjectSession {
   readonly logger: Logger
+  /** Producers of other sessions, by their ids. */
+  readonly found: Pick<Map<string, Found>, 'get'>
   /** Calls a method of an object on its host. */
   call(target: Entity, member: string, args: unknown[]): Promise<unknown>
   /** Tells the host something that is not answered. */

@@ -4,6 +4,7 @@ import { type ClientOptions, type RemoteMediasoup, client } from './client.ts'
 import { type RemoteOptions, type Urls, remote } from './remote.ts'
 
 export * from '../lib/index.ts'
+export type { Found, Wanted } from '../lib/borrow.ts'
 export { client, remote }
 export type {
   ClientOptions,

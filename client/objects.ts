@@ -118,8 +118,11 @@ class RouterImpl extends classOf('Router') {
     producerId: string
     rtpCapabilities: ms.RtpCapabilities
   }): boolean {
-    const producer = this.producers.get(producerId) as unknown as ms.Producer | undefined
-    if (!producer) {
+    const { consumableRtpParameters } =
+      (this.producers.get(producerId) as unknown as ms.Producer | undefined) ??
+      this.session.found.get(producerId) ??
+      {}
+    if (!consumableRtpParameters) {
       this.session.logger.error(
         'Router',
         `canConsume() | Producer with id "${producerId}" not found`
@@ -127,7 +130,7 @@ class RouterImpl extends classOf('Router') {
       return false
     }
     try {
-      return ortc.canConsume(producer.consumableRtpParameters, structuredClone(rtpCapabilities))
+      return ortc.canConsume(consumableRtpParameters, structuredClone(rtpCapabilities))
     } catch (error) {
       this.session.logger.error('Router', `canConsume() | unexpected error: ${error}`)
       return false

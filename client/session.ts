@@ -1,6 +1,8 @@
 // One session on a tier, seen from the client: its calls in flight, and its objects by their
 // handles.
 
+import { LRUCache } from 'lru-cache'
+import type { Found } from '../lib/borrow.ts'
 import { type Announcement, GONE, type Reference, decodeValue } from '../lib/codec.ts'
 import type { Draining } from '../lib/drain.ts'
 import {
@@ -71,6 +73,8 @@ export interface SessionOptions {
 
 export class Session implements ObjectSession {
   readonly logger: Logger
+  /** What was found lately of other sessions. */
+  readonly found = new LRUCache<string, Found>({ max: 1_000 })
   readonly #link: Link
   readonly #options: SessionOptions
   readonly #entities = new Map<Handle, Entity>()

@@ -1,6 +1,7 @@
 // The first call of a session, in which each end introduces itself.
 
 import type * as ms from 'mediasoup/types'
+import type { Handle } from './frame.ts'
 
 export const PROTOCOL = 'mafalda.v1'
 
@@ -32,6 +33,8 @@ export interface Location {
   pid: number
   /** The version of mediasoup there. */
   mediasoup: string
+  /** The handle of the Router that it is, or is on. */
+  router?: Handle
 }
 
 /** Where the host of an object takes pipes from other hosts: the answer to `tier.pipeListenInfo`. */

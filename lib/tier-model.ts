@@ -34,10 +34,11 @@ export interface Param {
  * - own:      the proxy answers
  * - byHandle: it goes to the tier that the handle names
  * - each:     it goes to every tier below
+ * - search:   it goes to the tiers below until one of them knows
  * - server:   whoever serves the tier answers, and the tier does not see it
  * - host:     it is about one host: a tier over one passes it on, a tier over several refuses it
  */
-export type InProxy = 'link' | 'own' | 'byHandle' | 'each' | 'server' | 'host'
+export type InProxy = 'link' | 'own' | 'byHandle' | 'each' | 'search' | 'server' | 'host'
 
 /** What a client sends. */
 interface Sent {
@@ -119,6 +120,19 @@ const frames = {
   description: 'A number of frames; null from an end that has forgotten'
 }
 
+const wanted = shape({}, { producerId: string, dataProducerId: string })
+const found = shape(
+  { node: string, type: string, paused: boolean },
+  {
+    kind: { enum: ['audio', 'video'] },
+    rtpParameters: { type: 'object' },
+    consumableRtpParameters: { type: 'object' },
+    sctpStreamParameters: { type: 'object' },
+    label: string,
+    protocol: string,
+    router: handle
+  }
+)
 const opening = shape(
   { session: string, secret: string, received: frames },
   { resume: boolean, maxPayload: integer, entry: string, realm: string }
@@ -220,8 +234,35 @@ export const tierModel = {
       summary: 'Where an object is: which leaf, and which Worker there',
       scope: 'observe',
       params: [param('handle', handle, true)],
-      result: object({ node: string, pid: integer, mediasoup: string }),
+      result: shape({ node: string, pid: integer, mediasoup: string }, { router: handle }),
       inProxy: 'byHandle'
+    }
+  },
+  'tier.find': {
+    sent: {
+      summary: 'What a Producer or DataProducer of another session of the realm is, and where',
+      scope: 'observe',
+      params: [param('wanted', wanted, true)],
+      result: found,
+      inProxy: 'search'
+    }
+  },
+  'tier.search': {
+    sent: {
+      summary: 'The same, for a tier above and the realm of one of its sessions',
+      scope: 'operate',
+      params: [param('wanted', shape({}, { ...wanted.properties, realm: string }), true)],
+      result: found,
+      inProxy: 'search'
+    }
+  },
+  'tier.borrow': {
+    sent: {
+      summary: 'The same, and a handle of its Router, from which the session may pipe',
+      scope: 'create',
+      params: [param('wanted', wanted, true)],
+      result: { ...found, required: [...found.required, 'router'] },
+      inProxy: 'search'
     }
   },
   'tier.pipeListenInfo': {

@@ -41,6 +41,8 @@ interface Options {
   listenIp?: unknown
   appData?: unknown
   router?: unknown
+  /** From a Router of another session: whoever borrowed it has found the Producer there. */
+  borrowed?: boolean
 }
 
 /** What crosses: the Consumer on the near end, once it is there. */
@@ -107,6 +109,7 @@ export class Piping {
       keepId: _keepId,
       router: _router,
       appData: _appData,
+      borrowed: _borrowed,
       ...options
     } = crossing.options
     for (const end of [from, to]) this.#pipes.addRouter(end)
@@ -191,12 +194,13 @@ export class Piping {
   }
 
   #producingOf({ options, isData, name, consumer }: Crossing, { paused }: PipedStream) {
-    const { producerId, dataProducerId, keepId = true, appData } = options
+    const { producerId, dataProducerId, keepId = true, appData, borrowed } = options
     const { kind, rtpParameters, sctpStreamParameters, label, protocol } = consumer!.members
     return {
       id: keepId ? (producerId ?? dataProducerId) : randomUUID(),
       ...(isData ? { sctpStreamParameters, label, protocol } : { kind, rtpParameters }),
       paused,
+      ...(borrowed && { borrowed }),
       appData: this.#tagged(appData, name)
     }
   }

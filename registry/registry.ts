@@ -30,8 +30,6 @@ export interface RegistryOptions {
    * each a place, which is written later. Default `consistent`.
    */
   whenAway?: RoomsOptions['whenAway']
-  /** What clients of a room need for the TURN server beside its host. */
-  iceServersOf?: (host: Host) => Promise<readonly object[]>
   /** Default: nothing is told. */
   log?: Log
   /** Where an application is told of hosts and rooms. Default: nowhere. */
@@ -68,7 +66,7 @@ const SILENT: Log = { info() {}, warn() {} }
  * ```
  */
 export function openRegistry(options: RegistryOptions): Registry {
-  const { cluster, connect, iceServersOf, onAssigned = () => {}, onClosed = () => {} } = options
+  const { cluster, connect, onAssigned = () => {}, onClosed = () => {} } = options
   const { store = new MemoryStore(), lease = LEASE_MS, log = SILENT } = options
   checkDurations({ lease }, 1)
   const registry = randomUUID()
@@ -82,7 +80,7 @@ export function openRegistry(options: RegistryOptions): Registry {
   return {
     routes: [
       ...hostsRoutes({ store, fleet, lease }),
-      ...roomsRoutes({ rooms, iceServersOf }),
+      ...roomsRoutes({ rooms, fleet }),
       closedRoute(rooms)
     ],
     fleet,

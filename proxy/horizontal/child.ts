@@ -5,6 +5,7 @@ import pRetry from 'p-retry'
 import type { DrainOptions, DrainState } from '../../lib/drain.ts'
 import { ConnectionError } from '../../lib/errors.ts'
 import type { Hello } from '../../lib/hello.ts'
+import type { IceServer } from '../../lib/ice-server.ts'
 import { IDLE, type Load } from '../../lib/load.ts'
 import type { Frame, Tier } from '../../lib/tier.ts'
 import { decode, headerOf } from '../../lib/wire.ts'
@@ -70,6 +71,11 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#timeout = timeout
   }
 
+  /** What asks it for no session; undefined while it cannot be reached. */
+  get rpc(): RpcClient | undefined {
+    return this.#caller
+  }
+
   /** Workers placed on it that its load does not count yet. */
   get promised() {
     return this.#placed.count
@@ -91,8 +97,16 @@ export class Child extends EventEmitter<ChildEvents> {
    * @throws ConnectionError while it cannot be reached.
    */
   async drain(options: DrainOptions): Promise<DrainState> {
+    return (await this.#ask('tier.drain', options)) as DrainState
+  }
+
+  async iceServers(): Promise<IceServer[]> {
+    return (await this.#ask('tier.iceServers')) as IceServer[]
+  }
+
+  async #ask(method: string, ...params: unknown[]): Promise<unknown> {
     if (!this.#caller) throw new ConnectionError(`the host ${this.keyName} cannot be reached`)
-    return (await this.#caller.call('tier.drain', options)) as DrainState
+    return this.#caller.call(method, ...params)
   }
 
   /**

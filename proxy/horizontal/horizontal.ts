@@ -8,6 +8,7 @@ import { checkDurations } from '../../lib/duration.ts'
 import { ConnectionError, IncompatibleError } from '../../lib/errors.ts'
 import type { ChildState, Figures } from '../../lib/figures.ts'
 import { type Hello, PROTOCOL } from '../../lib/hello.ts'
+import type { IceServer } from '../../lib/ice-server.ts'
 import { IDLE, type Load, exchange, sameLoad } from '../../lib/load.ts'
 import { OpenLinks } from '../../lib/open-links.ts'
 import { type Link, type OpenOptions, type Tier, channel } from '../../lib/tier.ts'
@@ -88,6 +89,12 @@ export interface Horizontal extends Tier, EventEmitter<HorizontalEvents>, Iterab
    * @throws ConnectionError for one that is not there, or cannot be reached.
    */
   drain(name: string, options?: DrainOptions): Promise<DrainState>
+  /**
+   * What participants need to use the TURN server beside a child; empty where it has none.
+   *
+   * @throws ConnectionError for one that is not there, or cannot be reached.
+   */
+  iceServers(tier: Tier): Promise<IceServer[]>
   /** Ends its sessions, and takes out all children and closes them. */
   close(): void
 }
@@ -280,6 +287,12 @@ class Cluster extends EventEmitter<HorizontalEvents> implements Horizontal, Clus
     const state = await child.drain(options)
     this.#scaling?.setGivenBack(child, state.draining)
     return state
+  }
+
+  async iceServers(tier: Tier): Promise<IceServer[]> {
+    const child = this.#children.get(tier)
+    if (!child) throw new ConnectionError(`the cluster has no host ${tier.name}`)
+    return child.iceServers()
   }
 
   close() {

@@ -1,6 +1,7 @@
 // One session on a cluster: routes frames between its client and the sessions that it opens on
 // children.
 
+import { CONSUMING, type Wanted, unknownProducer } from '../../lib/borrow.ts'
 import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
 import { effectOf } from '../../lib/effects.ts'
 import {
@@ -15,6 +16,7 @@ import {
 import { nodeOf } from '../../lib/frame-header.ts'
 import type { Head } from '../../lib/frame.ts'
 import { errors } from '../../lib/mediasoup.ts'
+import { methods } from '../../lib/methods.ts'
 import { type SessionKey, deriveChildKey } from '../../lib/handshake.ts'
 import type { Entry, RecallOptions } from '../../lib/recall.ts'
 import { inProxyOf } from '../../lib/tier-model.ts'
@@ -25,6 +27,7 @@ import {
   type Id,
   decode,
   encodeNotification,
+  headerOf,
   normalizeIfMessage,
   notUnique,
   unknownHandle
@@ -33,6 +36,7 @@ import { RpcClient, TIMEOUT_CHECKS, timeoutError } from '../rpc-client.ts'
 import { Pipes } from '../pipes.ts'
 import { Piping } from '../pipe-to-router.ts'
 import { type CallHead, ProxySession, paramsOf, refuseUnknown, unknownMethod } from '../session.ts'
+import { Borrowing } from './borrowing.ts'
 import type { Child } from './child.ts'
 import type { ClusterContext } from './context.ts'
 import { type ClusterChildSession, type Placement, Placing } from './placing.ts'
@@ -43,6 +47,8 @@ interface InFlight {
   method: string
   since: number
   placement?: Placement
+  /** The request itself, if it consumes: it is sent again when the Producer was brought. */
+  consumes?: Frame
   /** It was sent on a connection that broke. */
   isUncertain?: boolean
 }
@@ -63,6 +69,7 @@ export class ClusterSession extends ProxySession implements Recoverable {
   readonly #options: Pick<OpenOptions, 'budget' | 'entry' | 'realm'>
   readonly pipes: Pipes
   readonly #piping: Piping
+  readonly #borrowing: Borrowing
   readonly #placing: Placing
   readonly #recovery = new Recovery(this)
   readonly #timer: NodeJS.Timeout
@@ -84,6 +91,13 @@ export class ClusterSession extends ProxySession implements Recoverable {
     this.#key = key
     this.pipes = new Pipes(key?.session ?? cluster.node, frame => this.link.send(frame))
     this.#piping = new Piping(this.pipes)
+    this.#borrowing = new Borrowing({
+      children: () => cluster.children,
+      realm,
+      piping: this.#piping,
+      branchOf: child => this.branchOf(child),
+      onNode: (node, branch) => this.routes.set(node, branch)
+    })
     this.#placing = new Placing(
       cluster,
       child => this.branchOf(child),
@@ -118,6 +132,8 @@ export class ClusterSession extends ProxySession implements Recoverable {
       case 'each':
         if (method === 'tier.usage') return this.#subscribeToUsage(id)
         return this.#subscribeToLogs(head, frame)
+      case 'search':
+        return this.#search(head, frame)
       case 'host':
         throw new errors.UnsupportedError(
           'a cluster is drained host by host: ask each at its own URL'
@@ -155,8 +171,11 @@ export class ClusterSession extends ProxySession implements Recoverable {
   #forward(branch: ClusterChildSession, head: CallHead, frame: Frame, placement?: Placement) {
     const { id, method } = head
     this.holdOff(branch.link, head)
-    if (id != null) this.#inFlight.set(id, { branch, method, since: performance.now(), placement })
-    else placement?.placed(true)
+    if (id != null) {
+      const consumes = BORROWING.has(method) ? frame : undefined
+      this.#inFlight.set(id, { branch, method, since: performance.now(), placement, consumes })
+    }
+    if (id == null) placement?.placed(true)
     branch.link.send(frame, head)
   }
 
@@ -282,13 +301,15 @@ export class ClusterSession extends ProxySession implements Recoverable {
 
   /** Whether somebody still waits for the answer. */
   #answered(branch: ClusterChildSession, id: Id | null | undefined, frame: Frame): boolean {
-    const { method, placement } = this.#inFlight.get(id!) ?? {}
+    const { method, placement, consumes } = this.#inFlight.get(id!) ?? {}
     if (id != null && !this.#inFlight.delete(id)) {
       branch.rpc.closeUnknown(frame) // It came too late.
       return false
     }
     if (effectOf(method!) !== 'creates') return true
     const created = createdBy(frame)
+    if (consumes !== undefined && !created && this.#bring(branch, id!, consumes, frame))
+      return false
     const other = created && placement && this.routes.get(nodeOf(created.handle))
     if (other && other !== branch) {
       branch.rpc.closeUnknown(frame)
@@ -322,6 +343,45 @@ export class ClusterSession extends ProxySession implements Recoverable {
       this.#leaving.delete(branch)
       if (!isUsed()) this.lost(branch, new ConnectionError('the session has nothing on the host'))
     }, EMPTY_MS).unref()
+  }
+
+  /** tier.find, tier.search and tier.borrow. */
+  #search({ id, method }: CallHead, frame: Frame) {
+    if (id == null) throw unknownMethod(method)
+    const params = paramsOf(frame)
+    this.settle(
+      id,
+      method === 'tier.borrow'
+        ? this.#borrowing.borrow(params)
+        : this.#borrowing.find(method, params)
+    )
+  }
+
+  /**
+   * A child does not have what is to be consumed there: if a session on another one has it, it is
+   * piped, and consumed then. Answers whether that is tried.
+   */
+  #bring(branch: ClusterChildSession, id: Id, consumes: Frame, answer: Frame): boolean {
+    const [transport, options] = paramsOf(consumes) as [Handle, Wanted]
+    const isData = headerOf(consumes)?.method?.endsWith('consumeData')
+    const { producerId, dataProducerId } = Object(options) as Wanted
+    const wanted = (isData ? { dataProducerId } : { producerId }) as Wanted
+    const { error } = decode(answer) as { error?: Failure }
+    if (error?.message !== unknownProducer(wanted).message) return false
+    const { method } = headerOf(consumes)!
+    const request: InFlight = { branch, method: method!, since: performance.now() }
+    this.#inFlight.set(id, request)
+    const isAwaited = () => this.#inFlight.get(id) === request
+    this.#borrowing.bring(branch, transport, wanted).then(
+      () => isAwaited() && branch.link.send(consumes),
+      cause => {
+        if (!isAwaited()) return
+        this.#inFlight.delete(id)
+        if (cause instanceof errors.NotFoundError) this.link.send(answer)
+        else this.fail(id, cause)
+      }
+    )
+    return true
   }
 
   #pipe(head: CallHead, frame: Frame) {
@@ -361,9 +421,11 @@ export class ClusterSession extends ProxySession implements Recoverable {
       if (placement) placement.tryNext(error, again)
       else this.fail(id, new errors.WorkerClosedError(error.message))
     }
-    for (const { handle, kind, data } of [...this.pipes.objects.values()]) {
-      if (kind !== 'Worker' || data.branch !== branch) continue
+    for (const { handle, kind, parent, data } of [...this.pipes.objects.values()]) {
+      const isBorrowed = kind === 'Router' && !parent
+      if ((kind !== 'Worker' && !isBorrowed) || data.branch !== branch) continue
       this.pipes.objects.remove(handle)
+      if (isBorrowed) continue
       this.link.send(
         encodeNotification('Worker.died', [
           handle,
@@ -431,6 +493,13 @@ export class ClusterSession extends ProxySession implements Recoverable {
     this.#branches.clear()
   }
 }
+
+// What may be of another session: a pipe is made of what is known.
+const BORROWING: ReadonlySet<string> = new Set(
+  [...methods.values()]
+    .filter(({ kind, member }) => CONSUMING.has(member) && kind !== 'PipeTransport')
+    .map(({ kind, member }) => `${kind}.${member}`)
+)
 
 // The host tells again what it answers, in the order of its other messages.
 // It is lost.

@@ -26,7 +26,9 @@ export class PipeCalls {
 
   // → {"id": 13, "method": "tier.openPipe", "params": ["q8w/3", {…}, {"producerId": "…"}]}
   open(head: CallHead, frame: Frame) {
-    const router = this.#state.tables.router(head.handle!)
+    const { below, borrowed, tables } = this.#state
+    if (borrowed.has(head.handle!)) return below.pass(head, frame)
+    const router = tables.router(head.handle!)
     if (!router) return refuseUnknown(head)
     const [, ...params] = paramsOf(frame)
     this.#open(head, router, params).catch(error => this.#replies.fail(head.id, error))

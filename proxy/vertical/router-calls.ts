@@ -42,8 +42,9 @@ export class RouterCalls {
 
   call(head: CallHead, frame: Frame) {
     const { id, method, handle } = head
-    const { below, tables } = this.#state
+    const { below, borrowed, tables } = this.#state
     const router = tables.router(handle!)
+    if (borrowed.has(handle!)) return below.pass(head, frame)
     if (!router) return refuseUnknown(head)
     const [, options] = paramsOf(frame) as [Handle, Options | null | undefined]
     if (router.closed && method !== 'Router.close') return this.#forward(head, router, options)
@@ -123,8 +124,9 @@ export class RouterCalls {
   }
 
   /** mediasoup made something itself: the transports of pipeToRouter(). */
-  happened({ handle }: CallHead, frame: Frame) {
-    const { tables } = this.#state
+  happened({ handle, method }: CallHead, frame: Frame) {
+    const { borrowed, tables } = this.#state
+    if (borrowed.happened(method, handle!)) return this.#replies.tell(frame)
     const part = tables.routerParts.get(handle!)
     if (!part) return
     const announcement = paramsOf(frame)[2] as Announcement | undefined

@@ -119,7 +119,7 @@ export class VerticalSession extends ProxySession {
 
   protected override dispatch(head: CallHead, frame: Frame) {
     const { id, method, handle } = head
-    const { tables } = this.#state
+    const { borrowed, tables } = this.#state
     if (id != null && this.#below.isAsked(id)) throw notUnique(id)
     // A second recall is about what the first one finds.
     const mayPass = method === 'tier.hello' || (method === 'tier.recall' && !this.#later)
@@ -131,10 +131,14 @@ export class VerticalSession extends ProxySession {
       case 'byHandle':
         if (handle === undefined) return this.#below.pass(head, frame)
         if (method === 'tier.openPipe') return this.#pipeCalls.open(head, frame)
-        return this.#below.forward(head, method, [
-          tables.homeOf(handle!),
-          ...paramsOf(frame).slice(1)
-        ])
+        return this.#below.forward(
+          head,
+          method,
+          [tables.homeOf(handle!), ...paramsOf(frame).slice(1)],
+          method === 'tier.locate' ? answer => borrowed.located(answer, tables) : undefined
+        )
+      case 'search':
+        return this.#below.pass(head, frame, answer => borrowed.answered(method, answer))
       case 'each':
       case 'host':
         if (method === 'tier.usage') return this.#subscribeToUsage(id)

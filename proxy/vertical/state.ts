@@ -3,6 +3,7 @@
 import type { Handle } from '../../lib/wire.ts'
 import { Pipes } from '../pipes.ts'
 import type { VerticalSettings } from './settings.ts'
+import { BorrowedRouters } from './borrowed-routers.ts'
 import { Builder } from './builder.ts'
 import type { Downstream } from './downstream.ts'
 import { Objects } from './objects.ts'
@@ -31,6 +32,7 @@ export class SessionState {
   // The client sees none of these.
   readonly pipes: Pipes
   readonly replicas: Replicas
+  readonly borrowed = new BorrowedRouters()
 
   constructor({ below, settings, session, nextHandle, onNode }: SessionContext) {
     this.below = below

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Wanted } from '../../lib/wanted.ts'
-import { type Store, roomSubject } from '../store/store.ts'
+import { ROOMS, type Store } from '../store/store.ts'
 
 export interface HostEvent {
   host: string
@@ -57,10 +57,7 @@ const hostIs =
   (condition: string) =>
   (data: HostEvent): Subject => [HOSTS + data.host, stateOfHost(condition, data)]
 
-const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [
-  roomSubject(room),
-  `${epoch} ${host}`
-]
+const roomIsOn = ({ room, host, epoch }: RoomEvent): Subject => [ROOMS + room, `${epoch} ${host}`]
 
 /** What each is about, and the state of it that it tells: undefined when it has ended. */
 const subjects: { [T in EventType]: (data: EventData[T]) => Subject } = {
@@ -70,7 +67,7 @@ const subjects: { [T in EventType]: (data: EventData[T]) => Subject } = {
   'host.down': ({ host }) => [HOSTS + host, undefined],
   'room.assigned': roomIsOn,
   'room.moved': roomIsOn,
-  'room.closed': ({ room }) => [roomSubject(room), undefined],
+  'room.closed': ({ room }) => [ROOMS + room, undefined],
   'hosts.wanted': ({ hosts }) => ['hosts', String(hosts)]
 }
 

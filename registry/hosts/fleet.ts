@@ -3,6 +3,7 @@
 
 import type { ChildState } from '../../lib/figures.ts'
 import { Problem } from '../../lib/http-routes.ts'
+import type { IceServer } from '../../lib/ice-server.ts'
 import type { Load } from '../../lib/load.ts'
 import type { Tier } from '../../lib/tier.ts'
 import type { Wanted } from '../../lib/wanted.ts'
@@ -16,6 +17,7 @@ import type { Store } from '../store/store.ts'
 export interface Cluster {
   add(tier: Tier): unknown
   delete(tier: Tier, options?: { drain?: boolean }): boolean
+  iceServers(tier: Tier): Promise<IceServer[]>
   /** How many hosts there should be, if it is to say so. */
   readonly wanted?: Wanted | undefined
   child(tier: Tier): { state: ChildState; load: Load; reports: number } | undefined
@@ -112,6 +114,22 @@ export class Fleet {
     const child = this.#options.cluster.child(member.tier)
     if (child?.state === 'up' && child.load.capacity === 0) return 'draining'
     return child?.state ?? 'refused'
+  }
+
+  /**
+   * What participants need to use the TURN server beside a host. It is asked each time: quotas of a
+   * TURN server are for each credential. Undefined of a host that cannot be asked.
+   */
+  async iceServersOf({ id }: Host): Promise<IceServer[] | undefined> {
+    const { cluster, log } = this.#options
+    const tier = this.#members.get(id)?.tier
+    if (!tier) return undefined
+    try {
+      return await cluster.iceServers(tier)
+    } catch (error) {
+      log.warn({ host: id, reason: (error as Error).message }, 'host did not say its TURN server')
+      return undefined
+    }
   }
 
   loadOf(id: string): Candidate['load'] {

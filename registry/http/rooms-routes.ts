@@ -1,7 +1,7 @@
 // Rooms over HTTP: applications ask where a room is, and get the URLs to connect to.
 
 import { type Answered, Problem, type Route } from '../../lib/http-routes.ts'
-import type { Host } from '../host.ts'
+import type { Fleet } from '../hosts/fleet.ts'
 import type { Wanted } from '../rooms/candidates.ts'
 import type { Found, Rooms } from '../rooms/rooms.ts'
 import * as schemas from './schemas.ts'
@@ -9,13 +9,12 @@ import { labelsOf, membersOf, pageIn, pageOf, pageQuery, roomIdOf, wrong } from 
 
 export interface RoomsRoutesOptions {
   rooms: Rooms
-  /** What clients of a room need for the TURN server beside its host. Default: nothing is told. */
-  iceServersOf?: (host: Host) => Promise<readonly object[]>
+  fleet: Pick<Fleet, 'iceServersOf'>
 }
 
 const NO_HOST = 'No host takes new rooms, or the store is away: Retry-After says when to ask again'
 
-export function roomsRoutes({ rooms, iceServersOf }: RoomsRoutesOptions): Route[] {
+export function roomsRoutes({ rooms, fleet }: RoomsRoutesOptions): Route[] {
   const isThere = { description: 'Where it is', schema: schemas.room }
   const isNew = { description: 'Where it is from now on', schema: schemas.room }
   const isNowhere = { description: 'It is nowhere' }
@@ -87,7 +86,7 @@ export function roomsRoutes({ rooms, iceServersOf }: RoomsRoutesOptions): Route[
   async function answerOf({ place, host }: Found): Promise<Answered> {
     const { room, epoch, isNew } = place
     const { id, url, labels } = host
-    const iceServers = await iceServersOf?.(host)
+    const iceServers = await fleet.iceServersOf(host)
     const body = { room, url, urls: [url], host: id, region: labels?.region, epoch, iceServers }
     return { status: isNew ? 201 : 200, body }
   }

@@ -5,8 +5,8 @@ import type { Host, HostChange } from '../host.ts'
 import { canonical } from './changes.ts'
 import {
   type Assignment,
+  ROOMS,
   type Place,
-  roomSubject,
   type Store,
   storeDefaults,
   type StoredEvent,
@@ -206,7 +206,7 @@ export class MemoryStore implements Store {
       else if (until < now) {
         this.#places.delete(room)
         this.#ended.delete(room)
-        this.#told.delete(roomSubject(room))
+        this.#told.delete(ROOMS + room)
       }
     }
   }

@@ -93,11 +93,16 @@ export class RedisConnection extends EventEmitter<RedisConnectionEvents> {
     if (this.#closed || !client) throw new StoreError('the store was closed')
     if (this.#isHung) throw new StoreError('Redis does not answer')
     const { promise: late, reject } = Promise.withResolvers<never>()
+    let isSettled = false
     const timer = setTimeout(() => {
-      this.#isHung = true
-      const error = new StoreError(`Redis did not answer ${what} within ${ANSWER_MS} ms`)
-      this.#failed(error)
-      reject(error)
+      // After what has arrived while this process was busy.
+      setImmediate(() => {
+        if (isSettled) return
+        this.#isHung = true
+        const error = new StoreError(`Redis did not answer ${what} within ${ANSWER_MS} ms`)
+        this.#failed(error)
+        reject(error)
+      })
     }, ANSWER_MS)
     try {
       const answer = ask(client)
@@ -110,6 +115,7 @@ export class RedisConnection extends EventEmitter<RedisConnectionEvents> {
       if (error instanceof StoreError) throw error
       throw new StoreError((error as Error).message, { cause: error })
     } finally {
+      isSettled = true
       clearTimeout(timer)
     }
   }

@@ -2,7 +2,7 @@
 // use only what Valkey has, too. Each takes a bounded number of keys.
 
 import { eventScripts } from './redis-event-scripts.ts'
-import { roomSubject } from './store.ts'
+import { ROOMS as SUBJECTS } from './store.ts'
 
 /** How far the clock of leases goes on between two scripts at most, in ms. */
 const STEP_MS = 1_000
@@ -169,7 +169,7 @@ export const scripts = {
         if epoch > 0 then write(ARGV[i], epoch, host, now + ARGV[3]) end
       elseif tonumber(ends) < now then
         redis.call('HDEL', 'mafalda:rooms', ARGV[i])
-        redis.call('HDEL', 'mafalda:told', '${roomSubject('')}' .. ARGV[i])
+        redis.call('HDEL', 'mafalda:told', '${SUBJECTS}' .. ARGV[i])
       end
     end`),
 

@@ -15,8 +15,6 @@ const OTHERS_MS = 1_000
 export class RefilledRedis {
   readonly known = new Memories()
   readonly #redis: RedisConnection
-  // What a store without a generation is given.
-  readonly #next = randomUUID()
   #generation = ''
   #refilling: Promise<void> | undefined
 
@@ -36,7 +34,9 @@ export class RefilledRedis {
       try {
         if (generation !== undefined && generation !== this.#generation)
           await this.#refill(generation)
-        return await this.#redis.run(script, [this.#generation, this.#next, ...args.map(String)])
+        // A store without a generation gets one that nobody has seen.
+        const known = [this.#generation, randomUUID()]
+        return await this.#redis.run(script, [...known, ...args.map(String)])
       } catch (error) {
         generation = generationIn(error)
         if (generation === undefined) throw error

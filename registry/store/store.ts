@@ -12,6 +12,9 @@ export interface Place {
   readonly epoch: number
 }
 
+/** What the subjects of rooms begin with: what was told of a room is forgotten with its epoch. */
+export const ROOMS = 'rooms/'
+
 export interface StoreOptions {
   /** How long the epoch of a room is kept that has no host any more, in ms. Default 1 hour. */
   epochLife?: number
@@ -100,9 +103,6 @@ export interface Store extends Hosts {
   /** The states that were last told, of the subjects that begin with `prefix`. */
   told(prefix: string): Promise<ReadonlyMap<string, string>>
 }
-
-/** What events of a room are about: what was told of it is kept as long as its epoch. */
-export const roomSubject = (room: string) => `rooms/${room}`
 
 /** The store cannot be asked now. */
 export class StoreError extends Error {

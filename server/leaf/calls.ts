@@ -14,6 +14,9 @@ import {
   notUnique,
   unknownMethod
 } from '../../lib/wire.ts'
+import { BorrowedRouter, checkBorrowed } from './borrow/borrowed-router.ts'
+import type { Alias, Borrowing } from './borrow/borrowing.ts'
+import { renamed, withoutHidden } from './borrow/views.ts'
 import { type ServedObject, type MediasoupObject, servedObjectOf } from './served-object.ts'
 import type { Events } from './events.ts'
 import { Arriving } from './arriving.ts'
@@ -33,7 +36,13 @@ interface CallsOptions {
   objects: Objects
   network: SessionNetwork
   events: Events
+  borrowing: Borrowing
   send: Send
+}
+
+/** The Producer that a call consumes, where that has another id in its Router. */
+interface Use {
+  alias?: Alias | undefined
 }
 
 /** A call that waits for its Worker. */
@@ -43,9 +52,10 @@ interface Call {
   readonly target: ServedObject | undefined
   /** That of the object which it creates. */
   readonly appData: unknown
-  readonly args: readonly unknown[]
+  readonly args: unknown[]
   /** What tier.openPipe makes. */
   readonly opened: Opened | undefined
+  readonly use: Use
   readonly timer: NodeJS.Timeout
 }
 
@@ -55,6 +65,7 @@ export class Calls {
   readonly #objects: Objects
   readonly #network: SessionNetwork
   readonly #events: Events
+  readonly #borrowing: Borrowing
   readonly #send: Send
   readonly #inFlight = new Map<Id, Call>()
   readonly #arriving = new Arriving()
@@ -63,12 +74,13 @@ export class Calls {
     createWorker: (settings?: ms.WorkerSettings) => this.#leaf.createWorker(this.#tenant, settings)
   }
 
-  constructor({ leaf, tenant, objects, network, events, send }: CallsOptions) {
+  constructor({ leaf, tenant, objects, network, events, borrowing, send }: CallsOptions) {
     this.#leaf = leaf
     this.#tenant = tenant
     this.#objects = objects
     this.#network = network
     this.#events = events
+    this.#borrowing = borrowing
     this.#send = send
   }
 
@@ -79,6 +91,7 @@ export class Calls {
     const row = rowOf(opened ? 'Router.createPipeTransport' : method)
     const target = row.kind === 'mediasoup' ? undefined : this.#objects.find(row.kind, params[0])
     const args = this.#argumentsOf(row, params)
+    if (target) checkBorrowed(target, row.member)
     if (opened) listenForPipe(args, this.#leaf.pipeListenInfo)
     this.#network.apply(row.member, args, target)
     if (row.role === 'cast' || row.role === 'media' || row.role === 'close') {
@@ -86,33 +99,86 @@ export class Calls {
       return this.#send(encodeResult(id, null), { id })
     }
     const appData = row.role === 'create' ? appDataOf(args) : undefined
+    const use: Use = {}
+    const promise = opened
+      ? this.#openPipe(target!, args, opened, use)
+      : this.#invoke(row, target, args, use)
+    const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
+    const call: Call = { id, row, target, appData, args, opened, use, timer }
+    this.#inFlight.set(id, call)
+    this.#answer(call, promise)
+  }
+
+  #invoke(row: MethodRow, target: ServedObject | undefined, args: unknown[], use: Use) {
+    return this.#arriving.run(row.member, target, args[0], () => {
+      if (target) use.alias = this.#borrowing.apply(row.member, target, args)
+      return this.#call(row, target, args)
+    })
+  }
+
+  #call({ member }: MethodRow, target: ServedObject | undefined, args: unknown[]) {
     const object = (target?.object ?? this.#mediasoup) as unknown as Record<
       string,
       Method<Promise<unknown>>
     >
-    const promise = opened
-      ? this.#openPipe(target!, args, opened)
-      : this.#arriving.run(row.member, target, args[0], () => object[row.member]!(...args))
-    const timer = setTimeout(() => this.#giveUp(call), this.#leaf.timeout).unref()
-    const call: Call = { id, row, target, appData, args, opened, timer }
-    this.#inFlight.set(id, call)
+    return object[member]!(...args)
+  }
+
+  /** @param isLast it is not made again */
+  #answer(call: Call, promise: Promise<unknown>, isLast = false) {
+    const { target, appData } = call
     if (appData)
       this.#events.creating.add(appData)
 
       // One microtask after the call is done, so that its answer keeps its place among the events.
     ;(target?.share?.during(promise) ?? promise).then(
       value => (this.#settle(call) ? this.#succeed(call, value) : this.#discard(call, value)),
-      error => this.#settle(call) && this.#send(encodeFailure(id, describeError(error)), { id })
+      error => {
+        if (isLast || !this.#bring(call, error)) this.#fail(call, error)
+      }
     )
   }
 
+  #fail(call: Call, error: unknown) {
+    const { id, use } = call
+    if (use.alias) this.#borrowing.release(use.alias)
+    if (this.#settle(call)) this.#send(encodeFailure(id, describeError(error)), { id })
+  }
+
+  /**
+   * What is not in the session may be in another one of its realm: it is piped from there, and then
+   * the call is made again. Answers whether there is such a session.
+   */
+  #bring(call: Call, error: unknown): boolean {
+    const { row, target, args } = call
+    if (!(error instanceof errors.NotFoundError) || !target || call.use.alias) return false
+    const brought = this.#borrowing.bring(row.member, target, args)
+    brought?.then(
+      () => this.#again(call, error),
+      // It was closed on the way; what else there is, such as a codec, mediasoup says.
+      cause => this.#fail(call, cause instanceof errors.NotFoundError ? error : cause)
+    )
+    return brought !== undefined
+  }
+
+  #again(call: Call, error: unknown) {
+    const { id, row, target, args, use, timer } = call
+    if (this.#inFlight.get(id)?.timer !== timer) return // It was given up.
+    use.alias = this.#borrowing.apply(row.member, target!, args)
+    if (!use.alias || target!.object.closed) this.#fail(call, error)
+    else this.#answer(call, this.#call(row, target, args), true)
+  }
+
   // → {"id": 13, "method": "tier.openPipe", "params": ["k3x/3", {…}, {"producerId": "…"}]}
-  #openPipe(router: ServedObject, args: readonly unknown[], opened: Opened) {
+  #openPipe(router: ServedObject, args: readonly unknown[], opened: Opened, use: Use) {
     const { creating } = this.#events
     const close = (transport: MediasoupObject) => this.#close(transport)
-    return this.#arriving.run('openPipe', router, args[1], () =>
-      openPipe(router.object as unknown as ms.Router, args, opened, creating, close)
-    )
+    return this.#arriving.run('openPipe', router, args[1], () => {
+      const consuming = [args[1]]
+      use.alias = this.#borrowing.apply('consume', router, consuming)
+      const options = [args[0], ...consuming]
+      return openPipe(router.object as unknown as ms.Router, options, opened, creating, close)
+    })
   }
 
   // → {"method": "Consumer.close", "params": ["k3x/31"]}
@@ -120,7 +186,9 @@ export class Calls {
     const row = rowOf(method)
     const entry = this.#objects.all.get(params[0] as Handle)
     // The object may be gone, and its event on the way: nobody waits for this cast.
-    if (entry?.kind === row.kind) this.#cast(row, entry, this.#argumentsOf(row, params))
+    if (entry?.kind !== row.kind) return
+    checkBorrowed(entry, row.member)
+    this.#cast(row, entry, this.#argumentsOf(row, params))
   }
 
   /**
@@ -198,8 +266,8 @@ export class Calls {
     object[member]!(...args)
   }
 
-  #resultOf({ row: { role, kind }, target, opened }: Call, value: unknown): unknown {
-    if (role === 'query') return value
+  #resultOf({ row: { role, kind, member }, target, opened }: Call, value: unknown): unknown {
+    if (role === 'query') return member === 'dump' ? this.#dumpOf(target!, value as object) : value
     if (role === 'call')
       return { value: encodeValue(value, this.#objects.refer), live: target!.changes() }
     if (target?.object.closed)
@@ -210,6 +278,10 @@ export class Calls {
     if (!opened) return announced
     const consumer = opened.consumer && this.#objects.refer(opened.consumer)
     return { ...announced, consumer, loopback: this.#leaf.pipeListenInfo.loopback }
+  }
+
+  #dumpOf(target: ServedObject, dump: object): object {
+    return renamed(withoutHidden(dump, target, this.#objects.all.values()), this.#borrowing.names)
   }
 
   #close(object: MediasoupObject) {
@@ -233,7 +305,9 @@ function checkReferences(options: unknown) {
     ['webRtcServer', 'WebRtcServer']
   ] as const) {
     const value = (options as Record<string, unknown>)[name]
-    if (value && (typeof value !== 'object' || servedObjectOf(value)?.kind !== kind))
+    if (!value) continue
+    const isOne = typeof value === 'object' && servedObjectOf(value)?.kind === kind
+    if (!isOne || value instanceof BorrowedRouter)
       throw new TypeError(`${name} must be a ${kind} of this session`)
   }
 }

@@ -4,6 +4,7 @@ import type { LRUCache } from 'lru-cache'
 import type * as ms from 'mediasoup/types'
 import type { Frame, Handle, Head } from '../../lib/frame.ts'
 import type { Hello, PipeListenInfo } from '../../lib/hello.ts'
+import type { Lending } from './borrow/lending.ts'
 import type { IceServer } from '../../lib/ice-server.ts'
 import type { Drain } from './drain.ts'
 import type { ServedObject } from './served-object.ts'
@@ -42,6 +43,7 @@ export interface Leaf {
   readonly pipes: PipeMeter
   readonly drain: Drain
   readonly survey: LeafSurvey
+  readonly lending: Lending
   readonly closed: ClosedCache
   /** Checks the arguments of a call. */
   applyRules(member: string, args: unknown[]): void

@@ -4,6 +4,7 @@ import { encodeValue } from '../../lib/codec.ts'
 import { MAX_MEDIA_BACKLOG_BYTES } from '../../lib/outgoing.ts'
 import type { Link } from '../../lib/tier.ts'
 import { encodeNotification } from '../../lib/wire.ts'
+import type { Lending } from './borrow/lending.ts'
 import type { ServedObject, Listener, MediasoupObject } from './served-object.ts'
 import type { Objects } from './objects.ts'
 import type { Send } from './context.ts'
@@ -15,14 +16,16 @@ export class Events implements Listener {
    */
   readonly creating = new Set<unknown>()
   readonly #objects: Objects
+  readonly #lending: Lending
   readonly #link: Link
   readonly #send: Send
   // Told after what mediasoup says next, if that is why: a Worker's death ends pipes before it is
   // announced.
   readonly #closes: ServedObject[] = []
 
-  constructor(objects: Objects, link: Link, send: Send) {
+  constructor(objects: Objects, link: Link, send: Send, lending: Lending) {
     this.#objects = objects
+    this.#lending = lending
     this.#link = link
     this.#send = send
   }
@@ -33,6 +36,8 @@ export class Events implements Listener {
    */
   onNew(parent: ServedObject, event: string, [child]: unknown[]) {
     const object = child as MediasoupObject
+    const borrower = event === 'newtransport' ? this.#lending.borrowerOf(object) : undefined
+    if (borrower && borrower !== parent.object) return borrower.adopt(object)
     this.#objects.add(object, this, parent)
     if (!this.creating.has(object.appData)) this.#tell(parent, event, [object])
   }
@@ -43,6 +48,7 @@ export class Events implements Listener {
   }
 
   onMedia(entry: ServedObject, event: string, [packet]: unknown[]) {
+    if (!entry.isTold) return
     if (this.#link.bufferedAmount > MAX_MEDIA_BACKLOG_BYTES) return
     this.#send(encodeNotification(`${entry.kind}.${event}`, [entry.handle, null, packet]))
   }
@@ -89,6 +95,7 @@ export class Events implements Listener {
   }
 
   #tell(entry: ServedObject, event: string, args: unknown[]) {
+    if (!entry.isTold) return
     if (this.#closes.length) this.#tellCloses()
     const { handle } = entry
     const method = `${entry.kind}.${event}`

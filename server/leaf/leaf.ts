@@ -11,6 +11,7 @@ import { OpenLinks } from '../../lib/open-links.ts'
 import type { Mediasoup } from '../../lib/mediasoup.ts'
 import { digest } from '../../lib/methods.ts'
 import { version } from '../../lib/version.ts'
+import { Lending } from './borrow/lending.ts'
 import type { Leaf } from './context.ts'
 import { Drain } from './drain.ts'
 import { type HostRules, hostRules } from './host-rules.ts'
@@ -125,6 +126,7 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
     pipes,
     drain,
     survey: new LeafSurvey({ node, mediasoup: mediasoup.version, meter, drain }),
+    lending: new Lending(),
     closed: newClosedCache(),
     applyRules: (member, args) => {
       drain.check(member)
@@ -149,11 +151,11 @@ export function leaf(mediasoup: Mediasoup, options: LeafOptions = {}): LeafTier 
         pipes: await pipes.measure()
       }
     }),
-    open: async ({ resume, whose } = {}) => {
+    open: async ({ resume, whose, realm } = {}) => {
       links.check()
       if (resume) throw new SessionError('the session is gone: its leaf has ended, or restarted')
       const [ours, theirs] = channel()
-      new Session(shared, links.add(ours), whose)
+      new Session(shared, links.add(ours), { whose, realm })
       return theirs
     },
     close() {

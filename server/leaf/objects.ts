@@ -6,6 +6,7 @@ import { errors } from '../../lib/mediasoup.ts'
 import type { Kind } from '../../lib/model.ts'
 import type { Entry as Recalled } from '../../lib/recall.ts'
 import { type Handle, unknownHandle } from '../../lib/wire.ts'
+import { BorrowedRouter } from './borrow/borrowed-router.ts'
 import {
   ServedObject,
   type Listener,
@@ -27,10 +28,14 @@ export class Objects {
   readonly #entries = new Map<Handle, ServedObject>()
   readonly #workers = new Set<ServedObject>()
   readonly #pipes = new Set<ServedObject>()
+  readonly #borrowed = new Set<ServedObject>()
+  readonly #realm: string
   #ended = false
 
-  constructor(leaf: Leaf) {
+  /** @param realm that of the session */
+  constructor(leaf: Leaf, realm: string) {
     this.#leaf = leaf
+    this.#realm = realm
   }
 
   get all(): ReadonlyMap<Handle, ServedObject> {
@@ -67,9 +72,20 @@ export class Objects {
 
   /** Gives a new object its handle, and listens to it. */
   add(object: MediasoupObject, listener: Listener, parent?: ServedObject): ServedObject {
-    const entry = new ServedObject(listener, this.#leaf.nextHandle(), object, parent)
+    const { lending, meter } = this.#leaf
+    const naming = lending.namingOf(object)
+    const entry = new ServedObject(
+      listener,
+      this.#leaf.nextHandle(),
+      object,
+      parent,
+      naming?.members
+    )
     this.#entries.set(entry.handle, entry)
-    this.#leaf.meter.add(entry.kind)
+    if (object instanceof BorrowedRouter) this.#borrowed.add(entry)
+    else meter.add(entry.kind)
+    lending.add(entry, this.#realm)
+    naming?.onAdded?.(entry)
     this.#leaf.pipes.add(entry)
     if (entry.kind === 'Worker') this.#workers.add(entry)
     if (entry.kind === 'PipeTransport') this.#pipes.add(entry)
@@ -79,7 +95,8 @@ export class Objects {
 
   /** Each that is there now, told again when its turn comes; parents first. */
   *recall(members: readonly string[], entries = [...this.#entries.values()]): Generator<Recalled> {
-    for (const entry of entries) if (this.#entries.has(entry.handle)) yield entry.recall(members)
+    for (const entry of entries)
+      if (entry.isTold && this.#entries.has(entry.handle)) yield entry.recall(members)
   }
 
   close(entry: ServedObject) {
@@ -89,9 +106,15 @@ export class Objects {
     entry.object.close()
   }
 
+  /** Gives back the Routers of other sessions that a tier above has borrowed, and what is on them. */
+  giveBack() {
+    for (const { object, isTold } of this.#borrowed) if (isTold) object.close()
+  }
+
   /** Closes all that the session has. */
   end() {
     this.#ended = true
+    for (const { object } of [...this.#borrowed]) object.close()
     for (const { object } of this.workers) object.close()
     // What mediasoup forgot, because it failed halfway.
     for (const entry of this.#entries.values()) {
@@ -101,7 +124,8 @@ export class Objects {
 
   forget(entry: ServedObject) {
     if (!this.#entries.delete(entry.handle)) return
-    this.#leaf.meter.remove(entry.kind)
+    if (!this.#borrowed.delete(entry)) this.#leaf.meter.remove(entry.kind)
+    this.#leaf.lending.remove(entry, this.#realm)
     this.#leaf.pipes.remove(entry)
     this.#workers.delete(entry)
     this.#pipes.delete(entry)

@@ -1,20 +1,15 @@
 // An object of mediasoup on a leaf: its handle, what its client was last told of it, and who hears
 // its events.
 
-import type { EventEmitter } from 'node:events'
 import type { Announcement } from '../../lib/codec.ts'
 import { type EventRole, type KindRow, type ObjectKind, kinds } from '../../lib/methods.ts'
 import type { Entry as Recalled } from '../../lib/recall.ts'
 import type { Handle } from '../../lib/wire.ts'
+import { BorrowedRouter } from './borrow/borrowed-router.ts'
+import type { MediasoupObject } from './mediasoup-object.ts'
 import { WorkerShare } from './share/worker-share.ts'
 
-/** What the objects of mediasoup have in common. */
-export interface MediasoupObject extends EventEmitter {
-  readonly closed: boolean
-  readonly observer: EventEmitter
-  readonly appData: Record<string, unknown>
-  close(): void
-}
+export type { MediasoupObject }
 
 type Hear = (entry: ServedObject, event: string, args: unknown[]) => void
 
@@ -38,17 +33,35 @@ export class ServedObject {
   readonly share: WorkerShare | undefined
   /** Its client is closing it. */
   closing = false
+  /** Of a Router: the ids of what other sessions have on it, which borrow from this one. */
+  hidden: Set<string> | undefined
   /** How often something has happened to it, or was done with it. */
   happened = 0
   // The live members as last told; objects as JSON.
   #told: unknown[] | undefined
 
-  constructor(listener: Listener, handle: Handle, object: MediasoupObject, parent?: ServedObject) {
+  readonly #names: Readonly<Record<string, string>> | undefined
+
+  /** @param names members that are called otherwise in the session than in mediasoup */
+  constructor(
+    listener: Listener,
+    handle: Handle,
+    object: MediasoupObject,
+    parent?: ServedObject,
+    names?: Readonly<Record<string, string>>
+  ) {
+    this.#names = names
     this.listener = listener
     this.handle = handle
     this.object = object
     this.parent = parent
-    this.share = parent?.share ?? (object instanceof WorkerShare ? object : undefined)
+    this.share =
+      parent?.share ??
+      (object instanceof WorkerShare
+        ? object
+        : object instanceof BorrowedRouter
+          ? object.lender.share
+          : undefined)
     this.row = rowOf(object)
   }
 
@@ -58,7 +71,15 @@ export class ServedObject {
 
   /** The Worker that it is, or is on. */
   get root(): ServedObject {
+    // Its lender is another one of these.
+    if (this.object instanceof BorrowedRouter) return this.object.lender.root as ServedObject
     return this.parent?.root ?? this
+  }
+
+  /** Whether its client, or a tier in between, knows of it. */
+  get isTold(): boolean {
+    if (this.object instanceof BorrowedRouter) return this.object.isTold
+    return this.parent?.isTold ?? true
   }
 
   get announced() {
@@ -109,14 +130,20 @@ export class ServedObject {
   }
 
   #member(name: string) {
-    return (this.object as unknown as Record<string, unknown>)[name]
+    return this.#names?.[name] ?? (this.object as unknown as Record<string, unknown>)[name]
   }
 }
 
 // mediasoup's classes are named after its interfaces: RouterImpl.
 function rowOf(object: MediasoupObject): KindRow {
   const { name } = object.constructor
-  const row = kinds.get(object instanceof WorkerShare ? 'Worker' : name.replace(/Impl$/, ''))
+  const row = kinds.get(
+    object instanceof WorkerShare
+      ? 'Worker'
+      : object instanceof BorrowedRouter
+        ? 'Router'
+        : name.replace(/Impl$/, '')
+  )
   if (!row) throw new TypeError(`mediasoup has a kind of object that the model has not: ${name}`)
   return row
 }

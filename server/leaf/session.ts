@@ -7,6 +7,7 @@ import type { Whose } from '../../lib/session-info.ts'
 import type { Frame, Link } from '../../lib/tier.ts'
 import { isOfTier } from '../../lib/tier-model.ts'
 import { type Message, badRequest, decode, encodeFailure } from '../../lib/wire.ts'
+import { Borrowing } from './borrow/borrowing.ts'
 import { Calls } from './calls.ts'
 import { Events } from './events.ts'
 import type { Leaf, Send } from './context.ts'
@@ -16,6 +17,12 @@ import { Objects } from './objects.ts'
 import type { SurveyedParty } from './survey.ts'
 import { TierCalls } from './tier-calls.ts'
 
+/** Whose a session is, and of which realm, where that is known. */
+interface Owner {
+  whose?: Whose | undefined
+  realm?: string | undefined
+}
+
 export class Session {
   readonly #objects: Objects
   readonly #calls: Calls
@@ -23,17 +30,19 @@ export class Session {
   readonly #network: SessionNetwork
   readonly #send: Send
 
-  /** @param whose it is, where that is known */
-  constructor(leaf: Leaf, link: Link, whose?: Whose) {
+  constructor(leaf: Leaf, link: Link, { whose, realm = '' }: Owner = {}) {
     const send: Send = (frame, head) => link.send(frame, head)
-    const objects = new Objects(leaf)
+    const objects = new Objects(leaf, realm)
     const network = new SessionNetwork(leaf.network)
+    const events = new Events(objects, link, send, leaf.lending)
+    const borrowing = new Borrowing({ leaf, objects, network, events, realm })
     const calls = new Calls({
       leaf,
       tenant: this,
       objects,
       network,
-      events: new Events(objects, link, send),
+      events,
+      borrowing,
       send
     })
     this.#send = send
@@ -46,7 +55,11 @@ export class Session {
       network,
       link,
       send,
-      onRecall: () => calls.forget()
+      borrowing,
+      onRecall: () => {
+        calls.forget()
+        objects.giveBack()
+      }
     })
     const surveyed: SurveyedParty = {
       name: randomBytes(6).toString('base64url'),

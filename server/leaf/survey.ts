@@ -138,10 +138,10 @@ export class LeafSurvey implements SurveySource {
     const routers = new Map<ServedObject, SurveyedRouter>()
     const below: SurveyEntry[] = []
     for (const object of party.objects.all.values()) {
-      const { kind, handle, parent } = object
+      const { kind, handle } = object
       if (kind === 'Worker' || kind === 'WebRtcServer') continue
       if (kind === 'Router') {
-        const of = workers.get(parent!.handle)!
+        const of = workers.get(object.root.handle)!
         routers.set(object, { id: handle, of, kind, session, ...NOTHING })
         continue
       }

@@ -7,6 +7,7 @@ import { LOG_LEVELS, type Location } from '../../lib/hello.ts'
 import type { Load, Usage } from '../../lib/load.ts'
 import { errors } from '../../lib/mediasoup.ts'
 import { encodeDiscovery } from '../../lib/openrpc.ts'
+import { realmIn } from '../../lib/borrow.ts'
 import { type RecallOptions, recallOptions, tellEntries } from '../../lib/recall.ts'
 import type { Link } from '../../lib/tier.ts'
 import {
@@ -17,10 +18,11 @@ import {
   unknownHandle,
   unknownMethod
 } from '../../lib/wire.ts'
+import type { Borrowing } from './borrow/borrowing.ts'
 import type { Leaf } from './context.ts'
 import type { Objects } from './objects.ts'
-import type { SessionNetwork } from './network/network.ts'
 import type { ServedObject } from './served-object.ts'
+import type { SessionNetwork } from './network/network.ts'
 import type { Send } from './context.ts'
 
 // How long a recall keeps the event loop from other sessions at a time.
@@ -30,6 +32,7 @@ interface TierCallsOptions {
   leaf: Leaf
   objects: Objects
   network: SessionNetwork
+  borrowing: Borrowing
   link: Link
   send: Send
   /** The answers to what was asked before are lost. */
@@ -40,6 +43,7 @@ export class TierCalls {
   readonly #leaf: Leaf
   readonly #objects: Objects
   readonly #network: SessionNetwork
+  readonly #borrowing: Borrowing
   readonly #link: Link
   readonly #send: Send
   readonly #onRecall: () => void
@@ -47,10 +51,11 @@ export class TierCalls {
   // The end of the recall that was asked for last.
   #recalling: Promise<void> | undefined
 
-  constructor({ leaf, objects, network, link, send, onRecall }: TierCallsOptions) {
+  constructor({ leaf, objects, network, borrowing, link, send, onRecall }: TierCallsOptions) {
     this.#leaf = leaf
     this.#objects = objects
     this.#network = network
+    this.#borrowing = borrowing
     this.#link = link
     this.#send = send
     this.#onRecall = onRecall
@@ -98,6 +103,12 @@ export class TierCalls {
         return this.#drain(params[0] as DrainOptions | undefined)
       case 'tier.locate':
         return this.#locate(params[0] as Handle)
+      case 'tier.find':
+        return this.#borrowing.find(params)
+      case 'tier.search':
+        return this.#borrowing.find(params, realmIn(params))
+      case 'tier.borrow':
+        return this.#borrowing.borrow(params)
       case 'tier.pipeListenInfo':
         return this.#leaf.pipeListenInfo
       case 'tier.iceServers':
@@ -133,9 +144,11 @@ export class TierCalls {
   }
 
   #locate(handle: Handle): Location {
-    const { root } = this.#find(handle)
+    const entry = this.#find(handle)
     const { node, mediasoup } = this.#leaf.hello
-    return { node, pid: (root.object as unknown as ms.Worker).pid, mediasoup }
+    const { pid } = entry.root.object as unknown as ms.Worker
+    const router = routerOf(entry)
+    return { node, pid, mediasoup, ...(router && { router: router.handle }) }
   }
 
   // → {"id": 2, "method": "tier.load", "params": [{"subscribe": false}]}
@@ -227,4 +240,9 @@ export class TierCalls {
       tell: (...params) => this.#send(encodeNotification('tier.log', params))
     })
   }
+}
+
+/** The Router that an object is, or is on. */
+function routerOf(entry: ServedObject | undefined): ServedObject | undefined {
+  return entry?.kind === 'Router' ? entry : entry && routerOf(entry.parent)
 }

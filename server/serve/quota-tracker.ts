@@ -2,6 +2,7 @@
 // the frames that pass. It counts those that the client creates, those that mediasoup creates itself
 // (pipeToRouter), and those that a recall tells of.
 
+import type { Borrowed } from '../../lib/borrow.ts'
 import type { Announcement } from '../../lib/codec.ts'
 import type { Entry } from '../../lib/recall.ts'
 import { type Created, announcedBy, createdBy } from '../../lib/created.ts'
@@ -27,6 +28,8 @@ export interface Reservation {
   pipe?: string
   /** and whether it was not there when that was called. */
   connects?: boolean
+  /** A Router of another session. */
+  borrows?: boolean
 }
 
 const PIPE_TO_ROUTER = 'Router.pipeToRouter'
@@ -36,11 +39,16 @@ const PIPE = 'Pipe'
 const HANDLED = 'WebRtcServer.webrtctransporthandled'
 
 const OPEN_PIPE = 'tier.openPipe'
+const BORROW = 'tier.borrow'
 
 const groupsCreatedBy: ReadonlyMap<string, readonly Quota[]> = new Map<string, readonly Quota[]>([
   ...[...kindCreatedBy].map(([method, kind]) => [method, [quotaOf(kind)]] as const),
-  [OPEN_PIPE, ['transports', 'consumers']]
+  [OPEN_PIPE, ['transports', 'consumers']],
+  [BORROW, ['routers']]
 ])
+
+/** The methods that are called of no object. */
+const ofNone: ReadonlySet<string> = new Set(['mediasoup.createWorker', BORROW])
 
 // A Consumer is asked for with capabilities, and retains parameters: those of a Producer.
 const isMedia = (group: Quota) => group === 'producers' || group === 'consumers'
@@ -81,8 +89,7 @@ export class QuotaTracker {
   ): Reservation | undefined {
     const reservation =
       method === PIPE_TO_ROUTER ? this.#pipeReservation(pipeIn(frame)) : this.#one(method, frame)
-    if (!reservation || (method !== 'mediasoup.createWorker' && handle === undefined))
-      return undefined
+    if (!reservation || (!ofNone.has(method) && handle === undefined)) return undefined
     const { groups, bytes, pipe, connects } = reservation
     const all = connects && !this.#connecting.has(pipe!) ? [...PIPE_ENDS, ...groups] : groups
     for (const group of all) {
@@ -101,6 +108,7 @@ export class QuotaTracker {
   #one(method: string, frame: Frame): Reservation | undefined {
     const groups = groupsCreatedBy.get(method)
     if (!groups) return undefined
+    if (method === BORROW) return { groups, bytes: frame.length, borrows: true }
     return groups[0] === 'consumers'
       ? { groups, bytes: this.#largestMedia }
       : { groups, bytes: frame.length, asked: frame.length, opensPipe: method === OPEN_PIPE }
@@ -132,10 +140,17 @@ export class QuotaTracker {
   answered(frame: Frame, reservation: Reservation | undefined) {
     if (reservation?.pipe !== undefined) this.#piped(frame, reservation.pipe)
     if (reservation) this.release(reservation)
+    if (reservation?.borrows) return this.#borrowed(frame)
     const created = createdBy(frame)
     if (created) this.#add(created, Math.max(frame.length, reservation?.asked ?? 0))
     const consumer = reservation?.opensPipe ? consumerIn(frame) : undefined
     if (consumer) this.#add(consumer, frame.length)
+  }
+
+  /** The Router of another session, which this one may pipe from. */
+  #borrowed(frame: Frame) {
+    const { router } = Object((decode(frame) as { result?: unknown }).result) as Partial<Borrowed>
+    if (router !== undefined) this.#keep(router, 'Router', undefined, frame.length)
   }
 
   #add({ handle, kind, of }: Created, bytes: number) {

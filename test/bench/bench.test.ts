@@ -52,7 +52,8 @@ test('every group gives a table, and rows with a figure, in JSON too', async () 
       'function-calls',
       'metrics',
       'register',
-      'monitor'
+      'monitor',
+      'scale'
     ]
   )
   for (const { rows } of results) {

@@ -25,6 +25,7 @@ import { recovery } from './groups/recovery.ts'
 import { register } from './groups/register.ts'
 import { routes } from './groups/routes.ts'
 import { rtp } from './groups/rtp.ts'
+import { scale } from './groups/scale.ts'
 import { start } from './groups/start.ts'
 import { survey } from './groups/survey.ts'
 import { thousand } from './groups/thousand.ts'
@@ -58,7 +59,8 @@ const GROUPS = [
   functionCalls,
   metrics,
   register,
-  monitor
+  monitor,
+  scale
 ]
 
 const {

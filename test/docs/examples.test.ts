@@ -24,6 +24,9 @@ import type * as ms from 'mediasoup/types'
 declare global {
   const mediasoup: RemoteMediasoup
   const router: ms.Router
+  const transport: ms.WebRtcTransport
+  const producerId: string
+  const rtpCapabilities: ms.RtpCapabilities
   const mediaCodecs: ms.RouterRtpCodecCapability[]
   function startRoom(options: { mediasoup: RemoteMediasoup }): Promise<unknown>
   function fetchToken(): Promise<string>

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,8 +37,12 @@ export interface Redis {
 
 /**
  * @param args further settings, such as `['--requirepass', 'secret']`
+ * @param sentinel of one that watches others: the file of its settings
  */
-export async function startRedis(args: readonly string[] = []): Promise<Redis> {
+export async function startRedis(
+  args: readonly string[] = [],
+  sentinel: readonly string[] = []
+): Promise<Redis> {
   const program = await findRedis()
   const folder = await mkdtemp(join(tmpdir(), 'mafalda-redis-'))
   let { child, port } = await startAnywhere()
@@ -79,8 +83,10 @@ export async function startRedis(args: readonly string[] = []): Promise<Redis> {
   }
 
   async function start(port: number): Promise<ChildProcess> {
-    const settings = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', '']
-    const child = spawn(program, [...settings, '--appendonly', 'yes', ...args], {
+    const settings = [...sentinel, '--bind', '127.0.0.1', '--port', String(port), '--dir', folder]
+    // It is written before it is answered, and no disk is waited for.
+    const file = sentinel.length ? [] : ['--save', '', '--appendonly', 'yes', '--appendfsync', 'no']
+    const child = spawn(program, [...settings, ...file, ...args], {
       stdio: ['ignore', 'pipe', 'inherit']
     })
     const kill = () => child.kill('SIGKILL')
@@ -91,11 +97,34 @@ export async function startRedis(args: readonly string[] = []): Promise<Redis> {
   }
 }
 
+/** A Sentinel that watches a server, and is quick to put a replica in its place. */
+export async function startSentinel(name: string, port: number): Promise<Redis> {
+  const folder = await mkdtemp(join(tmpdir(), 'mafalda-sentinel-'))
+  const config = join(folder, 'sentinel.conf')
+  await writeFile(
+    config,
+    [
+      `sentinel monitor ${name} 127.0.0.1 ${port} 1`,
+      `sentinel down-after-milliseconds ${name} 500`,
+      `sentinel failover-timeout ${name} 3000`
+    ].join('\n')
+  )
+  const redis = await startRedis([], [config, '--sentinel'])
+  const { end } = redis
+  return {
+    ...redis,
+    async end() {
+      await end()
+      await rm(folder, { recursive: true })
+    }
+  }
+}
+
 async function untilReady({ stdout }: ChildProcess) {
   const lines: string[] = []
   for await (const line of createInterface(stdout!)) {
     lines.push(line)
-    if (!line.includes('Ready to accept connections')) continue
+    if (!/Ready to accept connections|Sentinel ID is/.test(line)) continue
     stdout!.resume() // What follows is not read.
     return
   }

@@ -6,6 +6,8 @@ import { scale } from '../../proxy/placement/scale.ts'
 import { beginScaling } from '../../proxy/placement/scale-state.ts'
 import type { ScaleOptions } from '../../proxy/placement/scale-options.ts'
 
+const WATERMARK = 0.6
+
 export interface CloudOptions {
   /** Cores of a host; each takes one Worker. */
   cores: number
@@ -13,7 +15,7 @@ export interface CloudOptions {
   usage: number
   /** How long the provider takes to start a host, in ms. */
   warmup: number
-  /** Where Workers go: to the host with most free cores, or to the first one that has any. */
+  /** Where Workers go: to the host with most free cores, or to the first one below 0.6. */
   placement?: 'most-free' | 'first'
 }
 
@@ -92,11 +94,11 @@ export class SimulatedCloud {
   }
 
   #best() {
-    const { cores, placement } = this.options
+    const { cores, usage, placement } = this.options
     let best: SimulatedHost | undefined
     for (const host of this.hosts.values()) {
       if (host.draining || host.workers >= cores) continue
-      if (placement === 'first') return host
+      if (placement === 'first' && host.workers * usage < WATERMARK * cores) return host
       if (!best || host.workers < best.workers) best = host
     }
     return best

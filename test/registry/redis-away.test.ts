@@ -96,11 +96,13 @@ for (const [what, lose] of [
   ['replaced by an empty one', (redis: Redis) => redis.replace()]
 ] as const)
   test(`a Redis that is ${what} splits no room, and loses no host`, async () => {
-    const redis = await start()
+    const redis = await startRedis()
+    afterTest(() => redis.end())
     const [one, other, third] = [await open(redis), await open(redis), await open(redis)]
     const hosts = listen(third)
     for (const id of ['a', 'b', 'c']) await one.register(hostOf(id), LONG)
     await until(() => hosts.told.length === 3)
+    await until(() => one.assign('first', ['c']).catch(() => undefined))
     const rooms = Array.from({ length: 1_000 }, (_, index) => `room ${index}`)
     for (const room of rooms) await one.assign(room, ['a'])
     await one.unregister('a')
@@ -134,6 +136,19 @@ for (const [what, lose] of [
     assert.equal(hosts.told.length, 4)
     await hosts.end()
   })
+
+test('a registry that is alone puts back what it knows', async () => {
+  const redis = await startRedis()
+  afterTest(() => redis.end())
+  const store = await open(redis)
+  const hosts = listen(store)
+  await store.register(hostOf('a'), LONG)
+  await until(() => store.assign('room', ['a']).catch(() => undefined))
+  await redis.empty()
+  assert.equal(await store.place('room'), { room: 'room', host: 'a', epoch: 1 })
+  assert.equal(hosts.told, ['+a'])
+  await hosts.end()
+})
 
 test('after a third of a lease, an emptied store gives new places, with epochs that go on', async () => {
   const redis = await start()

@@ -4,7 +4,7 @@ import * as localMediasoup from 'mediasoup'
 import { pino } from 'pino'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { remote } from '../../client/index.ts'
+import { type IceServer, remote } from '../../client/index.ts'
 import { horizontal } from '../../proxy/index.ts'
 import {
   MemoryStore,
@@ -15,7 +15,7 @@ import {
   openRegistry
 } from '../../registry/index.ts'
 import { KnownRooms } from '../../registry/rooms/known.ts'
-import { leaf, serve } from '../../server/index.ts'
+import { type LeafOptions, leaf, serve } from '../../server/index.ts'
 import { afterTest, cleanUp, until } from '../helper.ts'
 import { ask } from '../kit/registry.ts'
 import { startRelay } from '../relay.ts'
@@ -42,8 +42,8 @@ async function open(settings: Partial<RegistryOptions> = {}) {
   }
 }
 
-async function startHost() {
-  const tier = leaf(localMediasoup)
+async function startHost(options: LeafOptions = {}) {
+  const tier = leaf(localMediasoup, options)
   const host = await serve(tier, { logger })
   afterTest(async () => {
     await host.close()
@@ -62,16 +62,16 @@ function lent(store: Store) {
       const call = value.bind(target) as (...args: unknown[]) => unknown
       return (...args: unknown[]) => {
         if (!lent.isAway || name === 'changes' || name === 'close') return call(...args)
-        return name === 'places' ? failing() : failing().next()
+        return name === 'places' ? { [Symbol.asyncIterator]: failing } : failing().next()
       }
     }
   })
   return Object.assign(lent, { store: proxy })
 }
 
-async function* failing(): AsyncGenerator<Place> {
-  throw new StoreError('it is away')
-}
+const failing = (): AsyncIterator<Place> => ({
+  next: () => Promise.reject(new StoreError('it is away'))
+})
 
 const app = (id: string) => ({ id, url: `https://${id}.example` })
 const LEASE_MS = 600_000
@@ -90,6 +90,18 @@ test('a host is given rooms while the registry is connected to it, and at no oth
   const { status, body } = await put('b')
   assert.is(status, 503)
   assert.match(body.detail as string, /no host takes new rooms now \(1 are registered\)/)
+})
+
+test('with a room comes what its participants need for the TURN server beside its host', async () => {
+  const { store, put, get, fleet } = await open()
+  const turn = { urls: ['turn:turn.example'], secret: Buffer.from('secret') }
+  const host = await startHost({ turn })
+  await store.register({ id: 'one', url: host.url }, LEASE_MS)
+  await until(() => fleet.stateOf('one') === 'up')
+  const told = [(await put('a')).body, (await get('/rooms/a')).body]
+  const [first, second] = told.map(({ iceServers }) => (iceServers as IceServer[])[0]!)
+  assert.equal(first!.urls, ['turn:turn.example'])
+  assert.is.not(first!.username, second!.username)
 })
 
 test('a room whose host is gone gets another one, and its epoch rises by one', async () => {

@@ -59,7 +59,8 @@ test('a room is where its host is, and stays there until it is deleted', async (
     urls: [host.url],
     host: 'media-1',
     region: 'eu',
-    epoch: 1
+    epoch: 1,
+    iceServers: []
   }
   assert.is(first.status, 201)
   assert.equal(first.body, told)
@@ -340,17 +341,6 @@ test('a host whose URL the registry would not connect to is told so', async () =
   const { status, body } = await ask('PUT', '/hosts/a', { body: { url: 'ws://127.0.0.1:4000' } })
   assert.is(status, 400)
   assert.match(body.detail as string, /tls needs a URL like wss:/)
-})
-
-test('what the TURN server of the host gives is in the answer', async () => {
-  const iceServers = [{ urls: 'turn:turn.example', username: 'a', credential: 'b' }]
-  const { ask, fleet } = await open(
-    {},
-    { iceServersOf: async ({ id }) => (id === 'app' ? iceServers : []) }
-  )
-  await ask('PUT', '/hosts/app', { body: { url: 'https://app.example' } })
-  await until(() => fleet.get('app'))
-  assert.equal((await ask('PUT', '/rooms/a')).body.iceServers, iceServers)
 })
 
 test('an application server tells its load, and gets rooms by it until its lease is over', async () => {

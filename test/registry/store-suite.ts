@@ -220,6 +220,7 @@ export function storeSuite(
     for (const room of rooms) await store.assign(room, ['a'])
     await store.assign('there', ['b'])
     for (const room of rooms.slice(50)) await store.remove(room)
+    for (const room of ['room 50', 'there']) await store.tell(`rooms/${room}`, '1 a', 'body')
     await store.unregister('a')
     const isForgotten = async () => {
       const places = [rooms.shift()!, rooms.pop()!].map(room => store.assign(room, ['b']))
@@ -230,6 +231,7 @@ export function storeSuite(
     assert.is(await isForgotten(), false)
     await until(isForgotten)
     assert.is((await store.assign('there', ['a']))?.isNew, false)
+    await until(async () => (await store.told('rooms/')).size === 1)
   })
 
   test('a host puts back the rooms that it has, unless a newer place is known', async ({
