@@ -2,7 +2,7 @@
 
 import type { pino } from 'pino'
 import { remote } from '../client/index.ts'
-import { openRegistry, openStore, tellWanted } from '../registry/index.ts'
+import { openRegistry, openStore } from '../registry/index.ts'
 import {
   type Options as ServeOptions,
   type Served,
@@ -36,7 +36,6 @@ async function registryOf(_urls: string[], options: Options, logger: pino.Logger
     webhook,
     log: logger
   })
-  tellWanted(hosts, events.publish, logger)
   const served = servedOf(hosts, options, logger, store)
   return {
     ...served,

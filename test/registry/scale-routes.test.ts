@@ -1,10 +1,9 @@
-// How many hosts are wanted, over HTTP: at `/scale`, and as an event for applications.
+// `/scale`: how many hosts are wanted, over HTTP.
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { horizontal } from '../../proxy/index.ts'
-import { MemoryStore, scaling, tellWanted } from '../../registry/index.ts'
-import { publisher } from '../../registry/events/publish.ts'
+import { scaling } from '../../registry/index.ts'
 import { serve } from '../../server/index.ts'
 import { afterTest, cleanUp, until } from '../helper.ts'
 import { FakeLeaf } from '../kit/fake-leaf.ts'
@@ -81,29 +80,6 @@ test("a FleetAutoscaler's review is answered", async () => {
   const wrong = await review({ request: { uid: 'u-1' } })
   assert.is(wrong.status, 400)
   assert.match(await wrong.text(), 'request.status.replicas')
-})
-
-test('applications are told of a number of hosts once, whichever registries say it', async () => {
-  const store = new MemoryStore()
-  afterTest(() => store.close())
-  const clusters = ['one', 'other'].map(registry => {
-    const cluster = horizontal([new FakeLeaf(4)], { scale: { min: 3, settle: 0, interval: 20 } })
-    afterTest(() => cluster.close())
-    tellWanted(cluster, publisher(store, registry), { info() {}, warn() {} })
-    return cluster
-  })
-  await until(() => clusters.every(({ wanted }) => wanted?.now === 1 && wanted.hosts === 3))
-  const ended = new AbortController()
-  const told = []
-  for await (const event of store.events('reader', 60_000, ended.signal)) {
-    const { type, subject, data } = JSON.parse(event.body)
-    told.push([type, subject, data.hosts])
-    await store.settle(event)
-    if (told.length === 1) await store.publish('last', '{"data":{}}')
-    else ended.abort()
-  }
-  assert.equal(told[0], ['mafalda.hosts.wanted', 'hosts', 3])
-  assert.is(told[1]?.[0], undefined)
 })
 
 test('with tokens, only who may operate the tier is told', async () => {
