@@ -161,8 +161,10 @@ test('pipeToRouter() between hosts takes two', async () => {
     flights.during(() => near!.pipeToRouter({ producerId: id, router: far! }))
   // As on plain mediasoup, the ends are connected when what is on them is heard of.
   const remotePorts: unknown[] = []
-  near!.observer.on('newtransport', (end: ms.PipeTransport) =>
-    end.observer.on('newconsumer', () => remotePorts.push(end.tuple.remotePort))
+  near!.observer.on('newtransport', end =>
+    end.observer.on('newconsumer', () =>
+      remotePorts.push((end as ms.PipeTransport).tuple.remotePort)
+    )
   )
   assert.equal([await pipe(one), await pipe(two)], [2, 2])
   assert.equal(remotePorts.map(Number.isInteger), [true, true])
