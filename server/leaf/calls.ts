@@ -111,7 +111,12 @@ export class Calls {
     const { creating } = this.#events
     const close = (transport: MediasoupObject) => this.#close(transport)
     return this.#arriving.run('openPipe', router, args[1], () =>
-      openPipe(router.object as unknown as ms.Router, args, opened, creating, close)
+      openPipe(router.object as unknown as ms.Router, args, opened, creating, close).catch(
+        error => {
+          // mediasoup looks for the Producer first. Here it is looked for only when something failed.
+          throw this.#objects.missingProducer(router, args[1]) ?? error
+        }
+      )
     )
   }
 
