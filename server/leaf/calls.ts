@@ -176,8 +176,19 @@ export class Calls {
     return this.#arriving.run('openPipe', router, args[1], () => {
       const consuming = [args[1]]
       use.alias = this.#borrowing.apply('consume', router, consuming)
-      const options = [args[0], ...consuming]
-      return openPipe(router.object as unknown as ms.Router, options, opened, creating, close)
+      const [transport] = args
+      const { object } = router
+      const isOwn = !use.alias && !(object instanceof BorrowedRouter)
+      return openPipe(
+        object as unknown as ms.Router,
+        [transport, ...consuming],
+        opened,
+        creating,
+        close
+      ).catch(error => {
+        // mediasoup looks for the Producer first. Here it is looked for only when something failed.
+        throw (isOwn ? this.#objects.missingProducer(router, args[1]) : undefined) ?? error
+      })
     })
   }
 

@@ -64,6 +64,19 @@ export class Objects {
     return entry.object
   }
 
+  /** That there is no such Producer on a Router. Looks through all objects: for calls that failed. */
+  missingProducer(router: ServedObject, options: unknown): Error | undefined {
+    const { producerId, dataProducerId } = Object(options) as Record<string, unknown>
+    const id = producerId ?? dataProducerId
+    if (id === undefined) return undefined
+    const kind = producerId === undefined ? 'DataProducer' : 'Producer'
+    for (const entry of this.#entries.values()) {
+      const isMeant = entry.kind === kind && entry.parent?.parent === router
+      if (isMeant && (entry.object as unknown as { id: string }).id === id) return undefined
+    }
+    return new errors.NotFoundError(`${kind} with id "${String(id)}" not found`)
+  }
+
   /** How an object is mentioned: announced at first. */
   refer = (object: object): Reference | undefined => {
     const entry = servedObjectOf(object)

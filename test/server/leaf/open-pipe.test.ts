@@ -54,6 +54,13 @@ test('a Producer that there is not leaves no end of a pipe behind', async () => 
   assert.is((await dump()).transportIds.length, 1)
 })
 
+test('that it is not there is said first, whatever else is wrong', async () => {
+  const { peer, router } = await stage()
+  const settings = { listenInfo: { protocol: 'udp', ip: '192.0.2.1' } }
+  const { error } = await peer.call('tier.openPipe', router, settings, { producerId: 'no such' })
+  assert.is(error?.data?.name, 'NotFoundError')
+})
+
 test('both objects count for the limits of a session', async () => {
   const { peer, router, producer } = await stage({ consumers: 1 })
   const open = () => peer.call('tier.openPipe', router, {}, { producerId: producer.members.id })
