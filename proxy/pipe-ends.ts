@@ -60,7 +60,7 @@ export class PipeEnds {
   ): OpenedEnd {
     const members = announcement.members as unknown as TransportEnd['members']
     const end: TransportEnd = { branch, router, transport: announcement.$, members }
-    this.#pipes.addTransport(end)
+    this.#pipes.addNewTransport(end)
     if (consumer) onConsumer?.(consumer)
     return { end, announcement, loopback, isOrdered: true }
   }
@@ -86,7 +86,7 @@ export class PipeEnds {
       options
     )
     try {
-      if (consuming) await this.#consume(opened.end, consuming, onConsumer)
+      if (consuming) await this.consumeUntold(opened.end, consuming, onConsumer)
     } catch (error) {
       this.#pipes.closeTransport(opened.end)
       throw error
@@ -96,13 +96,14 @@ export class PipeEnds {
 
   /** What crosses on a pipe that is there. */
   consume(end: TransportEnd, consuming: Consuming, onConsumer: OnConsumer): Promise<void> {
-    return this.#consume(end, consuming, consumer => {
+    return this.consumeUntold(end, consuming, consumer => {
       this.tellConsumer(end, consumer)
       onConsumer(consumer)
     })
   }
 
-  async #consume(end: TransportEnd, consuming: Consuming, onConsumer?: OnConsumer) {
+  /** The same, and the client is not told yet. */
+  async consumeUntold(end: TransportEnd, consuming: Consuming, onConsumer?: OnConsumer) {
     const isData = consuming.producerId === undefined
     const method = `PipeTransport.${isData ? 'consumeData' : 'consume'}`
     await end.branch.rpc.callAndRead(
@@ -115,8 +116,7 @@ export class PipeEnds {
 
   /** As mediasoup, which looks for the Producer first: nothing is told when that is not there. */
   tellOpened(opened: OpenedEnd[]) {
-    for (const { end, announcement } of opened)
-      this.#pipes.tell(encodeNotification('Router.newtransport', [end.router, null, announcement]))
+    for (const { end, announcement } of opened) this.#pipes.tellTransport(end, announcement)
   }
 
   tellConsumer({ transport }: TransportEnd, consumer: Announcement) {

@@ -4,6 +4,7 @@
 // what it depends on.
 
 import { randomUUID } from 'node:crypto'
+import { isIP } from 'node:net'
 import type { Announcement } from '../lib/codec.ts'
 import { errors } from '../lib/mediasoup.ts'
 import { type Handle, encodeNotification } from '../lib/wire.ts'
@@ -122,33 +123,56 @@ export class Piping {
       appData: this.#tagged(undefined, nameOf(from, to))
     }
     const pair = newPair()
+    // With a DataConsumer SCTP begins, and nobody would hear that before the client knows the end.
+    const consuming = crossing.isData ? undefined : this.#consumingOf(crossing)
     const made = await Promise.allSettled([
       this.#ends
-        .open(from, settings, this.#consumingOf(crossing), consumer =>
+        .open(from, settings, consuming, consumer =>
           this.#begin(pair, from.branch, crossing, consumer)
         )
         .catch(error => failAtSource(error, crossing)),
       this.#ends.open(to, settings)
     ])
     const opened = made.filter(result => result.status === 'fulfilled').map(({ value }) => value)
+    let isTold = false
+    const tellOpened = () => {
+      isTold = true
+      this.#ends.tellOpened(opened)
+    }
     try {
       const failure = made.find(result => result.status === 'rejected')
-      if (!isNotFound(failure?.reason)) this.#ends.tellOpened(opened)
       if (failure) throw failure.reason
       if (isOurs) checkReachable(opened)
       const ends = opened.map(({ end }) => end) as [TransportEnd, TransportEnd]
       this.#pipes.remember(ends, pair)
       pair.isOrdered = opened.every(({ isOrdered }) => isOrdered)
-      this.#ends.tellConnected(ends)
-      this.#tellConsumer(ends[0], crossing)
       pair.connected = this.#ends.connect(ends, isOurs)
+      if (crossing.isData) await this.#consumeFirst(pair, from, crossing)
+      tellOpened()
+      // A name that is announced is nothing to connect to: then nothing is told of the Consumer.
+      const canConnect = ends.every(({ members }) => isIP(members.tuple.localAddress))
+      if (canConnect) this.#ends.tellConnected(ends)
+      else await pair.connected
+      this.#tellConsumer(ends[0], crossing)
       pair.connected.catch(() => pair.ended || this.#pipes.closeTransport(ends[0]))
       return pair
     } catch (error) {
+      if (!isTold && !isNotFound(error)) tellOpened()
       for (const { end } of opened) this.#pipes.closeTransport(end)
       for (const end of [from, to]) this.#pipes.dropRouter(end)
       throw error
     }
+  }
+
+  /** As mediasoup, on ends that are connected: SCTP begins with it. */
+  async #consumeFirst(pair: PipePair, from: End, crossing: Crossing) {
+    await Promise.allSettled([pair.connected])
+    await this.#ends
+      .consumeUntold(endAt(pair, from), this.#consumingOf(crossing), consumer =>
+        this.#begin(pair, from.branch, crossing, consumer)
+      )
+      .catch(error => failAtSource(error, crossing))
+    await pair.connected
   }
 
   #consumingOf({ options: { producerId, dataProducerId }, name }: Crossing): Consuming {

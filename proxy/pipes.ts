@@ -98,6 +98,8 @@ export class Pipes {
   readonly objects = new ObjectTree<Located>({ onRemoved: node => this.#removed(node) })
   /** Ids of the transports and Consumers that are parts of pipes. */
   readonly ids = new Set<string>()
+  // Of transports of which the client has not been told.
+  readonly #early = new Map<Handle, Frame[]>()
 
   /** @param ended is told each pipe Producer that is gone */
   constructor(
@@ -124,6 +126,13 @@ export class Pipes {
   endStreamOf(handle: Handle) {
     const stream = this.objects.get(handle)?.data.stream
     if (stream) this.endStream(stream)
+  }
+
+  /** Whether an event has to wait until the client was told of the transport that it is about. */
+  keeps(handle: Handle, frame: Frame): boolean {
+    const early = this.#early.get(handle)
+    early?.push(frame)
+    return early !== undefined
   }
 
   happened({ method, handle }: { method: string; handle: Handle }) {
@@ -172,6 +181,7 @@ export class Pipes {
     this.objects.clear()
     this.pairs.clear()
     this.ids.clear()
+    this.#early.clear()
   }
 
   /** Finds the pipes again in all that there is; what is left of broken ones is closed. */
@@ -248,6 +258,20 @@ export class Pipes {
     this.#addPart(transport, 'PipeTransport', router, { branch, id })
   }
 
+  /** One that is new: what happens to it waits until the client is told of it. */
+  addNewTransport(end: TransportEnd) {
+    this.addTransport(end)
+    this.#early.set(end.transport, [])
+  }
+
+  /** The client is told of it, and of what has happened to it since. */
+  tellTransport({ router, transport }: TransportEnd, announcement: Announcement) {
+    this.tell(encodeNotification('Router.newtransport', [router, null, announcement]))
+    const early = this.#early.get(transport) ?? []
+    this.#early.delete(transport)
+    for (const frame of early) this.tell(frame)
+  }
+
   #addPart(handle: Handle, kind: string, parent: Handle | undefined, part: Located): boolean {
     if (!this.objects.add(handle, kind, parent, part)) return false
     if (part.id !== undefined) this.ids.add(part.id)
@@ -256,6 +280,8 @@ export class Pipes {
 
   /** It does not. */
   closeTransport({ branch, transport }: TransportEnd) {
+    this.#early.delete(transport)
+    if (!this.objects.get(transport)) return
     this.objects.remove(transport)
     this.close({ branch, kind: 'PipeTransport', handle: transport })
   }

@@ -283,7 +283,8 @@ export class ClusterSession extends ProxySession implements Recoverable {
     }
     const announced = effectOf(head.method) === 'announces' ? announcedBy(frame) : undefined
     if (announced) this.routes.set(nodeOf(announced.handle), branch)
-    this.link.send(frame, head)
+    if (head.handle === undefined || !this.pipes.keeps(head.handle, frame))
+      this.link.send(frame, head)
     if (head.handle === undefined) return
     this.pipes.happened(head as Required<Head>)
     this.#recovery.happened(head.method, head.handle)
@@ -362,12 +363,14 @@ export class ClusterSession extends ProxySession implements Recoverable {
    * piped, and consumed then. Answers whether that is tried.
    */
   #bring(branch: ClusterChildSession, id: Id, consumes: Frame, answer: Frame): boolean {
+    const { error } = decode(answer) as { error?: Failure }
+    // What is not there was read: a call that cannot be is refused for that.
+    if ((error?.data as { name?: unknown } | undefined)?.name !== 'NotFoundError') return false
     const [transport, options] = paramsOf(consumes) as [Handle, Wanted]
     const isData = headerOf(consumes)?.method?.endsWith('consumeData')
     const { producerId, dataProducerId } = Object(options) as Wanted
     const wanted = (isData ? { dataProducerId } : { producerId }) as Wanted
-    const { error } = decode(answer) as { error?: Failure }
-    if (error?.message !== unknownProducer(wanted).message) return false
+    if (error!.message !== unknownProducer(wanted).message) return false
     const { method } = headerOf(consumes)!
     const request: InFlight = { branch, method: method!, since: performance.now() }
     this.#inFlight.set(id, request)
