@@ -119,7 +119,10 @@ test('hosts come when they are needed, at once and all of them, and go when they
   await until(async () => (await downs()).length === 2)
   const gone = (await downs()).map(line => line.slice('down '.length))
   await until(async () => (await scale()).now === 1)
-  const alive = (await hosts()).filter(({ pid }) => isAlive(pid))
+  const alive = await until(async () => {
+    const left = (await hosts()).filter(({ pid }) => isAlive(pid))
+    return left.length === 1 && left
+  })
   assert.equal(
     alive.map(({ url }) => gone.includes(url)),
     [false]
