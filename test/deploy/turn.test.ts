@@ -102,9 +102,8 @@ function application(
   iceServersOf: (transport: ms.WebRtcTransport) => Promise<IceServer[]>
 ) {
   const transports = new Map<string, ms.WebRtcTransport>()
-  // biome-ignore lint/suspicious/noExplicitAny: what the page says is checked by mediasoup.
-  return async (method: string, data: any = {}) => {
-    const transport = transports.get(data.transportId)!
+  return async (method: string, data: { transportId?: string } = {}) => {
+    const transport = transports.get(data.transportId!)!
     switch (method) {
       case 'capabilities':
         return router.rtpCapabilities
@@ -116,11 +115,13 @@ function application(
         return { id, iceParameters, iceCandidates, dtlsParameters, iceServers }
       }
       case 'connect':
-        return transport.connect(data)
+        return transport.connect(data as Parameters<typeof transport.connect>[0])
       case 'produce':
-        return (await transport.produce(data)).id
+        return (await transport.produce(data as ms.ProducerOptions)).id
       case 'consume': {
-        const { id, producerId, kind, rtpParameters } = await transport.consume(data)
+        const { id, producerId, kind, rtpParameters } = await transport.consume(
+          data as unknown as ms.ConsumerOptions
+        )
         return { id, producerId, kind, rtpParameters }
       }
     }

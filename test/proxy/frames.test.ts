@@ -69,6 +69,19 @@ for (const [name, start] of tiers) {
     }
   })
 
+  test(`${name} refuses a consume that cannot be read, and goes on`, async () => {
+    const peer = await openPeer(await start())
+    const { $: transport } = (await peer.call('Router.createDirectTransport', peer.router, {}))
+      .result as { $: string }
+    for (const params of [`["${transport}",{]}`, `["${transport}"]`, `["${transport}",null]`]) {
+      const { error } = await peer.answer(
+        `{"jsonrpc":"2.0","id":"wrong","method":"DirectTransport.consume","params":${params}}`
+      )
+      assert.ok(error, params)
+    }
+    assert.is((await peer.call('Router.dump', peer.router)).error, undefined)
+  })
+
   test(`${name} refuses what its leaf would read in another way`, async () => {
     const peer = await openPeer(await start())
     const { router } = peer
