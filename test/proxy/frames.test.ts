@@ -73,7 +73,8 @@ for (const [name, start] of tiers) {
     const peer = await openPeer(await start())
     const { $: transport } = (await peer.call('Router.createDirectTransport', peer.router, {}))
       .result as { $: string }
-    for (const params of [`["${transport}",{]}`, `["${transport}"]`, `["${transport}",null]`]) {
+    const ways = ['{"a":01}', '{"a":tru}', '{"a":"\\x"}', '{"a" 1}', '{]}', 'null']
+    for (const params of ways.map(options => `["${transport}",${options}]`)) {
       const { error } = await peer.answer(
         `{"jsonrpc":"2.0","id":"wrong","method":"DirectTransport.consume","params":${params}}`
       )
